@@ -1,0 +1,109 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+PYTHON ?= python3
+bin := .venv/bin
+pip := $(bin)/python -m pip --disable-pip-version-check --quiet --no-input
+export PATH := $(CURDIR)/$(bin):$(CURDIR)/.tools/bin:$(PATH)
+
+# What a test may need beyond Python and PyPI; `make check` runs these, `make test` does not.
+elsewhere := go or node or redis or browser or slow or bench
+
+##@ Use
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: .venv/.run ## Install the runtime lock into .venv and start everything on loopback
+	exec $(bin)/blackroad up
+
+##@ Test
+
+.PHONY: test
+test: .venv/.test ## Run every test that needs Python and PyPI only
+	$(bin)/python -m pytest -m "not ($(elsewhere))"
+
+.PHONY: check
+check: lint types protos breaking check-generated test-elsewhere ## Run everything that `make test` leaves out
+
+.PHONY: test-elsewhere
+test-elsewhere: .venv/.test
+	$(bin)/python -m pytest -m "($(elsewhere)) and not bench" || test $$? -eq 5
+
+.PHONY: lint
+lint: .venv/.test ## Check style, format, layers and declared dependencies
+	ruff check .
+	ruff format --check .
+	lint-imports
+	deptry .
+
+.PHONY: types
+types: .venv/.test ## Check types with mypy and basedpyright, both strict
+	mypy
+	basedpyright
+
+.PHONY: bench
+bench: .venv/.test ## Measure latency, fan-out and memory beside other servers
+	$(bin)/python -m benchmarks
+
+##@ Contract
+
+.PHONY: generate
+generate: .venv/.test ## Make generated/ from protos/
+	buf generate
+
+.PHONY: check-generated
+check-generated: .venv/.test ## Fail when generated/ is not, byte for byte, what protos/ makes
+	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	buf generate -o "$$fresh" && \
+	diff -r --exclude=__pycache__ "$$fresh/generated" generated || \
+	{ echo "generated/ differs from protos/: run make generate" >&2; exit 1; }
+
+.PHONY: breaking
+breaking: .venv/.test ## Fail when protos/ breaks clients of protos/baseline.binpb
+	buf breaking --against protos/baseline.binpb
+
+.PHONY: baseline
+baseline: .venv/.test ## Renew protos/baseline.binpb (only with a page in docs/decisions)
+	buf build --as-file-descriptor-set -o protos/baseline.binpb
+
+.PHONY: protos
+protos: .venv/.test ## Lint the protos and compile them for Python, Go and Java with plain protoc
+	buf lint
+	buf format --diff --exit-code
+
+##@ House
+
+.PHONY: format
+format: .venv/.test ## Format Python and protos in place
+	ruff format .
+	ruff check --fix-only .
+	buf format --write
+
+.PHONY: lock
+lock: .venv/.test ## Resolve requirements/*.lock anew
+	uv pip compile $(lock) --group build pyproject.toml -o requirements/run.lock
+	uv pip compile $(lock) --group build --group dev -c requirements/run.lock pyproject.toml \
+	  -o requirements/test.lock
+
+lock := --quiet --no-header --no-annotate --universal --python-version 3.11 --generate-hashes
+
+.venv/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.run: .venv/.python requirements/run.lock pyproject.toml
+	$(pip) install --require-hashes -r requirements/run.lock
+	$(pip) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.test: .venv/.run requirements/test.lock
+	$(pip) install --require-hashes -r requirements/test.lock
+	@touch $@

@@ -1,0 +1,1 @@
+"""The edge: the browser process that shows the core over WebSocket, SSE and HTTP."""
