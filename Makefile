@@ -41,7 +41,7 @@ lint: .venv/.test ## Check style, format, layers and declared dependencies
 	ruff check .
 	ruff format --check .
 	lint-imports
-	deptry .
+	deptry core edge generated clients/python
 
 .PHONY: types
 types: .venv/.test ## Check types with mypy and basedpyright, both strict
@@ -61,9 +61,11 @@ generate: .venv/.test ## Make generated/ from protos/
 .PHONY: check-generated
 check-generated: .venv/.test ## Fail when generated/ is not, byte for byte, what protos/ makes
 	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
-	buf generate -o "$$fresh" && \
-	diff -r --exclude=__pycache__ "$$fresh/generated" generated || \
+	buf generate -o "$$fresh"; \
+	diff -r --exclude=__pycache__ "$$fresh/generated" $(generated) || \
 	{ echo "generated/ differs from protos/: run make generate" >&2; exit 1; }
+
+generated := generated
 
 .PHONY: breaking
 breaking: .venv/.test ## Fail when protos/ breaks clients of protos/baseline.binpb
@@ -71,7 +73,7 @@ breaking: .venv/.test ## Fail when protos/ breaks clients of protos/baseline.bin
 
 .PHONY: baseline
 baseline: .venv/.test ## Renew protos/baseline.binpb (only with a page in docs/decisions)
-	buf build --as-file-descriptor-set -o protos/baseline.binpb
+	buf build --as-file-descriptor-set --exclude-source-info -o protos/baseline.binpb
 
 .PHONY: protos
 protos: .venv/.test ## Lint the protos and compile them for Python, Go and Java with plain protoc

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest, CodeGeneratorResponse
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
-from grpc_tools import protoc
+from grpc_tools import protoc  # pyright: ignore[reportMissingTypeStubs]  # has no types
 
 
 def main() -> None:
@@ -29,16 +29,16 @@ def main() -> None:
 def package_files(request: CodeGeneratorRequest) -> Iterator[tuple[str, str]]:
     """Yield what makes each generated folder a typed package."""
     for folder in {Path(name).parent for name in request.file_to_generate}:
-        package = ".".join(folder.parts)
-        yield str(folder / "__init__.py"), f'"""The generated messages and services of {package}."""\n'
+        docstring = f"The generated messages and services of {'.'.join(folder.parts)}."
+        yield str(folder / "__init__.py"), f'"""{docstring}"""\n'
         yield str(folder / "py.typed"), ""
 
 
 def service_files(request: CodeGeneratorRequest) -> Iterator[tuple[str, str]]:
     """Yield the gRPC code and its types for each proto that declares a service, and no other."""
-    wanted = set(request.file_to_generate)
-    with_service = [file.name for file in request.proto_file if file.service and file.name in wanted]
-    if not with_service:
+    declaring = {file.name for file in request.proto_file if file.service}
+    names = sorted(declaring.intersection(request.file_to_generate))
+    if not names:
         return
     with tempfile.TemporaryDirectory() as folder:
         descriptors = Path(folder, "descriptors.binpb")
@@ -51,7 +51,8 @@ def service_files(request: CodeGeneratorRequest) -> Iterator[tuple[str, str]]:
             f"--grpc_python_out={out}",
             f"--mypy_grpc_out=quiet,only_async:{out}",
         ]
-        if protoc.main([*command, *with_service]) != 0:
+        status: int = protoc.main([*command, *names])  # pyright: ignore[reportUnknownMemberType]
+        if status != 0:
             sys.exit("a gRPC generator failed")
         for path in out.rglob("*_grpc.py*"):
             yield str(path.relative_to(out)), path.read_text()

@@ -1,0 +1,34 @@
+"""What every test shares: the event loop, and the rule that a skip may be forbidden."""
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+SKIPS_FORBIDDEN = os.environ.get("REQUIRE_ALL_TESTS") == "1"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run async tests on asyncio, as the product does."""
+    return "asyncio"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Turn a skipped module into a failure where `REQUIRE_ALL_TESTS=1` asks for it."""
+    report = yield
+    if SKIPS_FORBIDDEN and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"REQUIRE_ALL_TESTS=1, but this was skipped: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skipped test into a failure where `REQUIRE_ALL_TESTS=1` asks for it."""
+    report = yield
+    if SKIPS_FORBIDDEN and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"REQUIRE_ALL_TESTS=1, but this was skipped: {report.longrepr}"
+    return report
