@@ -10,7 +10,7 @@ pip := $(bin)/python -m pip --disable-pip-version-check --quiet --no-input
 export PATH := $(CURDIR)/$(bin):$(CURDIR)/.tools/bin:$(PATH)
 
 # What a test may need beyond Python and PyPI; `make check` runs these, `make test` does not.
-elsewhere := go or node or redis or browser or slow or bench
+elsewhere := go or java or node or rust or redis or browser or slow or bench
 
 ##@ Use
 
@@ -33,8 +33,12 @@ test: .venv/.test ## Run every test that needs Python and PyPI only
 check: lint types protos breaking check-generated test-elsewhere ## Run everything that `make test` leaves out
 
 .PHONY: test-elsewhere
-test-elsewhere: .venv/.test
-	$(bin)/python -m pytest -m "($(elsewhere)) and not bench" || test $$? -eq 5
+test-elsewhere: .venv/.test .tools/bin/grpcurl
+	$(bin)/python -m pytest -m "$(elsewhere)" || test $$? -eq 5 # 5: there is none yet
+
+.PHONY: audit
+audit: .venv/.test ## Look for known weaknesses in what the runtime lock names (asks PyPI)
+	pip-audit --disable-pip --require-hashes -r requirements/run.lock
 
 .PHONY: lint
 lint: .venv/.test ## Check style, format, layers and declared dependencies
@@ -79,6 +83,7 @@ baseline: .venv/.test ## Renew protos/baseline.binpb (only with a page in docs/d
 protos: .venv/.test ## Lint the protos and compile them for Python, Go and Java with plain protoc
 	buf lint
 	buf format --diff --exit-code
+	tools/compile-protos
 
 ##@ House
 
@@ -94,7 +99,7 @@ lock: .venv/.test ## Resolve requirements/*.lock anew
 	uv pip compile $(lock) --group build --group dev -c requirements/run.lock pyproject.toml \
 	  -o requirements/test.lock
 
-lock := --quiet --no-header --no-annotate --universal --python-version 3.11 --generate-hashes
+lock = --quiet $(upgrade) --no-header --no-annotate --universal --python-version 3.11 --generate-hashes
 
 .venv/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -109,3 +114,6 @@ lock := --quiet --no-header --no-annotate --universal --python-version 3.11 --ge
 .venv/.test: .venv/.run requirements/test.lock
 	$(pip) install --require-hashes -r requirements/test.lock
 	@touch $@
+
+.tools/bin/grpcurl:
+	GOBIN=$(CURDIR)/.tools/bin go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
