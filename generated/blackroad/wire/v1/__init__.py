@@ -1,0 +1,1 @@
+"""The generated messages and services of blackroad.wire.v1."""
