@@ -1,0 +1,222 @@
+"""What a core process can be told: names, defaults and bounds. The command reads them in."""
+
+from ipaddress import ip_address
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    model_validator,
+)
+
+from blackroad.core.errors import Rejection
+from blackroad.core.identity.keys import RefusedKeyError, read_public_key, read_secret
+from blackroad.core.names import check_pattern
+
+MIB = 1024 * 1024
+ENGINES_TO_COME = ("redis://", "rediss://", "redis+sentinel://", "redis+cluster://", "embedded:")
+
+
+class Part(BaseModel):
+    """A branch of the settings: frozen, and without names that nobody reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Return host and port of `host:port` or `[v6]:port`; raise ValueError for anything else."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError("must be host:port with a port from 0 to 65535, such as 127.0.0.1:8080")
+    return host, int(port)
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether an address can be reached from this machine only."""
+    if address.startswith("unix:"):
+        return True
+    host = split_address(address)[0].strip("[]")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _checked_address(address: str) -> str:
+    if not address.startswith("unix:"):
+        split_address(address)
+    return address
+
+
+def _commas(value: object) -> object:
+    """Return the parts of a comma list, as environment and flags spell lists."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _checked_log(address: str) -> str:
+    if address.startswith(ENGINES_TO_COME):
+        raise ValueError("this engine is not implemented in this version: only memory:// is")
+    if address != "memory://":
+        raise ValueError("must be memory:// (in this version)")
+    return address
+
+
+def _checked_pattern(pattern: str) -> str:
+    try:
+        return check_pattern(pattern)
+    except Rejection as rejection:
+        raise ValueError(rejection.message) from None
+
+
+Address = Annotated[str, AfterValidator(_checked_address)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_commas)]
+
+
+class AuthSettings(Part):
+    """How tokens are verified. No key at all means development mode."""
+
+    secret: SecretStr | None = Field(default=None, description="HS256 secret, at least 32 bytes")
+    public_key: str | None = Field(
+        default=None, description="PEM of an RSA, P-256 or Ed25519 public key, inline or a file"
+    )
+    jwks: str | None = Field(default=None, description="address or file of a JWKS")
+    audience: str | None = Field(default=None, description="what `aud` must contain")
+    issuer: str | None = Field(default=None, description="what `iss` must be")
+
+    @property
+    def development(self) -> bool:
+        """Whether there are no keys."""
+        return self.secret is None and self.public_key is None
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        if self.jwks is not None:
+            raise ValueError(
+                "auth.jwks is not implemented in this version: set auth.public_key or auth.secret"
+            )
+        try:
+            if self.secret is not None:
+                read_secret(self.secret.get_secret_value())
+            if self.public_key is not None:
+                read_public_key(self.public_key)
+        except RefusedKeyError as refused:
+            raise ValueError(str(refused)) from None
+        return self
+
+
+class TlsSettings(Part):
+    """Files for TLS."""
+
+    cert: str | None = Field(default=None, description="PEM file of the certificate chain")
+    key: str | None = Field(default=None, description="PEM file of its key")
+    client_ca: str | None = Field(
+        default=None, description="PEM file of the authority of client certificates"
+    )
+
+    @model_validator(mode="after")
+    def _not_yet(self) -> Self:
+        if self.cert or self.key or self.client_ca:
+            raise ValueError(
+                "TLS is not implemented in this version: end it in front of a core on loopback"
+            )
+        return self
+
+
+class RateSettings(Part):
+    """One kind's limits, by the names of the guide."""
+
+    messages_per_second: float = Field(default=2000, gt=0)
+    messages_per_minute: int = Field(default=0, ge=0, description="0: no such window")
+    burst_limit: int = Field(default=4000, ge=1)
+    cooldown_seconds: float = Field(default=60, ge=0)
+
+
+class UserRateSettings(RateSettings):
+    """A user's limits."""
+
+    messages_per_second: float = Field(default=10, gt=0)
+    burst_limit: int = Field(default=20, ge=1)
+
+
+class LimitsSettings(Part):
+    """How many publishes and invocations each kind may make, over all its sessions."""
+
+    user: UserRateSettings = UserRateSettings()
+    agent: RateSettings = RateSettings()
+    service: RateSettings = RateSettings()
+
+
+class NamespaceSettings(Part):
+    """The policy of channels that nobody created, by the longest pattern that matches."""
+
+    access: Literal["public", "private"] = "public"
+    presence: bool = False
+    history_limit: int = Field(default=100, ge=0, le=100_000)
+    history_seconds: float = Field(default=3600, ge=0)
+    max_members: int = Field(default=1000, ge=0, description="0: no limit")
+    publishers: Literal["anyone", "services", "owner", "server"] = "anyone"
+    history_before_join: bool = True
+
+
+class RetentionSettings(Part):
+    """How much of the log is kept for resume, whichever is less."""
+
+    seconds: float = Field(default=300, gt=0)
+    bytes: int = Field(default=64 * MIB, ge=MIB)
+
+
+class PresenceSettings(Part):
+    """How long an entry of presence outlives its connection."""
+
+    lease_seconds: float = Field(default=30, gt=0)
+    grace_seconds: float = Field(default=5, ge=0)
+
+
+class AnswersSettings(Part):
+    """How long an answer can be looked at after its end."""
+
+    keep_seconds: float = Field(default=3600, gt=0)
+
+
+Namespaces = dict[Annotated[str, AfterValidator(_checked_pattern)], NamespaceSettings]
+
+
+class CoreSettings(Part):
+    """All that a core process reads."""
+
+    grpc: Address = Field(default="127.0.0.1:50051", description="where the core listens")
+    log: Annotated[str, AfterValidator(_checked_log)] = Field(
+        default="memory://", description="the log's engine"
+    )
+    node: str = Field(
+        default="", description="this process's name; else <host>-<gRPC port>", max_length=128
+    )
+    metrics: Address | None = Field(
+        default=None, description="where metrics and probes are served; else nowhere"
+    )
+    reflection: bool | None = Field(
+        default=None, description="gRPC reflection; else on in development"
+    )
+    drain_seconds: float = Field(default=10, ge=0, le=3600, description="how long a drain may take")
+    auth: AuthSettings = AuthSettings()
+    tls: TlsSettings = TlsSettings()
+    limits: LimitsSettings = LimitsSettings()
+    namespaces: Namespaces = Field(default_factory=dict)
+    retention: RetentionSettings = RetentionSettings()
+    presence: PresenceSettings = PresenceSettings()
+    answers: AnswersSettings = AnswersSettings()
+
+    @model_validator(mode="after")
+    def _public_only_with_keys(self) -> Self:
+        if self.auth.development and not is_loopback(self.grpc):
+            raise ValueError(
+                f"grpc: {self.grpc} can be reached from other machines, which needs keys:"
+                " set auth.secret or auth.public_key, or listen on 127.0.0.1"
+            )
+        return self
