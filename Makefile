@@ -106,13 +106,14 @@ lock = --quiet $(upgrade) --no-header --no-annotate --universal --python-version
 	$(PYTHON) -m venv .venv
 	@touch $@
 
+# Compiling every module would take as long as the rest; Python compiles what it imports.
 .venv/.run: .venv/.python requirements/run.lock pyproject.toml
-	$(pip) install --require-hashes -r requirements/run.lock
+	$(pip) install --no-compile --require-hashes -r requirements/run.lock
 	$(pip) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/.test: .venv/.run requirements/test.lock
-	$(pip) install --require-hashes -r requirements/test.lock
+	$(pip) install --no-compile --require-hashes -r requirements/test.lock
 	@touch $@
 
 .tools/bin/grpcurl:
