@@ -1,0 +1,127 @@
+"""The hub reads the log once for the whole node and offers each entry to those who follow its channel."""
+
+import asyncio
+from bisect import insort
+from collections.abc import Callable
+from typing import Protocol
+
+from blackroad.core.log.base import Log
+from blackroad.core.log.entry import Entry, Positions
+from blackroad.core.names import is_pattern
+from blackroad.core.topics import Topics
+
+Watcher = Callable[[Entry], None]
+
+
+class Sink(Protocol):
+    """Takes entries of the topics that it is attached to."""
+
+    def offer(self, entry: Entry, topic: str) -> None:
+        """Take an entry. Called once for each topic of the sink that matches, one after the other; never blocks."""
+        ...
+
+
+class Hub:
+    """Hands every entry of the log to the sinks of its topics, in the order of the log.
+
+    Topics are keys, or patterns of keys. A channel for which `is_private` is true is never matched by a pattern: those who
+    may read it by a pattern follow it by its key. Control events (types under ``channel.``) reach `control` before the
+    event itself is offered, so that what they change holds from the next event on.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.heads: Positions = log.heads()
+        self.is_private: Callable[[str], bool] = lambda key: False
+        self.control: Watcher = lambda entry: None
+        self._exact: dict[str, dict[Sink, str]] = {}
+        self._patterns: Topics[tuple[Sink, str]] = Topics()
+        self._pattern_count = 0
+        self._watched: dict[tuple[str, Watcher], Sink] = {}
+        self._waiting: list[tuple[Positions, int, asyncio.Future[None]]] = []
+        self._tickets = 0
+
+    def attach(self, sink: Sink, topic: str) -> None:
+        """Offer the sink what comes on a topic from now on. Idempotent."""
+        if is_pattern(topic):
+            self._patterns.add(topic, (sink, topic))
+            self._pattern_count += 1
+        else:
+            self._exact.setdefault(topic, {})[sink] = topic
+
+    def detach(self, sink: Sink, topic: str) -> None:
+        """Stop offering. Idempotent."""
+        if is_pattern(topic):
+            self._patterns.remove(topic, (sink, topic))
+            self._pattern_count -= 1
+        elif sinks := self._exact.get(topic):
+            sinks.pop(sink, None)
+            if not sinks:
+                del self._exact[topic]
+
+    def watch(self, topic: str, watcher: Watcher) -> None:
+        """Call a part of the core with every entry of a topic, private channels included where followed by key."""
+        sink = self._watched[topic, watcher] = _Watch(watcher)
+        self.attach(sink, topic)
+
+    def unwatch(self, topic: str, watcher: Watcher) -> None:
+        """Stop calling. Idempotent."""
+        if sink := self._watched.pop((topic, watcher), None):
+            self.detach(sink, topic)
+
+    async def run(self) -> None:
+        """Follow the log until it closes or the task is cancelled."""
+        async for batch in self.log.follow():
+            for entry in batch:
+                self._dispatch(entry)
+            if self._waiting:
+                self._wake()
+
+    async def reached(self, positions: Positions) -> None:
+        """Return when every entry up to these positions has been offered. Returns at once where it has."""
+        if not _covers(self.heads, positions):
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._tickets += 1
+            insort(self._waiting, (positions, self._tickets, future))
+            await future
+
+    def _dispatch(self, entry: Entry) -> None:
+        if entry.type.startswith("channel."):
+            self.control(entry)
+        self.heads = entry.heads = entry.after(self.heads)
+        key = entry.key
+        sinks = self._exact.get(key)
+        if sinks:
+            for sink, topic in tuple(sinks.items()):
+                sink.offer(entry, topic)
+        if self._pattern_count and not self.is_private(key):
+            for sink, topic in self._patterns.match(key):
+                sink.offer(entry, topic)
+
+    def _wake(self) -> None:
+        still = []
+        for waiting in self._waiting:
+            positions, _, future = waiting
+            if _covers(self.heads, positions):
+                if not future.done():
+                    future.set_result(None)
+            elif not future.done():
+                still.append(waiting)
+        self._waiting = still
+
+
+class _Watch:
+    """A sink that calls a function."""
+
+    __slots__ = ("_watcher",)
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+
+    def offer(self, entry: Entry, topic: str) -> None:
+        """Call the function."""
+        self._watcher(entry)
+
+
+def _covers(heads: Positions, positions: Positions) -> bool:
+    return all(head >= position for head, position in zip(heads, positions, strict=True))

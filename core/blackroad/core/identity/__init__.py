@@ -1,0 +1,1 @@
+"""Who a session speaks for, and what it may do."""

@@ -1,0 +1,71 @@
+"""An identity and its grants, as a token (or development mode) gave them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from blackroad.core.names import scope
+from blackroad.realtime.v1 import common_pb2
+
+
+class Kind(StrEnum):
+    """What an identity is."""
+
+    AGENT = "agent"
+    USER = "user"
+    SERVICE = "service"
+    GATEWAY = "gateway"
+
+    @property
+    def wire(self) -> common_pb2.EntityKind:
+        """The proto enum's value."""
+        return common_pb2.EntityKind.Value(f"ENTITY_KIND_{self.name}")
+
+
+class Action(StrEnum):
+    """What a grant can allow."""
+
+    SUBSCRIBE = "subscribe"
+    PUBLISH = "publish"
+    PRESENCE = "presence"
+    INVOKE = "invoke"
+    SERVE = "serve"
+    MANAGE = "manage"
+
+
+ALL_ACTIONS = frozenset(Action)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Allows actions on every name that a pattern matches."""
+
+    pattern: str
+    actions: frozenset[Action]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a session speaks for. `expires_at` is Unix seconds; None where it does not expire."""
+
+    tenant: str
+    subject: str
+    kind: Kind
+    grants: tuple[Grant, ...] = ()
+    expires_at: float | None = None
+    token_id: str = ""
+    speaks_for_others: bool = False
+
+    def key(self, name: str) -> str:
+        """Return the key of a channel of this identity's tenant."""
+        return scope(self.tenant, name)
+
+    @property
+    def wire(self) -> common_pb2.Identity:
+        """The proto message."""
+        return common_pb2.Identity(tenant=self.tenant, subject=self.subject, kind=self.kind.wire)
+
+
+def grant(pattern: str, actions: Iterable[Action]) -> Grant:
+    """Return a grant."""
+    return Grant(pattern, frozenset(actions))

@@ -1,0 +1,201 @@
+"""The protocol that every engine of the log fulfils, and the words of its requests and answers."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Protocol
+
+from blackroad.core.errors import Rejection
+from blackroad.core.log.entry import Entry, Position, Positions
+from blackroad.realtime.v1 import event_pb2
+
+MAX_APPEND_EVENTS = 256
+MAX_APPEND_BYTES = 1 << 20
+
+
+class GapReason(IntEnum):
+    """Why events are missing, with the numbers of the proto enum."""
+
+    EXPIRED = 1
+    EPOCH_CHANGED = 2
+    NOT_KEPT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One event to append: its body is a serialized Event without the fields that the log gives."""
+
+    event_id: str
+    type: str
+    body: bytes
+    expires_ns: int = 0  # Unix time after which it is not delivered; 0: never
+    answer: event_pb2.AnswerUpdate | None = None  # what body says, so that this process need not parse it
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Lets a channel be written by one owner at a time, and ended once.
+
+    An append is refused where the channel's stored attempt is higher, or where it has ended. A higher attempt raises the
+    stored one. `ends` closes the channel for every later append that has a fence.
+    """
+
+    attempt: int
+    ends: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How much history the channel keeps. Zero events: none."""
+
+    events: int = 100
+    seconds: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Events of one channel: all or none, with neighbouring offsets."""
+
+    key: str
+    records: Sequence[Record]
+    keep: Keep = field(default_factory=Keep)
+    expected_offset: int | None = None
+    fence: Fence | None = None
+    idempotency: tuple[str, str] | None = None  # subject and key
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What the log gave to the records of one Append: their ids and offsets, and where the last of them lies."""
+
+    ids: tuple[str, ...]
+    first_offset: int
+    position: Position
+    partition: int
+    time_ns: int
+    duplicate: bool = False
+
+    @property
+    def last_offset(self) -> int:
+        """The offset of the last record."""
+        return self.first_offset + len(self.ids) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelState:
+    """What the log knows of a channel that it keeps numbers of."""
+
+    last_offset: int
+    last: Position
+    created_ns: int  # when its first event came
+    updated_ns: int  # when its last event came
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Entries of some topics after a place, in the order of each partition, and the place that they reach."""
+
+    entries: Sequence[Entry]
+    reached: Positions
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Entries of one channel's history by offset, and whether there are more in the direction that was asked for."""
+
+    entries: Sequence[Entry]
+    more: bool
+
+
+Visible = Callable[[str], bool]
+"""Tells by its key whether a channel that a pattern matches may be shown."""
+
+
+class Log(Protocol):
+    """An ordered, resumable log. Topics are keys of channels, or patterns of keys (`names.py`).
+
+    Order: one total order per partition; a channel lies in one partition. Offsets of a channel are contiguous and never
+    used twice; sequences of a partition are contiguous within an epoch.
+    """
+
+    @property
+    def engine(self) -> str:
+        """`memory` or `redis`."""
+        ...
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions there are. Constant."""
+        ...
+
+    @property
+    def healthy(self) -> bool:
+        """Whether appends can be expected to succeed now."""
+        ...
+
+    async def append(self, appends: Sequence[Append]) -> list[Appended | Rejection]:
+        """Append each of the appends, in order, and answer each by what it was given or why it was refused.
+
+        A refusal (CONFLICT with the present offset in its text, CANCELLED where the fence has ended, CONFLICT where it is
+        superseded, RATE_LIMITED where the idempotency table is full) means certainly not in the log; UNKNOWN that it may
+        be. The same idempotency key of the same subject and channel within 5 minutes gives the first result.
+        """
+        ...
+
+    def follow(self) -> AsyncIterator[list[Entry]]:
+        """Yield every entry from now on in batches, once, in order. One follower (the hub); ends by cancellation."""
+        ...
+
+    def heads(self) -> Positions:
+        """Return the place after which `follow` begins, or has come to."""
+        ...
+
+    def missing(self, topics: Sequence[str], after: Positions) -> GapReason | None:
+        """Tell why resuming the topics after a place would miss events; None where nothing is missing.
+
+        A quiet channel is never missing anything: a name whose last sequence is at or before the place is whole, however
+        old the place is.
+        """
+        ...
+
+    def read(
+        self, topics: Sequence[str], after: Positions, until: Positions, max_bytes: int, visible: Visible
+    ) -> Page | GapReason | None:
+        """Return the entries of the topics after a place, at most about `max_bytes` and never beyond `until`.
+
+        Each entry once, also where several topics match it. Synchronous, from what this node has at hand; a GapReason
+        where that is gone for good, None where `fetch` must be asked.
+        """
+        ...
+
+    async def fetch(self, topics: Sequence[str], after: Positions, until: Positions) -> GapReason | None:
+        """Bring to hand what `read` could not find; a GapReason where it is gone."""
+        ...
+
+    async def history(
+        self, key: str, limit: int, *, before: int | None = None, after: int | None = None
+    ) -> HistoryPage:
+        """Return up to `limit` entries of the history, by offset: the newest (before an offset), or the oldest after one."""
+        ...
+
+    def newest(
+        self, topics: Sequence[str], limit: int, until: Positions, visible: Visible
+    ) -> tuple[Sequence[Entry], bool]:
+        """Return the newest entries of the topics at hand, oldest first, and whether these are all that was asked for."""
+        ...
+
+    async def state(self, key: str) -> ChannelState | None:
+        """Return what is known of a channel; None where it has no numbers."""
+        ...
+
+    async def names(self, pattern: str, after: str, limit: int) -> list[str]:
+        """Return the keys of channels with numbers that match, in their order, after a key."""
+        ...
+
+    async def forget(self, key: str) -> None:
+        """Drop a channel's history (its numbers are kept, so that offsets are not used twice)."""
+        ...
+
+    async def close(self) -> None:
+        """Release the engine. Idempotent; `follow` ends."""
+        ...

@@ -1,0 +1,100 @@
+"""All sessions of a node, at whatever door."""
+
+from bisect import bisect_right
+from typing import Protocol
+
+from blackroad.core.errors import Ending
+from blackroad.core.identity.identity import Identity
+from blackroad.realtime.v1 import admin_pb2, common_pb2
+
+
+class Session(Protocol):
+    """One connected client, as the registry and operators see it."""
+
+    @property
+    def session_id(self) -> str:
+        """The id, `se_` and a UUIDv7."""
+        ...
+
+    @property
+    def identity(self) -> Identity:
+        """Who it speaks for."""
+        ...
+
+    @property
+    def door(self) -> admin_pb2.Door:
+        """How it is connected."""
+        ...
+
+    @property
+    def method(self) -> str:
+        """The rpc, for gRPC; empty otherwise."""
+        ...
+
+    @property
+    def client(self) -> common_pb2.ClientInfo:
+        """Its software."""
+        ...
+
+    @property
+    def connected_ns(self) -> int:
+        """When it came, Unix nanoseconds."""
+        ...
+
+    @property
+    def subscriptions(self) -> list[str]:
+        """The names and patterns that it follows."""
+        ...
+
+    @property
+    def queued_bytes(self) -> int:
+        """What waits for it to read."""
+        ...
+
+    @property
+    def catching_up(self) -> bool:
+        """Whether a subscription of it has not yet all that it missed."""
+        ...
+
+    def end(self, ending: Ending) -> None:
+        """Tell it to go: it gets a closing frame, then its stream ends. Idempotent; never blocks."""
+        ...
+
+
+class Sessions:
+    """The registry. Ids are sorted by time, so a page is a slice."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, Session] = {}
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def add(self, session: Session) -> None:
+        """Add a session."""
+        self._sessions[session.session_id] = session
+
+    def remove(self, session: Session) -> None:
+        """Remove this session; a successor under the same id stays. Idempotent."""
+        if self._sessions.get(session.session_id) is session:
+            del self._sessions[session.session_id]
+
+    def get(self, session_id: str) -> Session | None:
+        """Return a session."""
+        return self._sessions.get(session_id)
+
+    def all(self) -> list[Session]:
+        """Return all sessions at this moment."""
+        return list(self._sessions.values())
+
+    def page(self, tenant: str, after: str, limit: int) -> list[Session]:
+        """Return up to `limit` sessions of a tenant with ids after `after`, in order."""
+        ids = sorted(self._sessions)
+        chosen: list[Session] = []
+        for session_id in ids[bisect_right(ids, after) :]:
+            session = self._sessions[session_id]
+            if session.identity.tenant == tenant:
+                chosen.append(session)
+                if len(chosen) == limit:
+                    break
+        return chosen
