@@ -1,0 +1,256 @@
+"""What stands before every rpc: who calls, what a failure looks like, what is counted."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import Protocol, TypeAlias, cast
+
+import grpc
+import structlog
+from google.protobuf.message import DecodeError, Message
+
+from blackroad.core.door.caller import CALLER, headers
+from blackroad.core.door.counts import CallCollector, Counts
+from blackroad.core.door.status import code_of, internal, status_of
+from blackroad.core.errors import Code, CodedError, Ending
+from blackroad.core.identity.identity import Identity
+
+Context: TypeAlias = "grpc.aio.ServicerContext[bytes, Response]"
+Response: TypeAlias = Message | bytes
+Parse: TypeAlias = Callable[[bytes], Message]
+Requests: TypeAlias = AsyncIterator[Message]
+Guarded: TypeAlias = (
+    "grpc.RpcMethodHandler[bytes, Response] | grpc.RpcMethodHandler[Message, Response]"
+)
+Identify: TypeAlias = Callable[[Mapping[str, str]], Identity]
+
+LOG = structlog.get_logger(__name__)
+
+
+class Calls:
+    """The calls in progress of all rpcs, and whether new ones may come."""
+
+    def __init__(self) -> None:
+        self.refusal: CodedError | None = None
+        self._active = 0
+        self._none = asyncio.Event()
+        self._none.set()
+
+    @contextmanager
+    def one(self) -> Generator[None]:
+        """Count a call while it lasts."""
+        self._active += 1
+        self._none.clear()
+        try:
+            yield
+        finally:
+            self._active -= 1
+            if not self._active:
+                self._none.set()
+
+    async def none(self) -> None:
+        """Return when no call is in progress."""
+        await self._none.wait()
+
+
+class Handler(Protocol):
+    """One rpc as generated code describes it."""
+
+    request_streaming: bool
+    response_streaming: bool
+    request_deserializer: Parse
+    unary_unary: Callable[[Message, Context], Awaitable[Response]]
+    unary_stream: Callable[[Message, Context], AsyncIterator[Response] | Awaitable[None]]
+    stream_stream: Callable[[Requests, Context], AsyncIterator[Response] | Awaitable[None]]
+
+
+class Guard:
+    """Stands before one rpc. `identify` is None where anyone may call, as for health."""
+
+    def __init__(
+        self, handler: Handler, counts: Counts, calls: Calls, identify: Identify | None
+    ) -> None:
+        self._handler = handler
+        self._counts = counts
+        self._calls = calls
+        self._identify = identify
+        self._parse = handler.request_deserializer
+        self._method = "/".join(counts.labels[1:])
+
+    def guarded(self) -> "Guarded":
+        """Return the rpc with everything that stands before it."""
+        match self._handler.request_streaming, self._handler.response_streaming:
+            case False, False:
+                return grpc.unary_unary_rpc_method_handler(self._unary, _raw, self._serialize)
+            case False, True:
+                return grpc.unary_stream_rpc_method_handler(self._reply, _raw, self._serialize)
+            case True, True:
+                return grpc.stream_stream_rpc_method_handler(
+                    self._talk, self._deserialize, self._serialize
+                )
+            case _:
+                raise NotImplementedError(f"{self._method} streams requests only")
+
+    async def _unary(self, raw: bytes, context: Context) -> Response:
+        answered: list[Response] = []
+
+        async def serve() -> None:
+            answered.append(await self._handler.unary_unary(self._deserialize(raw), context))
+
+        await self._serve(serve, context)
+        return answered[0]
+
+    async def _reply(self, raw: bytes, context: Context) -> None:
+        async def serve() -> None:
+            request = self._deserialize(raw)
+            await _written(self._handler.unary_stream(request, context), context)
+
+        await self._serve(serve, context)
+
+    async def _talk(self, requests: Requests, context: Context) -> None:
+        async def serve() -> None:
+            await _written(self._handler.stream_stream(requests, context), context)
+
+        await self._serve(serve, context)
+
+    async def _serve(self, serve: Callable[[], Awaitable[None]], context: Context) -> None:
+        """Let the service answer; turn what it raises into the status that the caller sees."""
+        began = time.perf_counter()
+        self._counts.started += 1
+        code = grpc.StatusCode.OK
+        try:
+            with self._calls.one():
+                self._admit(context)
+                await serve()
+        except asyncio.CancelledError:
+            code = grpc.StatusCode.CANCELLED
+            raise
+        except grpc.aio.AbortError:
+            code = _as_code(context.code())
+            raise
+        except Exception as error:  # noqa: BLE001 (everything else is a fault of ours, and told)
+            coded = _coded(error) or self._fault(error)
+            code = code_of(coded)
+            await context.abort_with_status(status_of(coded))
+        finally:
+            self._counts.end(code.name, time.perf_counter() - began)
+
+    def _admit(self, context: Context) -> None:
+        if self._identify is None:
+            return
+        if self._calls.refusal is not None:
+            raise self._calls.refusal
+        CALLER.set(self._identify(headers(context)))
+
+    def _fault(self, error: Exception) -> CodedError:
+        LOG.error("call.failed", method=self._method, exc_info=error)
+        return internal()
+
+    def _deserialize(self, raw: bytes) -> Message:
+        self._counts.received += 1
+        try:
+            return self._parse(raw)
+        except DecodeError:
+            text = "the message does not parse, or is nested too deep"
+            raise Ending(Code.BAD_FRAME, text) from None
+
+    def _serialize(self, response: Response) -> bytes:
+        """Let what a service serialized itself pass as it is."""
+        self._counts.sent += 1
+        return response if isinstance(response, bytes) else response.SerializeToString()
+
+
+class GuardedServer(grpc.aio.Server):
+    """A gRPC server that stands guard before every rpc that is added to it."""
+
+    def __init__(
+        self,
+        server: grpc.aio.Server,
+        identify: Identify,
+        collector: CallCollector,
+        open_services: frozenset[str] = frozenset(),
+    ) -> None:
+        self.calls = Calls()
+        self._server = server
+        self._identify = identify
+        self._collector = collector
+        self._open = open_services
+
+    def add_generic_rpc_handlers(self, generic_rpc_handlers: object) -> None:
+        """Ignore what generated code adds a second time by `add_registered_method_handlers`."""
+
+    def add_registered_method_handlers(
+        self, service_name: str, method_handlers: Mapping[str, object]
+    ) -> None:
+        """Add the rpcs of a service, guarded."""
+        identify = None if service_name in self._open else self._identify
+        guarded = {
+            method: Guard(
+                (rpc := cast("Handler", handler)),
+                self._collector.add(Counts(_kind(rpc), service_name, method)),
+                self.calls,
+                identify,
+            ).guarded()
+            for method, handler in method_handlers.items()
+        }
+        self._server.add_registered_method_handlers(service_name, guarded)
+
+    def add_insecure_port(self, address: str) -> int:
+        """Listen, and return the port."""
+        return self._server.add_insecure_port(address)
+
+    def add_secure_port(self, address: str, server_credentials: grpc.ServerCredentials) -> int:
+        """Listen with TLS, and return the port."""
+        return self._server.add_secure_port(address, server_credentials)
+
+    async def start(self) -> None:
+        """Take calls."""
+        await self._server.start()
+
+    async def stop(self, grace: float | None) -> None:
+        """Take no more calls, and end those in progress after `grace` seconds."""
+        await self._server.stop(grace)
+
+    async def wait_for_termination(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 (the base class says so)
+        """Return when it has stopped."""
+        return await self._server.wait_for_termination(timeout)
+
+
+def _raw(raw: bytes) -> bytes:
+    """Leave the parsing to the guard: what a deserializer raises, grpc.aio tells the caller."""
+    return raw
+
+
+async def _written(answer: AsyncIterator[Response] | Awaitable[None], context: Context) -> None:
+    """Write what a generator yields; or await a service that writes itself."""
+    if inspect.isawaitable(answer):
+        await answer
+        return
+    async for response in answer:
+        await context.write(response)
+
+
+def _coded(error: BaseException) -> CodedError | None:
+    """Return the coded error that this is, or that a group of nothing else begins with."""
+    if isinstance(error, CodedError):
+        return error
+    if not isinstance(error, BaseExceptionGroup):
+        return None
+    group = cast("BaseExceptionGroup[BaseException]", error)
+    coded = [_coded(inner) for inner in group.exceptions]
+    return coded[0] if all(coded) else None
+
+
+def _kind(handler: Handler) -> str:
+    if not handler.response_streaming:
+        return "unary"
+    return "bidi_stream" if handler.request_streaming else "server_stream"
+
+
+def _as_code(code: grpc.StatusCode | int) -> grpc.StatusCode:
+    """Return a status code that a context may know by its number."""
+    if isinstance(code, grpc.StatusCode):
+        return code
+    return next(known for known in grpc.StatusCode if known.value[0] == code)
