@@ -1,0 +1,59 @@
+"""What was answered to appends that named an idempotency key, for long enough that a retry finds it."""
+
+from typing import NamedTuple
+
+from blackroad.core.log.base import Appended
+
+ROTATION_SECONDS = 300.0
+
+
+class Request(NamedTuple):
+    """Which append it was."""
+
+    channel: str
+    subject: str
+    key: str
+
+
+class Answers:
+    """First answers in two tables that rotate: each is known for 5 to 10 minutes, none is forgotten early.
+
+    At most `limit` are held; where it is full, a new one must be refused.
+    """
+
+    def __init__(self, limit: int, now_ns: int) -> None:
+        self._limit = limit
+        self._present: dict[Request, Appended] = {}
+        self._former: dict[Request, Appended] = {}
+        self._rotates_ns = now_ns + _ROTATION_NS
+
+    def __len__(self) -> int:
+        return len(self._present) + len(self._former)
+
+    def find(self, request: Request) -> Appended | None:
+        """Return what was answered first."""
+        return self._present.get(request) or self._former.get(request)
+
+    def put(self, request: Request, answer: Appended) -> None:
+        """Remember a first answer; there must be room."""
+        self._present[request] = answer
+
+    def full(self) -> bool:
+        """Tell whether nothing more can be remembered now."""
+        return len(self) >= self._limit
+
+    def room_in_seconds(self, now_ns: int) -> float:
+        """Return when the tables rotate next."""
+        return max(0.0, (self._rotates_ns - now_ns) / 1e9)
+
+    def rotate(self, now_ns: int) -> None:
+        """Forget what is older than two turns."""
+        if now_ns < self._rotates_ns:
+            return
+        late = now_ns - self._rotates_ns >= _ROTATION_NS  # by a whole turn: the present one is old too
+        self._former = {} if late else self._present
+        self._present = {}
+        self._rotates_ns = now_ns + _ROTATION_NS
+
+
+_ROTATION_NS = int(ROTATION_SECONDS * 1e9)
