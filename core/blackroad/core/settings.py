@@ -74,18 +74,45 @@ def _checked_pattern(pattern: str) -> str:
         raise ValueError(rejection.message) from None
 
 
+def _checked_secret(secret: SecretStr) -> SecretStr:
+    try:
+        read_secret(secret.get_secret_value())
+    except RefusedKeyError as refused:
+        raise ValueError(str(refused)) from None
+    return secret
+
+
+def _checked_public_key(pem_or_path: str) -> str:
+    try:
+        read_public_key(pem_or_path)
+    except RefusedKeyError as refused:
+        raise ValueError(str(refused)) from None
+    return pem_or_path
+
+
+def _unimplemented(value: str) -> str:
+    if value:
+        raise ValueError("is not implemented in this version")
+    return value
+
+
 Address = Annotated[str, AfterValidator(_checked_address)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_commas)]
+
+
+Secret = Annotated[SecretStr, AfterValidator(_checked_secret)]
+PublicKey = Annotated[str, AfterValidator(_checked_public_key)]
+Unimplemented = Annotated[str, AfterValidator(_unimplemented)]
 
 
 class AuthSettings(Part):
     """How tokens are verified. No key at all means development mode."""
 
-    secret: SecretStr | None = Field(default=None, description="HS256 secret, at least 32 bytes")
-    public_key: str | None = Field(
+    secret: Secret | None = Field(default=None, description="HS256 secret, at least 32 bytes")
+    public_key: PublicKey | None = Field(
         default=None, description="PEM of an RSA, P-256 or Ed25519 public key, inline or a file"
     )
-    jwks: str | None = Field(default=None, description="address or file of a JWKS")
+    jwks: Unimplemented | None = Field(default=None, description="address or file of a JWKS")
     audience: str | None = Field(default=None, description="what `aud` must contain")
     issuer: str | None = Field(default=None, description="what `iss` must be")
 
@@ -94,38 +121,13 @@ class AuthSettings(Part):
         """Whether there are no keys."""
         return self.secret is None and self.public_key is None
 
-    @model_validator(mode="after")
-    def _usable(self) -> Self:
-        if self.jwks is not None:
-            raise ValueError(
-                "auth.jwks is not implemented in this version: set auth.public_key or auth.secret"
-            )
-        try:
-            if self.secret is not None:
-                read_secret(self.secret.get_secret_value())
-            if self.public_key is not None:
-                read_public_key(self.public_key)
-        except RefusedKeyError as refused:
-            raise ValueError(str(refused)) from None
-        return self
-
 
 class TlsSettings(Part):
-    """Files for TLS."""
+    """Files for TLS. Until it is there, end TLS in front of processes on loopback."""
 
-    cert: str | None = Field(default=None, description="PEM file of the certificate chain")
-    key: str | None = Field(default=None, description="PEM file of its key")
-    client_ca: str | None = Field(
-        default=None, description="PEM file of the authority of client certificates"
-    )
-
-    @model_validator(mode="after")
-    def _not_yet(self) -> Self:
-        if self.cert or self.key or self.client_ca:
-            raise ValueError(
-                "TLS is not implemented in this version: end it in front of a core on loopback"
-            )
-        return self
+    cert: Unimplemented | None = Field(default=None, description="PEM file of the chain")
+    key: Unimplemented | None = Field(default=None, description="PEM file of its key")
+    client_ca: Unimplemented | None = Field(default=None, description="authority of clients")
 
 
 class RateSettings(Part):
@@ -158,7 +160,7 @@ class NamespaceSettings(Part):
     access: Literal["public", "private"] = "public"
     presence: bool = False
     history_limit: int = Field(default=100, ge=0, le=100_000)
-    history_seconds: float = Field(default=3600, ge=0)
+    history_seconds: float = Field(default=3600, ge=0, le=30 * 86400)
     max_members: int = Field(default=1000, ge=0, description="0: no limit")
     publishers: Literal["anyone", "services", "owner", "server"] = "anyone"
     history_before_join: bool = True

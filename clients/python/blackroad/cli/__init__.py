@@ -1,1 +1,1 @@
-"""The command: one program that starts, uses and operates an installation."""
+"""The command `blackroad`."""

@@ -185,12 +185,15 @@ class GuardedServer(grpc.aio.Server):
         self, service_name: str, method_handlers: Mapping[str, object]
     ) -> None:
         """Add the rpcs of a service, guarded."""
-        identify = None if service_name in self._open else self._identify
+        # Those who watch may stay to the end, so a drain does not wait for open services.
+        open_to_all = service_name in self._open
+        identify = None if open_to_all else self._identify
+        calls = Calls() if open_to_all else self.calls
         guarded = {
             method: Guard(
                 (rpc := cast("Handler", handler)),
                 self._collector.add(Counts(_kind(rpc), service_name, method)),
-                self.calls,
+                calls,
                 identify,
             ).guarded()
             for method, handler in method_handlers.items()
