@@ -11,7 +11,7 @@ _FEW = 64  # insertions that are cheaper than a sort
 
 
 class Catalog:
-    """Sorted keys, brought up to date when they are asked for. `alive` tells which of them still exist."""
+    """Sorted keys, brought up to date when asked for. `alive` tells which of them still exist."""
 
     def __init__(self, alive: Callable[[str], bool]) -> None:
         self._alive = alive

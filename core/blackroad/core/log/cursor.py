@@ -1,7 +1,7 @@
 """Cursors: opaque to clients, a proto message in base64url inside."""
 
-from binascii import Error as BinasciiError
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as BinasciiError
 from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
@@ -48,7 +48,7 @@ def decode_cursor(text: str) -> DecodedCursor:
         raise _invalid() from error
     places = tuple(zip(cursor.epochs, cursor.sequences, strict=False))
     lengths_agree = len(cursor.epochs) == len(cursor.sequences) == cursor.layout >> 4
-    if not lengths_agree or encode_cursor(places) != text and cursor.layout & 15 == LAYOUT_RULE:
+    if not lengths_agree or (encode_cursor(places) != text and cursor.layout & 15 == LAYOUT_RULE):
         raise _invalid()
     return DecodedCursor(cursor.layout, places)
 

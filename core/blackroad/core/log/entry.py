@@ -1,6 +1,5 @@
 """One event as it lies in the log, and the places that order it."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from blackroad.core.log.cursor import encode_cursor
@@ -44,7 +43,7 @@ class Entry:
         event_type: str,
         body: bytes,
         partition: int,
-        position: Position,
+        position: tuple[int, int],  # a Position, or its epoch and sequence
         offset: int,
         time_ns: int,
         expires_ns: int = 0,
@@ -107,6 +106,6 @@ class Entry:
         return self._answer
 
 
-def last_position(entries: Sequence[Entry]) -> Position:
-    """Return the position of the last entry."""
-    return entries[-1].position
+def latest(one: Positions, other: Positions) -> Positions:
+    """Return the later place of each partition."""
+    return tuple(max(pair) for pair in zip(one, other, strict=True))

@@ -10,8 +10,8 @@ from blackroad.core.log.ring import cost
 class Follower:
     """Yields all that was put since the last time, as one batch. A cancelled wait loses nothing.
 
-    What is not taken is bounded: over `max_bytes` all of it is let go, and the next batch begins after a hole in the
-    sequences.
+    What is not taken is bounded: over `max_bytes` all of it is let go, and the next batch begins
+    after a hole in the sequences.
     """
 
     def __init__(self, start: Positions, max_bytes: int) -> None:

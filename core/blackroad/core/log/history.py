@@ -21,7 +21,7 @@ class _History:
 
     def cut(self, count: int) -> int:
         """Drop the oldest `count` entries; return their bytes."""
-        freed = sum(map(cost, self.entries[:count]))
+        freed = cost(self.entries[0]) if count == 1 else sum(map(cost, self.entries[:count]))
         del self.entries[:count]
         self.bytes -= freed
         return freed
@@ -63,7 +63,7 @@ class Histories:
             self._by_key.move_to_end(key)
         history.keep = keep
         history.entries += entries
-        added = sum(map(cost, entries))
+        added = cost(entries[0]) if len(entries) == 1 else sum(map(cost, entries))
         history.bytes += added
         self.bytes += added
         excess = len(history.entries) - keep.events
@@ -80,7 +80,7 @@ class Histories:
     def page(
         self, key: str, limit: int, before: int | None, after: int | None, now_ns: int
     ) -> HistoryPage:
-        """Return a page: the oldest after an offset where one is given, else the newest (before an offset)."""
+        """Return the oldest after an offset where one is given, else the newest (before one)."""
         history = self._by_key.get(key)
         entries = history.shown(now_ns) if history else []
         if before is not None:

@@ -1,10 +1,11 @@
-"""What was answered to appends that named an idempotency key, for long enough that a retry finds it."""
+"""What was answered to appends that named an idempotency key, so that a retry finds it."""
 
 from typing import NamedTuple
 
 from blackroad.core.log.base import Appended
 
 ROTATION_SECONDS = 300.0
+_ROTATION_NS = int(ROTATION_SECONDS * 1e9)
 
 
 class Request(NamedTuple):
@@ -16,9 +17,9 @@ class Request(NamedTuple):
 
 
 class Answers:
-    """First answers in two tables that rotate: each is known for 5 to 10 minutes, none is forgotten early.
+    """First answers in two tables that rotate: each is known for 5 to 10 minutes.
 
-    At most `limit` are held; where it is full, a new one must be refused.
+    At most `limit` are held. None is forgotten early: where it is full, a new one must be refused.
     """
 
     def __init__(self, limit: int, now_ns: int) -> None:
@@ -50,10 +51,7 @@ class Answers:
         """Forget what is older than two turns."""
         if now_ns < self._rotates_ns:
             return
-        late = now_ns - self._rotates_ns >= _ROTATION_NS  # by a whole turn: the present one is old too
+        late = now_ns - self._rotates_ns >= _ROTATION_NS  # a whole turn: the present one is old too
         self._former = {} if late else self._present
         self._present = {}
         self._rotates_ns = now_ns + _ROTATION_NS
-
-
-_ROTATION_NS = int(ROTATION_SECONDS * 1e9)

@@ -7,7 +7,7 @@ SPREAD_WHOLE = frozenset({"presence", "client"})  # names under these are hashed
 
 
 def partition_of(key: str, partitions: int) -> int:
-    """Return the number of the partition that a channel lies in. Every node and every version agrees on it."""
+    """Return the number of the partition that a channel lies in, as every node computes it."""
     if partitions == 1:
         return 0
     tokens = key.split(".", HASHED_TOKENS + 1)

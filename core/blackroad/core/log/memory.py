@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from heapq import merge
-from itertools import chain
 from operator import attrgetter
 
 from blackroad.core.clock import Clock
@@ -44,7 +43,7 @@ class MemoryLogSettings:
 
 
 class MemoryLog:
-    """A `Log` whose every method answers at once: nothing in it suspends, but the follower's wait."""
+    """A `Log` whose every method answers at once: nothing suspends but the follower's wait."""
 
     engine = "memory"
 
@@ -52,10 +51,11 @@ class MemoryLog:
         self._settings = settings
         self._clock = clock
         now_ns = clock.time_ns()
-        self._parts = [
-            _partition(number, settings, now_ns) for number in range(settings.partitions)
-        ]
         self._catalog = Catalog(self._exists)
+        self._parts = [
+            _partition(number, settings, self._catalog, now_ns)
+            for number in range(settings.partitions)
+        ]
         self._follower: Follower | None = None
         self._now_ns = now_ns
         self._closed = False
@@ -76,13 +76,18 @@ class MemoryLog:
             return [Rejection(Code.UNAVAILABLE, "the log is closed") for _ in appends]
         now_ns = self._settle()
         entries: list[Entry] = []
-        answers = [self._append(append, now_ns, entries) for append in appends]
+        part = self._part
+        answers = [part(append.key).append(append, now_ns, entries) for append in appends]
         if entries and self._follower:
             self._follower.put(entries)
         return answers
 
     def follow(self) -> AsyncIterator[list[Entry]]:
-        """Yield every entry appended from this call on. A later call takes over, and ends the earlier one."""
+        """Yield every entry appended from this call on. A later call takes over, and ends this.
+
+        Where the follower falls behind by more than is retained, its next batch begins after a
+        hole in the sequences.
+        """
         if self._follower:
             self._follower.end()
         self._follower = Follower(self._ends, self._settings.retain_bytes)
@@ -91,7 +96,7 @@ class MemoryLog:
         return self._follower
 
     def heads(self) -> Positions:
-        """Return the place that the follower has come to; without one, the end of the log."""
+        """Return the place that the follower has come to; before the first, the log's end."""
         return self._follower.heads if self._follower else self._ends
 
     def missing(self, topics: Sequence[str], after: Positions) -> GapReason | None:
@@ -109,7 +114,8 @@ class MemoryLog:
     ) -> Page | GapReason:
         """Return the entries of the topics after a place; see `Log`. Everything is at hand.
 
-        A page may end early, even empty, where much had to be passed over: go on from `reached` until it is `until`.
+        A page may end early, even empty, where much had to be passed over: go on from `reached`
+        until it is `until`.
         """
         now_ns = self._settle()
         selection = Selection(topics, visible)
@@ -142,7 +148,7 @@ class MemoryLog:
     def newest(
         self, topics: Sequence[str], limit: int, until: Positions, visible: Visible
     ) -> tuple[Sequence[Entry], bool]:
-        """Return the newest entries of the topics that are retained; see `Log`. Partitions are merged by time."""
+        """Return the newest retained entries of the topics; see `Log`. Partitions merge by time."""
         now_ns = self._settle()
         selection = Selection(topics, visible)
         runs: list[list[Entry]] = []
@@ -190,14 +196,6 @@ class MemoryLog:
     def _exists(self, key: str) -> bool:
         return self._part(key).channels.get(key) is not None
 
-    def _append(self, append: Append, now_ns: int, into: list[Entry]) -> Appended | Rejection:
-        part = self._part(append.key)
-        before = len(part.channels)
-        answer = part.append(append, now_ns, into)
-        if len(part.channels) != before:
-            self._catalog.add(append.key)
-        return answer
-
     def _missing(self, selection: Selection, after: Positions) -> GapReason | None:
         if len(after) != len(self._parts):
             return GapReason.EPOCH_CHANGED
@@ -210,19 +208,20 @@ class MemoryLog:
     def _settle(self) -> int:
         """Let go of what is past its time; return a time that never goes back."""
         self._now_ns = max(self._now_ns, self._clock.time_ns())
-        gone = chain.from_iterable(part.settle(self._now_ns) for part in self._parts)
-        for _ in gone:
-            self._catalog.drop()
+        for part in self._parts:
+            part.settle(self._now_ns)
         return self._now_ns
 
 
-def _partition(number: int, settings: MemoryLogSettings, now_ns: int) -> Partition:
+def _partition(
+    number: int, settings: MemoryLogSettings, catalog: Catalog, now_ns: int
+) -> Partition:
     count = settings.partitions
     return Partition(
         number,
         now_ns // 1_000_000,
         Ring(settings.retain_bytes // count, settings.retain_seconds),
-        Channels(settings.max_channels // count, settings.idle_seconds),
+        Channels(settings.max_channels // count, settings.idle_seconds, catalog),
         Histories(settings.history_bytes // count),
         Answers(settings.idempotency_keys // count, now_ns),
     )

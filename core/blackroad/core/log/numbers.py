@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 from blackroad.core.log.base import Keep
+from blackroad.core.log.catalog import Catalog
 
 MAX_RETIRED_AT_ONCE = 1_000  # what is left goes with the next calls
 
@@ -11,7 +12,16 @@ MAX_RETIRED_AT_ONCE = 1_000  # what is left goes with the next calls
 class Channel:
     """The numbers and the fence of one channel."""
 
-    __slots__ = ("attempt", "created_ns", "ended", "key", "lane", "offset", "sequence", "updated_ns")
+    __slots__ = (
+        "attempt",
+        "created_ns",
+        "ended",
+        "key",
+        "lane",
+        "offset",
+        "sequence",
+        "updated_ns",
+    )
 
     def __init__(self, key: str, offset: int, sequence: int, now_ns: int) -> None:
         self.key = key
@@ -27,25 +37,24 @@ class Channel:
 class Channels:
     """The channels of a partition that have numbers.
 
-    A channel is kept for `idle_seconds` after its last event, or for as long as its history can have something. At most
-    `limit` are kept: the one that was written the longest ago goes first. Of those that went, the highest sequence and
-    offset remain, so that no offset is used twice and nobody resumes over what is gone.
+    A channel is kept for `idle_seconds` after its last event, or for as long as its history can
+    have something. At most `limit` are kept: the one that was written the longest ago goes first.
+    Of those that went, the highest sequence and offset remain, so that no offset is used twice and
+    nobody resumes over what is gone.
     """
 
-    def __init__(self, limit: int, idle_seconds: float) -> None:
+    def __init__(self, limit: int, idle_seconds: float, catalog: Catalog) -> None:
+        self._catalog = catalog
         self._limit = limit
         self._idle_seconds = idle_seconds
         self._by_key: dict[str, Channel] = {}
-        # By how long they are kept (idle_seconds times a power of two); in each the latest written last.
+        # By how long they are kept: idle_seconds times a power of two. The latest written is last.
         self._lanes: list[OrderedDict[str, Channel]] = []
         self.dropped_sequence = 0
         self.dropped_offset = 0
 
     def __len__(self) -> int:
         return len(self._by_key)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._by_key)
 
     def get(self, key: str) -> Channel | None:
         """Return a channel; None where it has no numbers."""
@@ -55,6 +64,7 @@ class Channels:
         """Return a new channel, which continues after all that were dropped."""
         channel = Channel(key, self.dropped_offset, self.dropped_sequence, now_ns)
         self._by_key[key] = channel
+        self._catalog.add(key)
         return channel
 
     def touch(self, channel: Channel, keep: Keep) -> None:
@@ -97,11 +107,13 @@ class Channels:
     def _drop(self, channel: Channel) -> Channel:
         del self._lanes[channel.lane][channel.key]
         del self._by_key[channel.key]
+        self._catalog.drop()
         self.dropped_sequence = max(self.dropped_sequence, channel.sequence)
         self.dropped_offset = max(self.dropped_offset, channel.offset)
         return channel
 
     def _lane(self, keep: Keep) -> int:
+        """Return the number of the lane of channels with this policy; make it where it is new."""
         number, seconds = 0, self._idle_seconds
         wanted = keep.seconds if keep.events > 0 else 0.0
         while seconds < wanted:

@@ -1,7 +1,7 @@
 """One partition of the memory engine: its sequence, and what it keeps of its channels."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from blackroad.core.errors import Code, Rejection
 from blackroad.core.log.base import Append, Appended, GapReason
@@ -9,40 +9,34 @@ from blackroad.core.log.entry import Entry, Position
 from blackroad.core.log.history import Histories
 from blackroad.core.log.idempotency import Answers, Request
 from blackroad.core.log.numbers import Channel, Channels
-from blackroad.core.log.ring import Ring, Track
+from blackroad.core.log.ring import Ring
 from blackroad.core.log.selection import Selection
 
 
+@dataclass(slots=True)
 class Partition:
     """One ordered sequence of entries. Everything here is synchronous."""
 
-    def __init__(
-        self, number: int, epoch: int, ring: Ring, channels: Channels, histories: Histories, answers: Answers
-    ) -> None:
-        self.number = number
-        self.epoch = epoch
-        self.sequence = 0  # of the last entry
-        self.ring = ring
-        self.channels = channels
-        self.histories = histories
-        self.answers = answers
-        self._now_ns = 0
+    number: int
+    epoch: int
+    ring: Ring
+    channels: Channels
+    histories: Histories
+    answers: Answers
+    sequence: int = 0  # of the last entry
 
     @property
     def head(self) -> Position:
         """The place of the last entry."""
         return Position(self.epoch, self.sequence)
 
-    def settle(self, now_ns: int) -> list[str]:
-        """Let go of what is past its time; return the keys of channels that lost their numbers."""
-        self._now_ns = now_ns
+    def settle(self, now_ns: int) -> None:
+        """Let go of what is past its time."""
         self.ring.trim(now_ns)
         self.answers.rotate(now_ns)
-        gone = self.channels.retired(now_ns)
-        for channel in gone:
+        for channel in self.channels.retired(now_ns):
             self.ring.drop(channel.key, channel.sequence)
             self.histories.forget(channel.key)
-        return [channel.key for channel in gone]
 
     def append(self, append: Append, now_ns: int, into: list[Entry]) -> Appended | Rejection:
         """Append all records or none; add the entries to `into`."""
@@ -53,16 +47,20 @@ class Partition:
         if refusal := _refusal(append, channel):
             return refusal
         if request and self.answers.full():
-            wait = self.answers.room_in_seconds(now_ns)
-            text = "too many idempotency keys at once"
-            return Rejection(Code.RATE_LIMITED, text, retry_after_seconds=wait)
-        answer = self._commit(append, channel or self.channels.create(append.key, now_ns), now_ns, into)
+            return self._crowded(now_ns)
+        if channel is None:
+            channel = self.channels.create(append.key, now_ns)
+        answer = self._commit(append, channel, now_ns, into)
         if request:
             self.answers.put(request, answer)
         return answer
 
-    def missing(self, selection: Selection, names: Sequence[str], after: Position) -> GapReason | None:
+    def missing(
+        self, selection: Selection, names: Sequence[str], after: Position
+    ) -> GapReason | None:
         """Tell why reading after a place would miss entries; `names` are those that lie here."""
+        if not names and not selection.patterns:
+            return None
         if not after.epoch:
             return GapReason.NOT_KEPT
         if after.epoch != self.epoch or after.sequence > self.sequence:
@@ -83,36 +81,26 @@ class Partition:
         )
 
     def _gone(self, key: str) -> int:
-        """Return the highest sequence of a channel that the ring no longer has, or may no longer have."""
-        track: Track | None = self.ring.track(key)
+        """Return the highest sequence of a channel that the ring does not have, or may not."""
+        track = self.ring.track(key)
         if track:
             return track.trimmed
         channel = self.channels.get(key)
         return channel.sequence if channel else self.channels.dropped_sequence
 
-    def _commit(
-        self, append: Append, channel: Channel, now_ns: int, into: list[Entry]
-    ) -> Appended:
-        first_offset = offset = channel.offset + 1
-        entries: list[Entry] = []
-        for record in append.records:
-            self.sequence += 1
-            entry = Entry(
-                append.key,
-                record.type,
-                record.body,
-                self.number,
-                Position(self.epoch, self.sequence),
-                offset,
-                now_ns,
-                record.expires_ns,
-                record.answer,
-            )
+    def _crowded(self, now_ns: int) -> Rejection:
+        wait = self.answers.room_in_seconds(now_ns)
+        text = "too many idempotency keys at once"
+        return Rejection(Code.RATE_LIMITED, text, retry_after_seconds=wait)
+
+    def _commit(self, append: Append, channel: Channel, now_ns: int, into: list[Entry]) -> Appended:
+        entries = self._entries(append, channel, now_ns)
+        for entry in entries:
             self.ring.append(entry, channel.sequence)
-            channel.sequence = self.sequence
-            channel.offset = offset
-            offset += 1
-            entries.append(entry)
+            channel.sequence = entry.sequence
+        self.sequence = channel.sequence
+        first_offset = channel.offset + 1
+        channel.offset += len(entries)
         channel.updated_ns = now_ns
         if append.fence:
             channel.attempt = append.fence.attempt
@@ -121,7 +109,24 @@ class Partition:
         self.histories.append(append.key, entries, append.keep)
         into += entries
         ids = tuple([record.event_id for record in append.records])
-        return Appended(ids, first_offset, entries[-1].position, self.number, now_ns)
+        return Appended(ids, first_offset, self.head, self.number, now_ns)
+
+    def _entries(self, append: Append, channel: Channel, now_ns: int) -> list[Entry]:
+        epoch, sequence, offset = self.epoch, self.sequence, channel.offset
+        return [
+            Entry(
+                append.key,
+                record.type,
+                record.body,
+                self.number,
+                (epoch, sequence + nth),
+                offset + nth,
+                now_ns,
+                record.expires_ns,
+                record.answer,
+            )
+            for nth, record in enumerate(append.records, 1)
+        ]
 
 
 def _refusal(append: Append, channel: Channel | None) -> Rejection | None:
@@ -131,7 +136,9 @@ def _refusal(append: Append, channel: Channel | None) -> Rejection | None:
             return Rejection(Code.CANCELLED, "it has ended")
         if append.fence.attempt < channel.attempt:
             return Rejection(Code.CONFLICT, f"attempt {channel.attempt} has taken over")
+    if append.expected_offset is None:
+        return None
     present = channel.offset if channel else 0
-    if append.expected_offset is not None and append.expected_offset != present:
+    if append.expected_offset != present:
         return Rejection(Code.CONFLICT, f"the last offset is {present}")
     return None

@@ -33,10 +33,10 @@ def read_partition(
     max_bytes: int,
     now_ns: int,
 ) -> Stretch:
-    """Return the selected entries in (after, until]: about `max_bytes`, at least one unless that is not positive."""
-    if until.sequence <= after.sequence:
-        return Stretch((), after, 0)
-    if max_bytes <= 0 and (names or selection.patterns):
+    """Return the selected entries in (after, until]: about `max_bytes`, none where that is 0."""
+    if not (names or selection.patterns):
+        return Stretch((), until, 0)
+    if max_bytes <= 0 or until.sequence <= after.sequence:
         return Stretch((), after, 0)
     end = until.sequence
     if selection.patterns:
@@ -64,7 +64,7 @@ def newest_of(
     limit: int,
     now_ns: int,
 ) -> tuple[list[Entry], bool]:
-    """Return the newest selected entries up to a place, oldest first, and whether there were never more to be had."""
+    """Return the newest selected entries up to a place, oldest first, and whether that is all."""
     entries: list[Entry] = []
     for entry in _backwards(part, selection, names, until.sequence):
         if len(entries) >= limit:

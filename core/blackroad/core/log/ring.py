@@ -1,4 +1,4 @@
-"""The entries of a partition that are retained for resuming: bounded in bytes and age, indexed by channel."""
+"""The entries of a partition that are retained for resuming: bounded, indexed by channel."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from operator import attrgetter
 
 from blackroad.core.log.entry import Entry
 
-ENTRY_COST = 512  # bytes that Python takes for an entry beside its body and its wire form
+ENTRY_COST = 384  # bytes of Python for an entry, beside twice its size: its body and wire form
 TRACK_COST = 320  # and for a channel's part of the index
 HOLE_COST = 8
 MAX_TRIMMED_AT_ONCE = 2_000  # by age: what is left goes with the next calls
@@ -15,8 +15,8 @@ _sequence = attrgetter("sequence")
 
 
 def cost(entry: Entry) -> int:
-    """Return the bytes that an entry takes, with the wire form that it has once it was delivered."""
-    return 2 * len(entry.body) + ENTRY_COST
+    """Return the bytes that an entry takes, with the wire form that it has once delivered."""
+    return 2 * entry.size + ENTRY_COST
 
 
 class Run:
@@ -73,9 +73,10 @@ class Track:
 
 
 class Ring:
-    """The retained entries of one partition. Entries are shared by reference; sequences come without holes.
+    """The retained entries of one partition, shared by reference; sequences come without holes.
 
-    Holds at most `max_bytes`, of which one channel a quarter, and nothing older than `max_seconds` once trimmed.
+    Holds at most `max_bytes`, of which one channel a quarter, and nothing older than `max_seconds`
+    once trimmed.
     """
 
     def __init__(self, max_bytes: int, max_seconds: float, first_sequence: int = 1) -> None:
@@ -86,7 +87,7 @@ class Ring:
         self._first = first_sequence  # of the run
         self._tracks: dict[str, Track] = {}
         self.bytes = 0
-        self.trimmed = first_sequence - 1  # the highest sequence of which the ring no longer has all up to it
+        self.trimmed = first_sequence - 1  # the highest sequence that was let go
 
     def __len__(self) -> int:
         """Return the number of places that are held, holes included."""
@@ -97,12 +98,12 @@ class Ring:
         return self._tracks.get(key)
 
     def append(self, entry: Entry, before: int) -> None:
-        """Take the next entry; `before` is the highest sequence that its channel had until now, or may have had."""
+        """Take the next entry; `before` is the last sequence that its channel had, or may have had."""
         track = self._tracks.get(entry.key)
         if track is None:
             track = self._tracks[entry.key] = Track(before)
             self.bytes += TRACK_COST
-        size = cost(entry)
+        size = 2 * entry.size + ENTRY_COST  # cost(), in the hottest place
         self._run.items.append(entry)
         track.run.items.append(entry)
         track.bytes += size

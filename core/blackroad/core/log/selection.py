@@ -1,4 +1,4 @@
-"""What a reader asks for: some names and some patterns, and which of the matching channels it may see."""
+"""What a reader asks for: names, patterns, and which of the matching channels it may see."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from blackroad.core.topics import matches
 
 
 class Selection:
-    """The topics of one call. Asks `visible` at most once for each channel, and only where a pattern matches it."""
+    """The topics of one call. Asks `visible` once for each channel that only a pattern matches."""
 
     __slots__ = ("_known", "_visible", "names", "patterns")
 
