@@ -1,0 +1,1 @@
+"""Channels: their policy, members, occupants and subscriptions."""
