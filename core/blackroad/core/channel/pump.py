@@ -1,37 +1,69 @@
-"""The pump reads, page by page and in turn, what catching-up subscriptions have missed."""
+"""The pump reads, page by page and in turn, what catching-up sessions have missed."""
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from typing import Protocol
 
-Step = Callable[[], Awaitable[bool]]
-"""Hands on one page; answers whether there is more."""
+
+class Source(Protocol):
+    """A session that catches up."""
+
+    @property
+    def roomy(self) -> bool:
+        """Whether its reader can take a page now."""
+        ...
+
+    async def step(self) -> bool:
+        """Hand on one page; answer whether there is more."""
+        ...
 
 
 class Pump:
-    """Pulls: a step is taken only while `roomy` says that the reader can take a page. Round robin among the steps."""
+    """Pulls: a page is read only for a source that has room for it. Round robin, one page a turn.
 
-    def __init__(self, roomy: Callable[[], bool]) -> None:
-        self._roomy = roomy
-        self._steps: deque[Step] = deque()
+    A source without room is set aside until `wake`.
+    """
+
+    def __init__(self) -> None:
+        self._ready: deque[Source] = deque()
+        self._aside: dict[Source, None] = {}
+        self._queued: set[Source] = set()
         self._wanted = asyncio.Event()
 
-    def add(self, step: Step) -> None:
-        """Take a step, and again while it says that there is more."""
-        self._steps.append(step)
-        self._wanted.set()
-
-    def wake(self) -> None:
-        """Look again whether there is room."""
-        if self._steps:
+    def add(self, source: Source) -> None:
+        """Take a source until it has no more. Idempotent."""
+        if source not in self._queued:
+            self._queued.add(source)
+            self._ready.append(source)
             self._wanted.set()
+
+    def wake(self, source: Source) -> None:
+        """Look again whether a source that was set aside has room."""
+        if source in self._aside:
+            del self._aside[source]
+            self._ready.append(source)
+            self._wanted.set()
+
+    def discard(self, source: Source) -> None:
+        """Forget a source. Idempotent."""
+        self._aside.pop(source, None)
+        self._queued.discard(source)
 
     async def run(self) -> None:
         """Pump until cancelled."""
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            while self._steps and self._roomy():
-                step = self._steps.popleft()
-                if await step():
-                    self._steps.append(step)
+            while self._ready:
+                await self._turn(self._ready.popleft())
+
+    async def _turn(self, source: Source) -> None:
+        if source not in self._queued:
+            return
+        if not source.roomy:
+            self._aside[source] = None
+        elif await source.step():
+            self._ready.append(source)
+            await asyncio.sleep(0)  # others of this process get their turn between pages
+        else:
+            self._queued.discard(source)

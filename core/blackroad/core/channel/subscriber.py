@@ -13,7 +13,7 @@ from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.identity import Identity
 from blackroad.core.log.base import GapReason, Page
 from blackroad.core.log.cursor import encode_cursor
-from blackroad.core.log.entry import Entry, Positions
+from blackroad.core.log.entry import Entry, Positions, latest
 from blackroad.core.names import check_pattern, companion, is_pattern
 from blackroad.realtime.v1 import channel_pb2, event_pb2
 
@@ -38,6 +38,19 @@ class Viewed(Protocol):
 class Subscriber:
     """The subscriptions of one session. Its door is the `Outlet`; pages flow through the door's `Pump`."""
 
+    __slots__ = (
+        "_behind",
+        "_count",
+        "_occupies",
+        "_outlet",
+        "_parts",
+        "_pump",
+        "_seats",
+        "identity",
+        "session_id",
+        "subscriptions",
+    )
+
     def __init__(
         self,
         identity: Identity,
@@ -56,6 +69,8 @@ class Subscriber:
         self._parts = parts
         self._occupies = occupies
         self._count = 0
+        self._behind: list[Subscription] = []
+        self._seats: list[Subscription] = []
         parts.subscribers.add(self)
 
     @property
@@ -63,7 +78,24 @@ class Subscriber:
         """Whether a subscription has not yet all that it missed."""
         return any(not subscription.live for subscription in self.subscriptions.values())
 
-    async def subscribe(self, request_id: str, request: channel_pb2.Subscribe) -> None:
+    @property
+    def roomy(self) -> bool:
+        """Whether the door can take a page now."""
+        return self._outlet.roomy
+
+    async def step(self) -> bool:
+        """Hand on one page of the next subscription that catches up; answer whether there is more."""
+        while self._seats:
+            await self._leave(self._seats.pop(), clean=True)
+        if self._behind:
+            subscription = self._behind.pop(0)
+            if await self._read_on(subscription):
+                self._behind.append(subscription)
+        return bool(self._behind or self._seats)
+
+    async def subscribe(
+        self, request_id: str, request: channel_pb2.Subscribe, *, label: str = ""
+    ) -> None:
         """Answer by Subscribed, hand on what was missed, go live. Raises `Rejection`; then nothing has changed."""
         channel = request.channel
         names = self._check(request)
@@ -79,6 +111,7 @@ class Subscriber:
             start.after,
             wants_caught_up=request.WhichOneof("start") is not None,
             occupies=occupied,
+            label=label,
         )
         self._add_private(subscription)
         self.subscriptions[channel] = subscription
@@ -95,19 +128,22 @@ class Subscriber:
     async def close(self, *, clean: bool) -> None:
         """End all subscriptions. Idempotent."""
         self._parts.subscribers.remove(self)
+        self._pump.discard(self)
         while self.subscriptions:
             _, subscription = self.subscriptions.popitem()
             await self._end(subscription, clean=clean)
 
     def fall_back(self, after: Positions) -> None:
         """Let all live subscriptions catch up from an earlier place: what was queued since then was dropped."""
-        for subscription in self.subscriptions.values():
-            if subscription.live:
-                self._outlet.unfollow(subscription)
-                subscription.live = False
-                subscription.after = after
-                subscription.wants_caught_up = True
-                self._catch_up(subscription)
+        live = [s for s in self.subscriptions.values() if s.live]
+        for subscription in live:
+            subscription.live = False
+        for subscription in live:
+            self._outlet.unfollow(subscription)
+            # What came before it went live it has had as pages of its own.
+            subscription.after = latest(after, subscription.after)
+            subscription.wants_caught_up = True
+            self._catch_up(subscription)
 
     def apply(self, change: Change) -> None:
         """Take up a change of a channel's policy or members, before the next event."""
@@ -178,9 +214,10 @@ class Subscriber:
         if subscription.after == self._parts.hub.heads:
             self._go_live(subscription)
         else:
-            self._pump.add(lambda: self._step(subscription))
+            self._behind.append(subscription)
+            self._pump.add(self)
 
-    async def _step(self, subscription: Subscription) -> bool:
+    async def _read_on(self, subscription: Subscription) -> bool:
         """Hand on one page; answer whether there is more."""
         hub = self._parts.hub
         if any(after > head for after, head in zip(subscription.after, hub.heads, strict=True)):
@@ -228,6 +265,7 @@ class Subscriber:
         self._outlet.missed(subscription, events)
 
     def _go_live(self, subscription: Subscription) -> None:
+        subscription.after = self._parts.hub.heads
         subscription.live = True
         self._outlet.follow(subscription)
 
@@ -235,9 +273,7 @@ class Subscriber:
         self._detach(subscription)
         self._count -= len(subscription.names)
         if subscription.occupies and not keep_seat:
-            await self._parts.occupants.leave(
-                subscription.occupies, self.identity, self.session_id, clean
-            )
+            await self._leave(subscription, clean=clean)
 
     def _detach(self, subscription: Subscription) -> None:
         if not subscription.ended:
@@ -265,13 +301,14 @@ class Subscriber:
                 channel_pb2.Unsubscribed(channel=subscription.channel, code=code.wire),
             )
             if subscription.occupies:
-                self._pump.add(lambda: self._give_up_seat(subscription))
+                self._seats.append(subscription)
+                self._pump.add(self)
 
-    async def _give_up_seat(self, subscription: Subscription) -> bool:
+    async def _leave(self, subscription: Subscription, *, clean: bool) -> None:
+        """Give up the seat that the session has because of a subscription."""
         await self._parts.occupants.leave(
-            subscription.occupies, self.identity, self.session_id, clean=True
+            subscription.occupies, self.identity, self.session_id, clean
         )
-        return False
 
     def _add_private(self, subscription: Subscription) -> None:
         for pattern in subscription.patterns:

@@ -24,6 +24,8 @@ class Subscription:
     wants_caught_up: bool
     private: set[str] = field(default_factory=set)  # private channels that a pattern of it may show to this session
     occupies: str = ""  # the key of the channel in which the session counts because of it
+    label: str = ""  # what a door marks it with
+    numbers: set[str] = field(default_factory=set)  # topics whose numbers a trunk's door joined for it
     live: bool = False
     ended: bool = False
 
@@ -40,6 +42,11 @@ class Subscription:
 
 class Outlet(Protocol):
     """What a door does with what a subscriber has for its session. Nothing here blocks; order is that of the calls."""
+
+    @property
+    def roomy(self) -> bool:
+        """Whether the next page of what was missed should be read."""
+        ...
 
     def subscribed(self, subscription: Subscription, frame: channel_pb2.Subscribed) -> None:
         """Tell that the subscription stands."""

@@ -28,6 +28,10 @@ class Queue(Protocol):
         """Queue a frame."""
         ...
 
+    def put_first(self, frame: bytes) -> None:
+        """Queue a frame before everything else."""
+        ...
+
     def close(self) -> None:
         """Let `take` end once all is taken."""
         ...
@@ -49,7 +53,7 @@ class Handler(Protocol[Request]):
         ...
 
     def reject(self, request: Request, rejection: Rejection) -> None:
-        """Queue the answer to a frame that failed."""
+        """Queue the answer to a frame that failed; an `Ending` ends the session."""
         ...
 
     def closing(self, ending: CodedError | None) -> bytes:
@@ -98,14 +102,18 @@ class Duplex(Generic[Frame]):
     async def _read(self, requests: AsyncIterator[Frame]) -> None:
         async for request in requests:
             try:
-                await self._handler.handle(request)
-            except Rejection as rejection:
-                self._handler.reject(request, rejection)
+                await self._serve(request)
             except Ending as ending:
                 self.end(ending)
                 return
             await self._outbox.room()
         self.on_half_close()
+
+    async def _serve(self, request: Frame) -> None:
+        try:
+            await self._handler.handle(request)
+        except Rejection as rejection:
+            self._handler.reject(request, rejection)
 
     async def _write(self) -> None:
         while (frame := await self._outbox.take()) is not None:

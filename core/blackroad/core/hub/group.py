@@ -26,6 +26,10 @@ class Frame:
             self._response = delivery_frame(self.events)
         return self._response
 
+    def joined(self, others: list["Frame"]) -> bytes:
+        """Return this frame and the ones that follow it as one."""
+        return delivery_frame([event for frame in (self, *others) for event in frame.events])
+
 
 def delivery_frame(events: list[bytes], subscription: str = "") -> bytes:
     """Return a serialized ConnectResponse with these serialized events."""

@@ -1,0 +1,237 @@
+"""One session of ChannelService.Connect: its frames in, its frames out."""
+
+from collections.abc import AsyncIterator
+
+from blackroad.core.channel.pump import Pump
+from blackroad.core.channel.subscriber import Parts, Subscriber
+from blackroad.core.channel.subscription import Subscription
+from blackroad.core.door.duplex import Duplex, Writer
+from blackroad.core.door.frames import check_hello, closing, rejected, welcome
+from blackroad.core.errors import Code, CodedError, Ending, Rejection
+from blackroad.core.hub.group import Frame, Groups, delivery_frame
+from blackroad.core.identity.identity import Identity
+from blackroad.core.ids import session_id
+from blackroad.core.log.cursor import encode_cursor
+from blackroad.core.outbox import Outbox
+from blackroad.core.publisher import Publisher
+from blackroad.core.ticker import Ticker
+from blackroad.realtime.v1 import admin_pb2, channel_pb2, common_pb2, event_pb2
+from blackroad.wire.v1 import frames_pb2
+
+BOOKMARK_SECONDS = 25.0
+MAX_REQUEST_ID_BYTES = 128
+
+
+class ConnectSession:
+    """Reads requests, answers them, and hands on events. Its place in the node's groups is its live subscriptions."""
+
+    door = admin_pb2.DOOR_GRPC
+    method = "Connect"
+
+    def __init__(
+        self,
+        identity: Identity,
+        writer: Writer,
+        parts: Parts,
+        groups: Groups,
+        publisher: Publisher,
+        ticker: Ticker,
+        *,
+        node: str,
+        development: bool,
+        connected_ns: int,
+    ) -> None:
+        self.session_id = session_id()
+        self.identity = identity
+        self.client = common_pb2.ClientInfo()
+        self.connected_ns = connected_ns
+        self._parts = parts
+        self._groups = groups
+        self._publisher = publisher
+        self._ticker = ticker
+        self._welcome = welcome(self.session_id, node, identity, development=development)
+        self._welcomed = False
+        self._outbox: Outbox[Frame] = Outbox(_batch, self._overflow)
+        self._duplex: Duplex[channel_pb2.ConnectRequest] = Duplex(self._outbox, writer, self)
+        self._duplex.on_written = self._written
+        self._pump = Pump()
+        self._subscriber = Subscriber(
+            identity, self.session_id, self, self._pump, parts, occupies=True
+        )
+        self._left = False
+
+    @property
+    def subscriptions(self) -> list[str]:
+        """The names and patterns that it follows."""
+        return list(self._subscriber.subscriptions)
+
+    @property
+    def queued_bytes(self) -> int:
+        """What waits for the client to read."""
+        return self._outbox.size
+
+    @property
+    def catching_up(self) -> bool:
+        """Whether a subscription has not yet all that it missed."""
+        return self._subscriber.catching_up
+
+    def end(self, ending: Ending) -> None:
+        """End the session. Idempotent; never blocks."""
+        self._duplex.end(ending)
+
+    async def run(self, requests: AsyncIterator[channel_pb2.ConnectRequest]) -> None:
+        """Serve the session until it ends."""
+        try:
+            with self._ticker.every(BOOKMARK_SECONDS, self._bookmark):
+                await self._duplex.run(requests, self._pump.run())
+        finally:
+            self._groups.move(self, frozenset())
+            await self._subscriber.close(clean=self._left)
+
+    # What comes in (door.duplex.Handler).
+
+    async def handle(self, request: channel_pb2.ConnectRequest) -> None:
+        """Serve one frame."""
+        if request.WhichOneof("frame") == "batch":
+            for frame in request.batch.frames:
+                try:
+                    await self._handle(frame)
+                except Rejection as rejection:
+                    self.reject(frame, rejection)
+        else:
+            await self._handle(request)
+
+    def reject(self, request: channel_pb2.ConnectRequest, rejection: Rejection) -> None:
+        """Answer a frame that failed."""
+        self._answer(request.request_id, rejected=rejected(rejection))
+
+    def closing(self, ending: CodedError | None) -> bytes:
+        """Return the last frame."""
+        return channel_pb2.ConnectResponse(closing=closing(ending)).SerializeToString()
+
+    async def _handle(self, request: channel_pb2.ConnectRequest) -> None:
+        if len(request.request_id) > MAX_REQUEST_ID_BYTES:
+            raise Ending(Code.BAD_FRAME, "request_id is at most 128 bytes")
+        kind = request.WhichOneof("frame")
+        self._greet(request.hello)
+        match kind:
+            case "hello":
+                pass
+            case "subscribe":
+                await self._subscriber.subscribe(request.request_id, request.subscribe)
+            case "unsubscribe":
+                await self._unsubscribe(request)
+            case "publish":
+                published = await self._publisher.publish(
+                    self.identity, self.session_id, request.publish
+                )
+                self._answer(request.request_id, published=published)
+            case "ping":
+                self._bookmark()
+                self._answer(request.request_id, pong=common_pb2.Pong(payload=request.ping.payload))
+            case "refresh":
+                raise Rejection(Code.UNIMPLEMENTED, "tokens cannot be refreshed in this version")
+            case "leave":
+                self._left = True
+                self._duplex.end()
+            case "batch":
+                raise Rejection(Code.BAD_FRAME, "a batch holds no batches")
+            case None:
+                raise Rejection(Code.UNKNOWN_TYPE)
+
+    def _greet(self, hello: common_pb2.Hello) -> None:
+        """Answer the first frame by Welcome, whatever it is: an empty Hello may be left out."""
+        if not self._welcomed:
+            self._welcomed = True
+            self._outbox.batching = check_hello(hello)
+            self.client = hello.client
+            self._answer("", welcome=self._welcome)
+
+    async def _unsubscribe(self, request: channel_pb2.ConnectRequest) -> None:
+        channel = request.unsubscribe.channel
+        if not channel:
+            raise Rejection(Code.MISSING_FIELD, "channel is required")
+        await self._subscriber.unsubscribe(channel)
+        self._answer(request.request_id, unsubscribed=channel_pb2.Unsubscribed(channel=channel))
+
+    # What goes out (channel.subscription.Outlet and hub.group.Receiver).
+
+    @property
+    def roomy(self) -> bool:
+        """Whether the next page of what was missed should be read."""
+        return self._outbox.half_empty
+
+    def receive(self, frame: Frame) -> None:
+        """Queue live events."""
+        self._outbox.put_live(frame)
+
+    def subscribed(self, subscription: Subscription, frame: channel_pb2.Subscribed) -> None:
+        """Tell that the subscription stands."""
+        self._answer(subscription.request_id, subscribed=frame)
+
+    def snapshot(self, subscription: Subscription, frame: event_pb2.AnswerSnapshot) -> None:
+        """Hand on an answer as it stands."""
+        self._answer(subscription.request_id, snapshot=frame)
+
+    def missed(self, subscription: Subscription, events: list[bytes]) -> None:
+        """Queue a page of what was missed."""
+        self._outbox.put(delivery_frame(events, subscription.channel))
+
+    def gap(self, subscription: Subscription, frame: event_pb2.Gap) -> None:
+        """Tell that events are missing."""
+        self._answer("", gap=frame)
+
+    def follow(self, subscription: Subscription) -> None:
+        """Follow the subscription's topics live, and tell so where a start was asked for."""
+        self._move()
+        if subscription.wants_caught_up:
+            cursor = encode_cursor(self._parts.hub.heads)
+            self._answer(
+                "", caught_up=channel_pb2.CaughtUp(channel=subscription.channel, cursor=cursor)
+            )
+
+    def follow_changed(self, subscription: Subscription) -> None:
+        """Take up what changed in a live subscription."""
+        self._move()
+
+    def unfollow(self, subscription: Subscription) -> None:
+        """Stop following a live subscription."""
+        self._move(without=subscription)
+
+    def unsubscribed(self, subscription: Subscription, frame: channel_pb2.Unsubscribed) -> None:
+        """Tell that the subscription ended though the client did not ask for it."""
+        self._answer("", unsubscribed=frame)
+
+    def _move(self, without: Subscription | None = None) -> None:
+        topics = {
+            topic
+            for subscription in self._subscriber.subscriptions.values()
+            if subscription.live and subscription is not without
+            for topic in subscription.followed
+        }
+        self._groups.move(self, frozenset(topics))
+
+    def _overflow(self, frame: Frame) -> None:
+        """Drop what waits, and let the live subscriptions catch up from where the client stands."""
+        first, dropped_bytes = self._outbox.drop_live()
+        self._answer("", lagging=channel_pb2.Lagging(dropped_bytes=dropped_bytes + frame.size))
+        self._subscriber.fall_back((first or frame).after)
+
+    def _written(self) -> None:
+        if self._outbox.half_empty:
+            self._pump.wake(self._subscriber)
+
+    def _bookmark(self) -> None:
+        """Hand on a cursor without an event, after all events before it."""
+        if any(subscription.live for subscription in self._subscriber.subscriptions.values()):
+            self._groups.flush(self)
+            cursor = encode_cursor(self._parts.hub.heads)
+            self._answer("", bookmark=channel_pb2.Bookmark(cursor=cursor))
+
+    def _answer(self, request_id: str, **frame: object) -> None:
+        response = channel_pb2.ConnectResponse(request_id=request_id, **frame)  # type: ignore[arg-type]  # one arm by its name
+        self._outbox.put(response.SerializeToString())
+
+
+def _batch(frames: list[bytes]) -> bytes:
+    return frames_pb2.ConnectResponse(batch=frames_pb2.Batch(frames=frames)).SerializeToString()

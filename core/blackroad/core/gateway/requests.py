@@ -1,0 +1,176 @@
+"""What a browser asks for through its edge, and which part of the node answers it."""
+
+from collections.abc import Awaitable
+from typing import Protocol
+
+from blackroad.core.channel.calls import ChannelCalls
+from blackroad.core.errors import Code, Rejection
+from blackroad.core.gateway.session import BrowserSession
+from blackroad.core.hub.hub import Hub
+from blackroad.core.identity.identity import Identity
+from blackroad.core.presence.calls import PresenceCalls
+from blackroad.core.publisher import Publisher
+from blackroad.core.sessions import Sessions
+from blackroad.realtime.v1 import channel_pb2, common_pb2, gateway_pb2, presence_pb2, stream_pb2
+
+
+class Identities(Protocol):
+    """Who knows browsers by what they show."""
+
+    def client(self, client_id: str, *, token: str = "", ticket: str = "") -> Identity:
+        """Return who a browser is, or raise `Rejection`."""
+        ...
+
+
+class Presences(Protocol):
+    """Who keeps the sessions' entries of presence."""
+
+    async def enter(self, identity: Identity, session_id: str) -> object:
+        """Make a session's entry."""
+        ...
+
+    async def update(
+        self,
+        session_id: str,
+        *,
+        status: presence_pb2.PresenceStatus | None = None,
+        metadata_json: str | None = None,
+    ) -> object:
+        """Change what is given of a session's entry."""
+        ...
+
+    async def leave(self, session_id: str, clean: bool) -> None:
+        """End a session's entry."""
+        ...
+
+
+class Invocations(Protocol):
+    """Who starts answers."""
+
+    def start(
+        self, identity: Identity, session_id: str, request: stream_pb2.Invoke
+    ) -> Awaitable[str]:
+        """Start an answer; return its id."""
+        ...
+
+    def cancel(self, identity: Identity, stream_id: str) -> Awaitable[object]:
+        """Cancel an answer."""
+        ...
+
+    def input(self, identity: Identity, stream_id: str, json: str) -> Awaitable[object]:
+        """Give an input to a waiting answer."""
+        ...
+
+
+class Requests:
+    """Serves the requests of browser sessions."""
+
+    def __init__(
+        self,
+        identities: Identities,
+        hub: Hub,
+        sessions: Sessions,
+        publisher: Publisher,
+        channels: ChannelCalls,
+        presences: PresenceCalls,
+        roster: Presences,
+        answers: Invocations,
+    ) -> None:
+        self._identities = identities
+        self._hub = hub
+        self._sessions = sessions
+        self._publisher = publisher
+        self._channels = channels
+        self._presences = presences
+        self._roster = roster
+        self._answers = answers
+
+    def identify(self, opened: gateway_pb2.SessionOpened) -> Identity:
+        """Return who a browser is, or raise `Rejection`."""
+        credential = opened.credential
+        return self._identities.client(
+            opened.client_id, token=credential.token, ticket=credential.ticket
+        )
+
+    async def open(self, session: BrowserSession) -> None:
+        """Register a session and make its entry of presence."""
+        if session.present:
+            await self._roster.enter(session.identity, session.session_id)
+        self._sessions.add(session)
+
+    async def close(self, session: BrowserSession, *, clean: bool) -> None:
+        """Undo `open`, and end the session's subscriptions."""
+        session.ended = True
+        self._sessions.remove(session)
+        await session.subscriber.close(clean=clean)
+        if session.present:
+            await self._roster.leave(session.session_id, clean)
+
+    async def serve(
+        self, session: BrowserSession, request: gateway_pb2.TrunkRequest
+    ) -> gateway_pb2.TrunkResponse | None:
+        """Return the answer for CONTROL, or None where it comes elsewhere. Raises `Rejection`."""
+        answer = gateway_pb2.TrunkResponse()
+        identity = session.identity
+        match request.WhichOneof("frame"):
+            case "subscribe":
+                await session.subscriber.subscribe(request.request_id, request.subscribe)
+                return None
+            case "unsubscribe":
+                answer.unsubscribed.CopyFrom(await _unsubscribe(session, request.unsubscribe))
+            case "publish":
+                published = self._publisher.publish(identity, session.session_id, request.publish)
+                answer.published.CopyFrom(await published)
+            case "list_events":
+                answer.events.CopyFrom(await self._channels.list_events(identity, request.list_events))
+            case "list_presence":
+                answer.presences.CopyFrom(
+                    await self._presences.list_presence(identity, request.list_presence)
+                )
+            case "get_presence":
+                answer.presence.CopyFrom(
+                    await self._presences.get_presence(identity, request.get_presence)
+                )
+            case "update_presence":
+                await self._update(session, request.update_presence)
+                answer.accepted.CopyFrom(common_pb2.Accepted())
+            case "start":
+                await self._start(session, request)
+                return None
+            case "input":
+                await self._answers.input(identity, request.input.stream_id, request.input.json)
+                answer.accepted.CopyFrom(common_pb2.Accepted())
+            case "cancel":
+                await self._answers.cancel(identity, request.cancel.stream_id)
+                answer.accepted.CopyFrom(common_pb2.Accepted())
+            case "refresh":
+                raise Rejection(Code.UNIMPLEMENTED, "tokens cannot be refreshed in this version")
+            case _:
+                raise Rejection(Code.UNKNOWN_TYPE)
+        return answer
+
+    async def _start(self, session: BrowserSession, request: gateway_pb2.TrunkRequest) -> None:
+        since = self._hub.heads
+        stream_id = await self._answers.start(session.identity, session.session_id, request.start)
+        answer = gateway_pb2.TrunkResponse(session=session.number, request_id=request.request_id)
+        answer.answer_opened.stream_id = stream_id
+        session.put_control(answer)
+        await session.view(request.request_id, stream_id, since)
+
+    async def _update(self, session: BrowserSession, update: presence_pb2.UpdatePresence) -> None:
+        if not session.present:
+            raise Rejection(Code.CONFLICT, "this session has no entry of presence")
+        await self._roster.update(
+            session.session_id,
+            status=update.status or None,
+            metadata_json=update.metadata_json if update.HasField("metadata_json") else None,
+        )
+
+
+async def _unsubscribe(
+    session: BrowserSession, request: channel_pb2.Unsubscribe
+) -> channel_pb2.Unsubscribed:
+    if not request.channel:
+        raise Rejection(Code.MISSING_FIELD, "channel is required")
+    await session.subscriber.unsubscribe(request.channel)
+    return channel_pb2.Unsubscribed(channel=request.channel)

@@ -1,0 +1,140 @@
+"""The gRPC door for edges: GatewayService."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import ExitStack
+
+import grpc
+
+from blackroad.core.door.caller import identify
+from blackroad.core.door.duplex import Duplex, Queue
+from blackroad.core.door.frames import check_hello, closing, welcome
+from blackroad.core.errors import Code, CodedError, Ending, Rejection
+from blackroad.core.gateway.trunk import Trunk
+from blackroad.core.identity.identity import Identity, Kind
+from blackroad.core.node import Node
+from blackroad.realtime.v1 import gateway_pb2, gateway_pb2_grpc
+
+Request = gateway_pb2.TrunkRequest
+BOOKMARK_SECONDS = 25.0
+
+
+class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
+    """Serves the three streams of each trunk."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def Trunk(
+        self,
+        request_iterator: AsyncIterator[Request],
+        context: "grpc.aio.ServicerContext[Request, bytes]",
+    ) -> None:
+        """Serve one of a trunk's streams, as its hello says."""
+        identity = identify(context)
+        if not identity.speaks_for_others and identity.kind is not Kind.GATEWAY:
+            raise Ending(Code.FORBIDDEN, "only a gateway may open a trunk")
+        hello = await _hello(request_iterator)
+        stream = _Stream(context, request_iterator)
+        match hello.role:
+            case gateway_pb2.TRUNK_ROLE_CONTROL:
+                await self._control(stream, identity)
+            case gateway_pb2.TRUNK_ROLE_LIVE:
+                trunk = self._node.trunks.get(hello.trunk_id)
+                with self._node.ticker.every(BOOKMARK_SECONDS, trunk.bookmark):
+                    await self._serve(stream, trunk, identity, trunk.feed.outbox, _refuse)
+            case gateway_pb2.TRUNK_ROLE_CATCH_UP:
+                trunk = self._node.trunks.get(hello.trunk_id)
+                credit = _credit(trunk)
+                await self._serve(
+                    stream, trunk, identity, trunk.catch_up, credit, trunk.pump.run()
+                )
+            case _:
+                raise Ending(Code.MISSING_FIELD, "hello.role is required")
+
+    async def _control(self, stream: "_Stream", identity: Identity) -> None:
+        trunk = self._node.open_trunk()
+        try:
+            await self._serve(stream, trunk, identity, trunk.control, trunk.handle)
+        finally:
+            self._node.trunks.remove(trunk)
+            await trunk.close()
+
+    async def _serve(
+        self,
+        stream: "_Stream",
+        trunk: Trunk,
+        identity: Identity,
+        outbox: Queue,
+        handle: "Handle",
+        *others: Coroutine[object, object, None],
+    ) -> None:
+        """Serve one stream until it, or another of the trunk, ends."""
+        frame = gateway_pb2.TrunkResponse()
+        frame.welcome.trunk_id = trunk.trunk_id
+        frame.welcome.welcome.CopyFrom(
+            welcome(
+                trunk.trunk_id, self._node.name, identity, development=self._node.development
+            )
+        )
+        outbox.put_first(frame.SerializeToString())
+        stream.handle_frame = handle
+        duplex: Duplex[Request] = Duplex(outbox, stream.context, stream)
+        with ExitStack() as stack:
+            stack.callback(trunk.end, None)
+            trunk.ended.append(duplex.end)
+            stack.callback(trunk.ended.remove, duplex.end)
+            await duplex.run(stream.requests, *others)
+
+
+Handle = Callable[[Request], Coroutine[object, object, None]]
+
+
+class _Stream:
+    """One stream's frames in (door.duplex.Handler)."""
+
+    def __init__(
+        self,
+        context: "grpc.aio.ServicerContext[Request, bytes]",
+        requests: AsyncIterator[Request],
+    ) -> None:
+        self.context = context
+        self.requests = requests
+        self.handle_frame: Handle = _refuse
+
+    async def handle(self, request: Request) -> None:
+        """Serve a frame, or each of a batch."""
+        if request.WhichOneof("frame") == "batch":
+            for frame in request.batch.frames:
+                await self.handle_frame(frame)
+        else:
+            await self.handle_frame(request)
+
+    def reject(self, request: Request, rejection: Rejection) -> None:
+        """End the stream: an edge that sends what does not belong here is broken."""
+        raise Ending(rejection.code, rejection.message)
+
+    def closing(self, ending: CodedError | None) -> bytes:
+        """Return the last frame."""
+        return gateway_pb2.TrunkResponse(closing=closing(ending)).SerializeToString()
+
+
+async def _hello(requests: AsyncIterator[Request]) -> gateway_pb2.TrunkHello:
+    async for request in requests:
+        if request.WhichOneof("frame") != "hello":
+            break
+        check_hello(request.hello.hello)
+        return request.hello
+    raise Ending(Code.MISSING_FIELD, "a trunk's stream begins with hello")
+
+
+async def _refuse(request: Request) -> None:
+    raise Rejection(Code.BAD_FRAME, "this stream takes no such frames")
+
+
+def _credit(trunk: Trunk) -> Handle:
+    async def take(request: Request) -> None:
+        if request.WhichOneof("frame") != "credit":
+            raise Rejection(Code.BAD_FRAME, "CATCH_UP takes credit only")
+        trunk.credit(request.session, request.credit.bytes)
+
+    return take

@@ -1,0 +1,194 @@
+"""A trunk: the sessions of one edge, and the three streams on which it is told of them."""
+
+from collections.abc import Callable
+
+from blackroad.core.channel.pump import Pump
+from blackroad.core.channel.subscriber import Parts
+from blackroad.core.door.frames import rejected
+from blackroad.core.errors import Code, Ending, Rejection
+from blackroad.core.gateway.feed import Feed, TrunkFrame, batch_responses
+from blackroad.core.gateway.requests import Requests
+from blackroad.core.gateway.session import BrowserSession
+from blackroad.core.ids import session_id
+from blackroad.core.log.base import GapReason
+from blackroad.core.log.cursor import encode_cursor
+from blackroad.core.outbox import Outbox
+from blackroad.realtime.v1 import event_pb2, gateway_pb2
+
+TRUNK_WINDOW_BYTES = 1 << 20
+CONTROL_BYTES = 8 << 20
+CATCH_UP_BYTES = 8 << 20
+
+
+class Trunk:
+    """The core's end of a trunk. It lives from its CONTROL stream's first frame until one of the three streams ends."""
+
+    def __init__(self, parts: Parts, requests: Requests, connected_ns: Callable[[], int]) -> None:
+        self.trunk_id = session_id()
+        self.window = TRUNK_WINDOW_BYTES
+        self.pump = Pump()
+        self.feed = Feed(parts.hub, self.pump, self._told_gap)
+        self.control: Outbox[TrunkFrame] = Outbox(batch_responses, _never, CONTROL_BYTES)
+        self.catch_up: Outbox[TrunkFrame] = Outbox(batch_responses, _never, CATCH_UP_BYTES)
+        self.control.batching = self.catch_up.batching = True
+        self.sessions: dict[int, BrowserSession] = {}
+        self.ended: list[Callable[[Ending | None], None]] = []
+        self._parts = parts
+        self._requests = requests
+        self._connected_ns = connected_ns
+
+    def put_control(self, frame: gateway_pb2.TrunkResponse) -> None:
+        """Queue a frame on CONTROL."""
+        self.control.put(frame.SerializeToString())
+
+    def put_catch_up(self, frame: bytes) -> None:
+        """Queue a serialized frame on CATCH_UP."""
+        self.catch_up.put(frame)
+
+    def end(self, ending: Ending | None) -> None:
+        """End all three streams. Idempotent."""
+        for end in self.ended:
+            end(ending)
+
+    async def close(self) -> None:
+        """Close all sessions: their browsers were lost with the edge, or come again by another core."""
+        self.feed.close()
+        while self.sessions:
+            _, session = self.sessions.popitem()
+            await self._requests.close(session, clean=False)
+
+    def bookmark(self) -> None:
+        """Hand on a cursor without an event, after all events before it."""
+        if not self.feed.behind:
+            self.feed.flush()
+            frame = gateway_pb2.TrunkResponse()
+            frame.bookmark.cursor = encode_cursor(self._parts.hub.heads)
+            self.feed.outbox.put(frame.SerializeToString())
+
+    def credit(self, number: int, size: int) -> None:
+        """Widen the window of the trunk (0) or of a session."""
+        if number == 0:
+            self.window += size
+            for session in self.sessions.values() if self.window - size <= 0 else ():
+                self.pump.wake(session.subscriber)
+        elif (session := self.sessions.get(number)) is not None:
+            session.window += size
+            self.pump.wake(session.subscriber)
+
+    async def handle(self, request: gateway_pb2.TrunkRequest) -> None:
+        """Serve one frame of CONTROL."""
+        try:
+            await self._handle(request)
+        except Rejection as rejection:
+            self.reject(request, rejection)
+
+    def reject(self, request: gateway_pb2.TrunkRequest, rejection: Rejection) -> None:
+        """Answer a frame that failed."""
+        self.put_control(
+            gateway_pb2.TrunkResponse(
+                session=request.session, request_id=request.request_id, rejected=rejected(rejection)
+            )
+        )
+
+    async def _handle(self, request: gateway_pb2.TrunkRequest) -> None:
+        match request.WhichOneof("frame"):
+            case "session_opened":
+                await self._open(request.session, request.session_opened)
+            case "session_closed":
+                if (session := self.sessions.pop(request.session, None)) is not None:
+                    await self._requests.close(session, clean=request.session_closed.clean)
+            case "restored":
+                pass
+            case "ping":
+                answer = gateway_pb2.TrunkResponse(request_id=request.request_id)
+                answer.pong.payload = request.ping.payload
+                self.put_control(answer)
+            case "hello" | "batch" | "credit":
+                raise Rejection(Code.BAD_FRAME)
+            case None:
+                raise Rejection(Code.UNKNOWN_TYPE)
+            case _:
+                await self._serve(request)
+
+    async def _open(self, number: int, opened: gateway_pb2.SessionOpened) -> None:
+        answer = gateway_pb2.TrunkResponse(session=number)
+        try:
+            identity = self._requests.identify(opened)
+            session = BrowserSession(
+                number,
+                opened.session_id or session_id(),
+                identity,
+                opened,
+                self._connected_ns(),
+                self,
+                self.pump,
+                self._parts,
+            )
+            await self._requests.open(session)
+        except Rejection as rejection:
+            answer.session_refused.rejected.CopyFrom(rejected(rejection))
+        else:
+            self.sessions[number] = session
+            answer.session_accepted.session_id = session.session_id
+            answer.session_accepted.client_id = identity.subject
+            answer.session_accepted.identity.CopyFrom(identity.wire)
+            if identity.expires_at is not None:
+                answer.session_accepted.expire_time.FromNanoseconds(int(identity.expires_at * 1e9))
+        self.put_control(answer)
+
+    async def _serve(self, request: gateway_pb2.TrunkRequest) -> None:
+        session = self.sessions.get(request.session)
+        if session is None:
+            raise Rejection(Code.NOT_FOUND, "there is no such session")
+        answer = await self._requests.serve(session, request)
+        if answer is not None:
+            answer.session = request.session
+            answer.request_id = request.request_id
+            self.put_control(answer)
+
+    def _told_gap(self, reason: GapReason) -> None:
+        """Tell every session that is live that its events were dropped and are gone from the log."""
+        cursor = encode_cursor(self._parts.hub.heads)
+        for session in self.sessions.values():
+            for subscription in session.subscriber.subscriptions.values():
+                if subscription.live:
+                    gap = event_pb2.Gap(
+                        channel=subscription.channel,
+                        reason=event_pb2.GapReason.ValueType(reason.value),
+                        cursor=cursor,
+                    )
+                    session.gap(subscription, gap)
+
+
+class Trunks:
+    """The trunks of a node, by id."""
+
+    def __init__(self) -> None:
+        self._trunks: dict[str, Trunk] = {}
+
+    def __len__(self) -> int:
+        return len(self._trunks)
+
+    def add(self, trunk: Trunk) -> None:
+        """Add one."""
+        self._trunks[trunk.trunk_id] = trunk
+
+    def remove(self, trunk: Trunk) -> None:
+        """Remove one. Idempotent."""
+        self._trunks.pop(trunk.trunk_id, None)
+
+    def get(self, trunk_id: str) -> Trunk:
+        """Return a trunk; an `Ending` with NOT_FOUND where there is none."""
+        trunk = self._trunks.get(trunk_id)
+        if trunk is None:
+            raise Ending(Code.NOT_FOUND, "there is no such trunk: CONTROL comes first")
+        return trunk
+
+    def drain(self, retry_after_seconds: float) -> None:
+        """Tell every edge to go elsewhere."""
+        for trunk in tuple(self._trunks.values()):
+            trunk.end(Ending(Code.DRAINING, retry_after_seconds=retry_after_seconds))
+
+
+def _never(frame: TrunkFrame) -> None:
+    raise AssertionError("no live events on this stream")

@@ -1,0 +1,146 @@
+"""A node: one core process's parts, put together."""
+
+import asyncio
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from blackroad.core.channel.calls import ChannelCalls
+from blackroad.core.channel.directory import Directory
+from blackroad.core.channel.occupants import Occupants
+from blackroad.core.channel.rules import Rules
+from blackroad.core.channel.start import Starter
+from blackroad.core.channel.subscriber import Parts
+from blackroad.core.clock import Clock, SystemClock
+from blackroad.core.errors import Code, Ending
+from blackroad.core.gateway.requests import Requests
+from blackroad.core.gateway.trunk import Trunk, Trunks
+from blackroad.core.hub.group import Groups
+from blackroad.core.hub.hub import Hub
+from blackroad.core.identity.peer import Peers
+from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
+from blackroad.core.presence.calls import PresenceCalls
+from blackroad.core.presence.roster import Roster
+from blackroad.core.publisher import Publisher
+from blackroad.core.sessions import Session, Sessions
+from blackroad.core.settings import CoreSettings
+from blackroad.core.stream.answers import Answers
+from blackroad.core.ticker import Ticker
+
+DRAIN_BATCH = 200
+
+
+class Node:
+    """Holds the parts and runs their background tasks: ``async with node:``.
+
+    Each part gets just the parts that it stands on; only doors are given the node.
+    """
+
+    def __init__(self, settings: CoreSettings, clock: Clock, name: str) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.name = name
+        self.started_ns = clock.time_ns()
+        self.draining = False
+        self.log = MemoryLog(_bounds(settings), clock)
+        self.hub = Hub(self.log)
+        self.ticker = Ticker()
+        self.sessions = Sessions()
+        self.peers = Peers(settings.auth)
+        self.directory = Directory(Rules(settings.namespaces))
+        self.hub.is_private = self.directory.is_private
+        self.hub.control = self.directory.apply
+        self.publisher = Publisher(self.log, self.directory, clock)
+        self.occupants = Occupants(
+            self.log, self.publisher, self.directory, clock, settings.presence.grace_seconds
+        )
+        self.roster = Roster(self.log, self.publisher, clock, self.name, settings.presence)
+        self.answers = Answers(
+            self.log, self.hub, self.publisher, self.directory, self.roster, clock, settings.answers
+        )
+        self.channels = ChannelCalls(
+            self.log, self.hub, self.directory, self.occupants, self.publisher, clock
+        )
+        self.presences = PresenceCalls(self.roster, self.directory, self.occupants)
+        starter = Starter(self.hub, self.directory, self.answers)
+        self.parts = Parts(self.hub, self.directory, self.occupants, starter, self.answers)
+        self.groups = Groups(self.hub)
+        self.trunks = Trunks()
+        self._requests = Requests(
+            self.peers,
+            self.hub,
+            self.sessions,
+            self.publisher,
+            self.channels,
+            self.presences,
+            self.roster,
+            self.answers,
+        )
+        self._tasks = asyncio.TaskGroup()
+        self._running: list[asyncio.Task[None]] = []
+
+    @classmethod
+    def create(cls, settings: CoreSettings, clock: Clock | None = None) -> Self:
+        """Return a node that is not yet running."""
+        port = settings.grpc.rpartition(":")[2]
+        name = settings.node or f"{socket.gethostname()}-{port}"
+        return cls(settings, clock or SystemClock(), name)
+
+    @property
+    def development(self) -> bool:
+        """Whether no keys are configured: every caller has every right, and only loopback may reach it."""
+        return self.settings.auth.development
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        parts = (self.hub, self.ticker, self.occupants, self.roster, self.answers)
+        self._running = [self._tasks.create_task(part.run()) for part in parts]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for task in self._running:
+            task.cancel()
+        await self._tasks.__aexit__(kind, error, trace)
+        await self.log.close()
+
+    @contextmanager
+    def present(self, session: Session) -> Generator[None]:
+        """Keep a session in the registry while the context lasts."""
+        self.sessions.add(session)
+        try:
+            yield
+        finally:
+            self.sessions.remove(session)
+
+    def open_trunk(self) -> Trunk:
+        """Return a new trunk, known by its id until it is removed."""
+        trunk = Trunk(self.parts, self._requests, self.clock.time_ns)
+        self.trunks.add(trunk)
+        return trunk
+
+    async def drain(self, seconds: float) -> None:
+        """Tell every session to go, in batches over the time given, each with its own time to come back. Idempotent."""
+        if self.draining:
+            return
+        self.draining = True
+        self.trunks.drain(retry_after_seconds=0.0)
+        sessions = self.sessions.all()
+        batches = range(0, len(sessions), DRAIN_BATCH)
+        for start in batches:
+            for number, session in enumerate(sessions[start : start + DRAIN_BATCH]):
+                session.end(
+                    Ending(Code.DRAINING, retry_after_seconds=round(number / DRAIN_BATCH, 3))
+                )
+            await asyncio.sleep(seconds / 2 / len(batches) if len(batches) > 1 else 0)
+
+
+def _bounds(settings: CoreSettings) -> MemoryLogSettings:
+    retention = settings.retention
+    return MemoryLogSettings(retain_bytes=retention.bytes, retain_seconds=retention.seconds)
