@@ -1,0 +1,265 @@
+"""One session's place in the fan-out: written to in step, or by a queue of its own while it is slow."""
+
+from collections import deque
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from blackroad.edge.fanout.budget import Budget
+    from blackroad.edge.fanout.group import Group
+
+R = TypeVar("R", bound=Hashable)
+
+SLOW_CONSUMER = 4413
+QUEUE_BYTES = 1 << 20
+WRITE_DEADLINE_SECONDS = 5.0
+
+
+class Sink(Protocol):
+    """Where bytes go: a `Socket` or an `SseStream`."""
+
+    @property
+    def backlogged(self) -> bool:
+        """Say whether bytes wait because the peer reads slowly."""
+        ...
+
+    @property
+    def stalled_seconds(self) -> float:
+        """Return for how long the backlog has not become smaller."""
+        ...
+
+    def write(self, data: bytes, /) -> None:
+        """Write bytes in their wire form."""
+        ...
+
+    def close(self, code: int = ..., reason: str = ...) -> None:
+        """End it."""
+        ...
+
+
+class Owner(Protocol):
+    """Who is told what a receiver lost."""
+
+    def on_overflow(self, lost: dict[int, str | None], /) -> None:
+        """Hear that live events were dropped, once the backlog is gone and there is room again.
+
+        The receiver belongs to none of these numbers any more: subscribe again, from the position
+        of the number, or where it is None (nothing came since it joined, or it was still held) from
+        the subscription's own cursor.
+        """
+        ...
+
+
+class Places(Protocol[R]):
+    """The fan-out, as its receivers see it."""
+
+    @property
+    def budget(self) -> "Budget":
+        """What all queues share."""
+        ...
+
+    def enter(self, receiver: "Receiver[R]") -> "Group[R]":
+        """Return the group of those without a number."""
+        ...
+
+    def leave(self, receiver: "Receiver[R]") -> None:
+        """Take a receiver off all its numbers."""
+        ...
+
+    def exit(self, receiver: "Receiver[R]") -> None:
+        """Let go of a receiver."""
+        ...
+
+    def is_late(self, receiver: "Receiver[R]") -> bool:
+        """Say whether its numbers changed since the last flush."""
+        ...
+
+
+class Chunk(NamedTuple):
+    """Bytes that wait: of live events, or of something that is for this receiver only."""
+
+    data: bytes
+    before: str = ""
+    """The position before the first event."""
+    moves: int = -1
+    """How often the position had moved until there; -1 for what is not live, and never dropped."""
+
+
+class Receiver(Generic[R]):
+    """What a session holds of the fan-out; the session forwards `on_backlog` and closes it.
+
+    While the sink has a backlog, or a number is held, it has a queue of at most 1 MiB of references
+    to shared bytes. When it is full the live part is dropped and the owner told; a sink that has
+    taken nothing for 5 s then is closed with 4413. What was sent by `send` is never dropped: more
+    than 1 MiB of it ends the sink with 4413.
+    """
+
+    __slots__ = (
+        "_fanout", "_held", "_held_numbers", "_lost", "_queue", "_queued_bytes", "_slow",
+        "closed", "group", "owner", "rendering", "seats", "sink",
+    )  # fmt: skip
+
+    def __init__(self, fanout: Places[R], sink: Sink, rendering: R, owner: Owner) -> None:
+        self.sink = sink
+        self.rendering = rendering
+        self.owner = owner
+        self.seats: dict[int, int] = {}
+        """For each number, how often the position had moved when it was joined."""
+        self.closed = False
+        self._fanout = fanout
+        self._slow = sink.backlogged
+        self._queue: deque[Chunk] | None = None
+        self._held: deque[Chunk] | None = None
+        self._held_numbers: set[int] | None = None
+        self._lost: dict[int, str | None] | None = None
+        self._queued_bytes = 0
+        self.group: Group[R] = fanout.enter(self)
+        self.place()
+
+    @property
+    def queued_bytes(self) -> int:
+        """Count the bytes that wait here, held ones included."""
+        return self._queued_bytes
+
+    def send(self, data: bytes) -> None:
+        """Write what is for this receiver only, after what waits for it; nothing once it is closed.
+
+        Held live events stay behind.
+        """
+        if self.closed:
+            return
+        if self._slow:
+            self._append(Chunk(data))
+        else:
+            self.sink.write(data)
+
+    def take(self, chunk: Chunk) -> None:
+        """Take live events that are for it: written, queued or held."""
+        if self._slow or self._held_numbers:
+            self._append(chunk)
+        elif not self.closed:
+            self.sink.write(chunk.data)
+
+    def release(self, number: int) -> None:
+        """Hold a number no longer; with the last one, what was held goes out. Idempotent."""
+        if self._held_numbers is None or number not in self._held_numbers:
+            return
+        self._held_numbers.discard(number)
+        if self._held_numbers:
+            return
+        held, self._held, self._held_numbers = self._held, None, None
+        if held:
+            self._queue = deque((*(self._queue or ()), *held))
+        if not self._slow:
+            self._drain()
+        self.place()
+
+    def on_backlog(self, waiting: bool) -> None:
+        """Leave the group for the slow path, or come back with all that waited in one write. Idempotent."""
+        if self.closed or waiting == self._slow:
+            return
+        self._slow = waiting
+        if not waiting:
+            self._drain()
+        self.place()
+
+    def close(self) -> None:
+        """Leave everything and forget what waits; idempotent."""
+        if self.closed:
+            return
+        self.closed = True
+        self._fanout.exit(self)
+        self.seats.clear()
+        self._queue = self._held = self._held_numbers = self._lost = None
+        self._charge(0)
+
+    def shed(self) -> None:
+        """Give up the queue, because all queues together are too large."""
+        live = next((chunk for chunk in self._waiting() if chunk.moves >= 0), None)
+        if live is None:
+            self._give_up()
+        else:
+            self._overflow(live)
+
+    # For the fan-out
+
+    def place(self) -> None:
+        """Stand in the group's fast or slow set, as it is now; idempotent."""
+        if not self.closed and not self._fanout.is_late(self):
+            self.group.place(self, fast=not (self._slow or self._held_numbers))
+
+    def seat(self, number: int, moves: int, held: bool) -> None:
+        """Note a number that was joined."""
+        self.seats[number] = moves
+        if self._lost is not None:
+            self._lost.pop(number, None)
+        if held:
+            self._held_numbers = self._held_numbers or set()
+            self._held_numbers.add(number)
+            self.place()
+
+    def unseat(self, number: int) -> None:
+        """Forget a number that was parted from, or lost."""
+        self.seats.pop(number, None)
+        if self._lost is not None:
+            self._lost.pop(number, None)
+        self.release(number)
+
+    # The queue
+
+    def _waiting(self) -> "list[Chunk]":
+        return [*(self._queue or ()), *(self._held or ())]
+
+    def _append(self, chunk: Chunk) -> None:
+        if self.closed:
+            return
+        if self._held_numbers and chunk.moves >= 0:
+            self._held = self._held or deque()
+            self._held.append(chunk)
+        else:
+            self._queue = self._queue or deque()
+            self._queue.append(chunk)
+        self._charge(self._queued_bytes + len(chunk.data))
+        if self._queued_bytes > QUEUE_BYTES:
+            self.shed()
+
+    def _charge(self, size: int) -> None:
+        self._queued_bytes = size
+        self._fanout.budget.hold(self, size)
+
+    def _drain(self) -> None:
+        """Write all that waits, but what is held; tell what was lost."""
+        queue, self._queue = self._queue, None
+        if queue:
+            self._charge(sum(len(chunk.data) for chunk in self._held or ()))
+            self.sink.write(b"".join([chunk.data for chunk in queue]))
+        if self._lost is not None and not self._slow:
+            lost, self._lost = self._lost, None
+            if lost:
+                self.owner.on_overflow(lost)
+
+    def _overflow(self, first: Chunk) -> None:
+        """Drop what is live and leave all numbers; tell the owner, at once or when there is room."""
+        if self._slow and self.sink.stalled_seconds >= WRITE_DEADLINE_SECONDS:
+            self._give_up()
+            return
+        held = self._held_numbers or set()
+        lost = {
+            number: first.before if moves < first.moves and number not in held else None
+            for number, moves in self.seats.items()
+        }
+        self._lost = {**lost, **(self._lost or {})}
+        own = deque(chunk for chunk in self._queue or () if chunk.moves < 0)
+        self._queue, self._held, self._held_numbers = own or None, None, None
+        self.seats.clear()
+        self._fanout.leave(self)
+        self._charge(sum(len(chunk.data) for chunk in own))
+        if not self._slow:
+            self._drain()
+        elif self._queued_bytes > QUEUE_BYTES:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """End a sink that is too slow. Its owner hears `on_close`."""
+        self.close()
+        self.sink.close(SLOW_CONSUMER, "slow consumer")

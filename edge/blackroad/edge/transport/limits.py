@@ -1,0 +1,31 @@
+"""The bounds of a connection: bytes, fields and seconds."""
+
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a peer may cost; every figure is one of design.md's, and a test may lower any of them."""
+
+    head_seconds: float = 10.0
+    """From the first moment of a connection, or the first byte of a later request, to the head's end."""
+    head_bytes: int = 16 * KIB
+    head_fields: int = 100
+    body_seconds: float = 60.0
+    """From the head's end to the body's end."""
+    body_bytes: int = 6 * MIB
+    """The most that any route takes; `limit_body` lowers it for one request."""
+    handshake_seconds: float = 10.0
+    """From the head's end until the app has accepted or refused a WebSocket."""
+    message_bytes: int = 6 * MIB
+    """A WebSocket message, in all its fragments; above it the close code is 1009."""
+    ping_seconds: int = 25
+    pong_seconds: int = 8
+    comment_seconds: int = 15
+    write_seconds: float = 5.0
+    """How long a peer that reads nothing may hold up an ordinary response, or a close frame."""
+    stall_seconds: float = 30.0
+    """How long a backlog may stand still before the socket is closed with 4413."""
