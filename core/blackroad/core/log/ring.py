@@ -98,7 +98,7 @@ class Ring:
         return self._tracks.get(key)
 
     def append(self, entry: Entry, before: int) -> None:
-        """Take the next entry; `before` is the last sequence that its channel had, or may have had."""
+        """Take the next entry; `before` is the highest sequence that its channel may have had."""
         track = self._tracks.get(entry.key)
         if track is None:
             track = self._tracks[entry.key] = Track(before)
