@@ -1,0 +1,1 @@
+"""The models: one protocol, one module for each provider, and the registry that finds them."""

@@ -1,0 +1,52 @@
+"""builtin/echo: the model that needs nothing, and says what it is told."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from blackroad.agents.models.text_model import ModelPart
+from blackroad.client import Finished, Message, Options, Text, Usage
+
+_WORD: Final = re.compile(r"\s*\S+|\s+\Z")
+
+
+def words(text: str) -> list[str]:
+    """Split a text into its words, each with the space before it; joined they are the text.
+
+    What space is left at the end is a piece of its own.
+    """
+    return _WORD.findall(text)
+
+
+class EchoModel:
+    """Answers with exactly the text of the last user message, a word at a time.
+
+    Usage counts words. With 0 words per second nothing is waited for. `max_tokens` counts words.
+    """
+
+    def __init__(self, words_per_second: float) -> None:
+        self._words_per_second = words_per_second
+
+    async def answer(
+        self, messages: Sequence[Message], options: Options
+    ) -> AsyncIterator[ModelPart]:
+        """Yield the words, the first at once."""
+        turns = (message.text for message in reversed(messages) if message.role == "user")
+        said = words(next(turns, ""))
+        asked = sum(len(message.text.split()) for message in messages)
+        most = options.max_tokens or len(said)
+        begin = asyncio.get_running_loop().time()
+        for count, word in enumerate(said[:most]):
+            await self._pace(begin, count)
+            yield Text(word)
+            yield Usage(asked, count + 1)
+        usage = Usage(asked, min(most, len(said)))
+        yield Finished("stop" if len(said) <= most else "length", usage=usage)
+
+    async def _pace(self, begin: float, count: int) -> None:
+        """Wait until the word's time; by the clock, so that lateness does not add up."""
+        if not self._words_per_second:
+            return
+        due = begin + count / self._words_per_second
+        await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))

@@ -1,0 +1,187 @@
+"""One bidirectional stream that is kept: opened anew, after a wait, whenever it is lost."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Final, Generic, Protocol, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from blackroad.client.backoff import Backoff
+from blackroad.client.codes import TERMINAL, from_closing, from_status
+from blackroad.client.dial import Dial, Rpc
+from blackroad.client.errors import RealtimeError, Unavailable
+from blackroad.client.outbox import Outbox
+from blackroad.realtime.v1 import common_pb2
+
+Response = TypeVar("Response", bound=Message)
+Response_contra = TypeVar("Response_contra", bound=Message, contravariant=True)
+
+# A server that takes the connection and then says nothing counts as lost after this.
+WELCOME_SECONDS: Final = 10.0
+
+log = logging.getLogger("blackroad.client")
+
+
+class Peer(Protocol[Response_contra]):
+    """Who owns a link and knows what its frames mean."""
+
+    def received(self, frame: Response_contra) -> None:
+        """Take one frame, at once; batches too. Hands `welcome` and `closing` to the link."""
+        ...
+
+    def opened(self) -> None:
+        """Queue what a new stream must begin with; called before anything is written on it."""
+        ...
+
+    def lost(self, error: RealtimeError) -> None:
+        """Know that the stream is gone, and that a new one will be tried."""
+        ...
+
+
+class Link(Generic[Response]):
+    """Reads in one task and writes in another, until `close`, or until trying again cannot help.
+
+    Nothing is written before the server's Welcome, so that frames that are still in the outbox have
+    certainly not been read by anybody.
+    """
+
+    def __init__(
+        self,
+        dial: Dial,
+        rpc: Rpc[Response],
+        peer: Peer[Response],
+        outbox: Outbox,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._dial = dial
+        self._rpc = rpc
+        self._peer = peer
+        self._outbox = outbox
+        self._backoff = backoff or Backoff()
+        self._call: grpc.aio.StreamStreamCall[bytes, Response] | None = None
+        self._welcomed: asyncio.Future[None] | None = None
+        self._closing: RealtimeError | None = None
+        self._retry_after: float | None = None
+        self._leaving = False
+        self._hung_up = asyncio.Event()
+        self.standing = False
+
+    async def run(self) -> RealtimeError | None:
+        """Keep the stream; return why it is over for good, or None where this side ended it."""
+        while True:
+            error = await self._session()
+            if self._hung_up.is_set() or (error is None and self._leaving):
+                return None
+            error = error or Unavailable("unavailable", "the core ended the stream")
+            if error.code in TERMINAL:
+                return error
+            self._peer.lost(error)
+            wait = self._backoff.next_seconds(error.retry_after_seconds or self._retry_after)
+            self._retry_after = None
+            log.warning(
+                "%s on %s: %s; trying again in %.1f s",
+                self._rpc.name,
+                self._dial.target,
+                error,
+                wait,
+            )
+            self._dial.move_on()
+            if await self._hung_up_within(wait):
+                return None
+
+    def leave(self) -> None:
+        """Let the stream end: from now on a clean end by the server is the end."""
+        self._leaving = True
+
+    def hang_up(self) -> None:
+        """End the stream at once and for good. Idempotent."""
+        self._hung_up.set()
+        if self._call is not None:
+            self._call.cancel()
+
+    async def _hung_up_within(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._hung_up.wait()
+        return self._hung_up.is_set()
+
+    def welcomed(self, _: common_pb2.Welcome) -> None:
+        """Take the server's first frame: the stream stands."""
+        if self._welcomed is None or self._welcomed.done():
+            return
+        self.standing = True
+        self._backoff.reset()
+        self._peer.opened()
+        self._welcomed.set_result(None)
+
+    def closing(self, closing: common_pb2.Closing) -> None:
+        """Take the server's last frame, which says why it ends, and when to come back."""
+        self._closing = from_closing(closing) if closing.code else None
+        self.retry_after(closing.retry_after.ToTimedelta().total_seconds())
+
+    def retry_after(self, seconds: float) -> None:
+        """Remember when the server wants to be tried again, if it said so."""
+        if seconds > 0:
+            self._retry_after = seconds
+
+    async def _session(self) -> RealtimeError | None:
+        """Open one stream and stay to its end; return why it ended."""
+        loop = asyncio.get_running_loop()
+        call = self._call = self._dial.open(self._rpc)
+        self._welcomed, self._closing = loop.create_future(), None
+        deadline = loop.call_later(WELCOME_SECONDS, self._give_up, call, self._welcomed)
+        writer = asyncio.create_task(self._write(call, self._welcomed), name=self._rpc.name)
+        try:
+            return await self._read(call)
+        finally:
+            self.standing = False
+            self._call = None
+            deadline.cancel()
+            call.cancel()
+            writer.cancel()
+            await asyncio.wait([writer])
+
+    @staticmethod
+    def _give_up(call: "grpc.aio.Call", welcomed: "asyncio.Future[None]") -> None:
+        if not welcomed.done():
+            call.cancel()
+
+    async def _read(
+        self, call: "grpc.aio.StreamStreamCall[bytes, Response]"
+    ) -> RealtimeError | None:
+        received: Callable[[Response], None] = self._peer.received
+        try:
+            while True:
+                frame = await call.read()
+                if isinstance(frame, self._rpc.kind):
+                    received(frame)
+                else:
+                    return self._closing
+        except grpc.aio.AioRpcError as error:
+            return self._closing or from_status(error)
+        except asyncio.CancelledError:
+            # The call was cancelled (by `hang_up`, or for want of a Welcome), or this task was.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return Unavailable("unavailable", "no answer from the core", retryable=True)
+
+    async def _write(
+        self,
+        call: "grpc.aio.StreamStreamCall[bytes, Response]",
+        welcomed: "asyncio.Future[None]",
+    ) -> None:
+        """Write the first frame, then all that is queued, as few frames as can be."""
+        outbox, batch = self._outbox, self._rpc.batch
+        try:
+            await call.write(self._rpc.hello)
+            await welcomed
+            while True:
+                frames = await outbox.take()
+                await call.write(frames[0] if len(frames) == 1 else batch(frames))
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            # The call is over; its reader tells why.
+            return

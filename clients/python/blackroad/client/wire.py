@@ -1,0 +1,64 @@
+"""The three streams of the protocol that this SDK keeps, and how their frames are made."""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+from blackroad.client.dial import Rpc
+from blackroad.realtime.v1 import channel_pb2, common_pb2, presence_pb2, stream_pb2
+from blackroad.wire.v1 import frames_pb2
+
+
+def _version() -> str:
+    try:
+        return version("blackroad-realtime")
+    except PackageNotFoundError:
+        return ""
+
+
+HELLO: Final = common_pb2.Hello(
+    protocol_version=1,
+    features=["batch"],
+    client=common_pb2.ClientInfo(name="blackroad-python", version=_version()),
+)
+
+
+def _open_batch(frames: list[bytes]) -> bytes:
+    return frames_pb2.OpenRequest(batch=frames_pb2.Batch(frames=frames)).SerializeToString()
+
+
+def _serve_batch(frames: list[bytes]) -> bytes:
+    return frames_pb2.ServeRequest(batch=frames_pb2.Batch(frames=frames)).SerializeToString()
+
+
+def _connect_batch(frames: list[bytes]) -> bytes:
+    return frames_pb2.ConnectRequest(batch=frames_pb2.Batch(frames=frames)).SerializeToString()
+
+
+def _track_batch(frames: list[bytes]) -> bytes:
+    raise NotImplementedError("Track has no batch: its frames are written one by one")
+
+
+OPEN: Final = Rpc(
+    "StreamService/Open",
+    stream_pb2.OpenResponse,
+    stream_pb2.OpenRequest(hello=HELLO).SerializeToString(),
+    _open_batch,
+)
+SERVE: Final = Rpc(
+    "StreamService/Serve",
+    stream_pb2.ServeResponse,
+    stream_pb2.ServeRequest(hello=HELLO).SerializeToString(),
+    _serve_batch,
+)
+CONNECT: Final = Rpc(
+    "ChannelService/Connect",
+    channel_pb2.ConnectResponse,
+    channel_pb2.ConnectRequest(hello=HELLO).SerializeToString(),
+    _connect_batch,
+)
+TRACK: Final = Rpc(
+    "PresenceService/Track",
+    presence_pb2.TrackResponse,
+    presence_pb2.TrackRequest(hello=HELLO).SerializeToString(),
+    _track_batch,
+)
