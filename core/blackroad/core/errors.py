@@ -1,7 +1,10 @@
-"""What can go wrong, in the project's closed list of codes: the one table from code to status, retry and public text.
+"""What can go wrong, in the project's closed list of codes.
 
-Two kinds. A `Rejection` is raised where one request fails; the session lives. An `Ending` is raised where the session is
-over. Doors translate both; nothing else does. Public text never contains an exception's text.
+The one table from code to status, retry and public text.
+
+Two kinds. A `Rejection` is raised where one request fails; the session lives. An `Ending` is raised
+where the session is over. Doors translate both; nothing else does. Public text never contains an
+exception's text.
 """
 
 from dataclasses import dataclass
@@ -50,7 +53,7 @@ class Code(IntEnum):
     INTERNAL = 34
 
     @property
-    def wire(self) -> common_pb2.ErrorCode:
+    def wire(self) -> common_pb2.ErrorCode.ValueType:
         """The proto enum's value."""
         return common_pb2.ErrorCode.ValueType(self.value)
 
@@ -65,38 +68,54 @@ class Meaning:
 
 
 MEANINGS: Final[dict[Code, Meaning]] = {
-    Code.BAD_FRAME: Meaning("INVALID_ARGUMENT", False, "the frame or a value in it is not allowed here"),
+    Code.BAD_FRAME: Meaning(
+        "INVALID_ARGUMENT", False, "the frame or a value in it is not allowed here"
+    ),
     Code.UNKNOWN_TYPE: Meaning("INVALID_ARGUMENT", False, "the frame's type is not known"),
     Code.MISSING_FIELD: Meaning("INVALID_ARGUMENT", False, "a required field is not set"),
     Code.INVALID_NAME: Meaning("INVALID_ARGUMENT", False, "the name is not valid"),
     Code.INVALID_CURSOR: Meaning("INVALID_ARGUMENT", False, "the cursor is not valid"),
-    Code.RESERVED_TYPE: Meaning("INVALID_ARGUMENT", False, "events of this type are published by the server only"),
+    Code.RESERVED_TYPE: Meaning(
+        "INVALID_ARGUMENT", False, "events of this type are published by the server only"
+    ),
     Code.TOO_LARGE: Meaning("INVALID_ARGUMENT", False, "a size limit is exceeded"),
     Code.UNAUTHENTICATED: Meaning("UNAUTHENTICATED", False, "a valid token is required"),
     Code.TOKEN_EXPIRED: Meaning("UNAUTHENTICATED", False, "the token has expired"),
     Code.FORBIDDEN: Meaning("PERMISSION_DENIED", False, "no grant allows this"),
-    Code.NOT_MEMBER: Meaning("PERMISSION_DENIED", False, "the channel is private and you are not a member"),
+    Code.NOT_MEMBER: Meaning(
+        "PERMISSION_DENIED", False, "the channel is private and you are not a member"
+    ),
     Code.NOT_FOUND: Meaning("NOT_FOUND", False, "there is no such thing here"),
     Code.MODEL_NOT_FOUND: Meaning("NOT_FOUND", False, "there is no such model"),
     Code.ALREADY_EXISTS: Meaning("ALREADY_EXISTS", False, "it exists already"),
     Code.CONFLICT: Meaning("ABORTED", False, "the present state is not the expected one"),
     Code.CANCELLED: Meaning("CANCELLED", False, "it was cancelled"),
     Code.CONVERSATION_BUSY: Meaning("ABORTED", True, "the conversation has an answer in progress"),
-    Code.CHANNEL_FULL: Meaning("RESOURCE_EXHAUSTED", True, "the channel has as many occupants as it may"),
-    Code.TOO_MANY_SUBSCRIPTIONS: Meaning("RESOURCE_EXHAUSTED", False, "the session has as many subscriptions as it may"),
+    Code.CHANNEL_FULL: Meaning(
+        "RESOURCE_EXHAUSTED", True, "the channel has as many occupants as it may"
+    ),
+    Code.TOO_MANY_SUBSCRIPTIONS: Meaning(
+        "RESOURCE_EXHAUSTED", False, "the session has as many subscriptions as it may"
+    ),
     Code.RATE_LIMITED: Meaning("RESOURCE_EXHAUSTED", True, "too many requests"),
-    Code.SLOW_CONSUMER: Meaning("RESOURCE_EXHAUSTED", True, "the client did not read for too long; resume with its cursor"),
+    Code.SLOW_CONSUMER: Meaning(
+        "RESOURCE_EXHAUSTED", True, "the client did not read for too long; resume with its cursor"
+    ),
     Code.NO_AGENT: Meaning("UNAVAILABLE", True, "nobody serves this now"),
     Code.QUEUE_FULL: Meaning("UNAVAILABLE", True, "all workers are busy and the queue is full"),
     Code.AGENT_LOST: Meaning("UNAVAILABLE", True, "the worker went away"),
     Code.MODEL_UNAVAILABLE: Meaning("UNAVAILABLE", True, "the model cannot be reached"),
     Code.MODEL_OVERLOADED: Meaning("UNAVAILABLE", True, "the model is overloaded"),
     Code.UNAVAILABLE: Meaning("UNAVAILABLE", True, "the server cannot serve now"),
-    Code.DRAINING: Meaning("UNAVAILABLE", True, "the server is shutting down; resume elsewhere with the cursor"),
+    Code.DRAINING: Meaning(
+        "UNAVAILABLE", True, "the server is shutting down; resume elsewhere with the cursor"
+    ),
     Code.DEADLINE_EXCEEDED: Meaning("DEADLINE_EXCEEDED", True, "the deadline passed"),
     Code.AGENT_ERROR: Meaning("INTERNAL", False, "the agent failed"),
     Code.MODEL_ERROR: Meaning("INTERNAL", False, "the model failed"),
-    Code.UNKNOWN: Meaning("UNKNOWN", True, "the event may or may not be in the log; repeat it with the same key"),
+    Code.UNKNOWN: Meaning(
+        "UNKNOWN", True, "the event may or may not be in the log; repeat it with the same key"
+    ),
     Code.UNIMPLEMENTED: Meaning("UNIMPLEMENTED", False, "this server does not implement it"),
     Code.INTERNAL: Meaning("INTERNAL", False, "the server failed"),
 }
@@ -125,9 +144,9 @@ class CodedError(Exception):
         return MEANINGS[self.code].retryable
 
 
-class Rejection(CodedError):
+class Rejection(CodedError):  # noqa: N818 (the word of the design)
     """One request failed; the session lives."""
 
 
-class Ending(CodedError):
+class Ending(CodedError):  # noqa: N818 (the word of the design)
     """The session is over."""

@@ -15,9 +15,9 @@ MAX_TYPE_BYTES = 128
 MAX_ID_BYTES = 128
 COMPANION = "presence.channel."
 
-_TOKEN = r"[A-Za-z0-9_:~-]+"
-_NAME = re.compile(rf"{_TOKEN}(?:\.{_TOKEN})*", re.ASCII)
-_PATTERN = re.compile(rf"(?:{_TOKEN}|\*)(?:\.(?:{_TOKEN}|\*))*(?:\.(?:>|\*\*))?|>|\*\*", re.ASCII)
+_WORD = r"[A-Za-z0-9_:~-]+"
+_NAME = re.compile(rf"{_WORD}(?:\.{_WORD})*", re.ASCII)
+_PATTERN = re.compile(rf"(?:{_WORD}|\*)(?:\.(?:{_WORD}|\*))*(?:\.(?:>|\*\*))?|>|\*\*", re.ASCII)
 _TYPE = re.compile(r"[A-Za-z0-9_:-]+(?:\.[A-Za-z0-9_:-]+)*", re.ASCII)
 _TENANT = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
@@ -27,18 +27,44 @@ GUARDED = SERVER_ONLY | {"client"}
 
 _RESERVED_PREFIXES = ("room.", "channel.", "presence.")
 _RESERVED_TYPES = frozenset(
-    """
-    agent.response agent.status agent.thinking connected open error close
-    ping pong subscribe unsubscribe publish history agent.invoke cancel input token
-    welcome subscribed unsubscribed published accepted gap caught_up bookmark closing presence
-    """.split()
+    [
+        "agent.response",
+        "agent.status",
+        "agent.thinking",
+        "connected",
+        "open",
+        "error",
+        "close",
+        "ping",
+        "pong",
+        "subscribe",
+        "unsubscribe",
+        "publish",
+        "history",
+        "agent.invoke",
+        "cancel",
+        "input",
+        "token",
+        "welcome",
+        "subscribed",
+        "unsubscribed",
+        "published",
+        "accepted",
+        "gap",
+        "caught_up",
+        "bookmark",
+        "closing",
+        "presence",
+    ]
 )
 
 
 def check_name(name: str) -> str:
     """Return the channel name, or raise `Rejection` with INVALID_NAME."""
     if len(name) > MAX_NAME_BYTES or not _NAME.fullmatch(name) or name.count(".") >= MAX_TOKENS:
-        raise _invalid("a channel name is up to 16 tokens of [A-Za-z0-9_:~-] joined by '.', at most 255 bytes")
+        raise _invalid(
+            "a channel name is up to 16 tokens of [A-Za-z0-9_:~-] joined by '.', at most 255 bytes"
+        )
     return name
 
 
@@ -75,15 +101,25 @@ def is_pattern(name: str) -> bool:
 
 
 def token(identifier: str) -> str:
-    """Return the identifier as one token: itself, or ``~`` and its base64url where it does not fit."""
+    """Return the identifier as one token.
+
+    Itself, or ``~`` and its base64url where it does not fit.
+    """
     if re.fullmatch(r"[A-Za-z0-9_:-][A-Za-z0-9_:~-]*", identifier, re.ASCII):
         return identifier
     return "~" + urlsafe_b64encode(identifier.encode()).decode().rstrip("=")
 
 
 def check_id(identifier: str) -> str:
-    """Return a client's, agent's or subject's id; INVALID_NAME where it is empty, too long or has control characters."""
-    if not identifier or len(identifier.encode(errors="replace")) > MAX_ID_BYTES or not identifier.isprintable():
+    """Return a client's, agent's or subject's id.
+
+    INVALID_NAME where it is empty, too long or has control characters.
+    """
+    if (
+        not identifier
+        or len(identifier.encode(errors="replace")) > MAX_ID_BYTES
+        or not identifier.isprintable()
+    ):
         raise _invalid("an id is 1 to 128 bytes of printable text")
     return identifier
 

@@ -90,7 +90,10 @@ class Node:
 
     @property
     def development(self) -> bool:
-        """Whether no keys are configured: every caller has every right, and only loopback may reach it."""
+        """Whether no keys are configured.
+
+        Every caller has every right, and only loopback may reach it.
+        """
         return self.settings.auth.development
 
     async def __aenter__(self) -> Self:

@@ -43,7 +43,9 @@ class Outbox(Generic[Live]):
     Answers to requests are not refused; the reader of the requests awaits `room` before it takes the next one.
     """
 
-    def __init__(self, batch: Batch, overflow: Callable[[Live], None], max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self, batch: Batch, overflow: Callable[[Live], None], max_bytes: int = MAX_BYTES
+    ) -> None:
         self.batching = False
         self.size = 0
         self._batch = batch
@@ -95,7 +97,10 @@ class Outbox(Generic[Live]):
         await self._roomy.wait()
 
     async def take(self) -> bytes | None:
-        """Return all that is queued as one frame (up to the bound on frames); None when closed and empty."""
+        """Return all that is queued as one frame (up to the bound on frames).
+
+        None when closed and empty.
+        """
         while not self._items:
             if self._closed:
                 return None

@@ -1,4 +1,7 @@
-"""The one way into the log: what clients publish is checked here, what the server says is encoded here."""
+"""The one way into the log.
+
+What clients publish is checked here, what the server says is encoded here.
+"""
 
 from collections.abc import Sequence
 
@@ -56,7 +59,9 @@ class Publisher:
         if not request.events:
             raise Rejection(Code.MISSING_FIELD, "a publish needs at least one event", channel=name)
         if len(request.events) > MAX_APPEND_EVENTS:
-            raise Rejection(Code.TOO_LARGE, f"at most {MAX_APPEND_EVENTS} events at once", channel=name)
+            raise Rejection(
+                Code.TOO_LARGE, f"at most {MAX_APPEND_EVENTS} events at once", channel=name
+            )
         if request.durability == channel_pb2.DURABILITY_REPLICATED:
             raise Rejection(Code.UNIMPLEMENTED, "this engine has no replicas", channel=name)
         self._directory.check_publish(identity, name)
@@ -85,9 +90,16 @@ class Publisher:
         answer: event_pb2.AnswerUpdate | None = None,
         correlation_id: str = "",
     ) -> Record:
-        """Return an event of the server's own, encoded once. `json` is any value that JSON can say."""
+        """Return an event of the server's own, encoded once.
+
+        `json` is any value that JSON can say.
+        """
         event = event_pb2.Event(
-            id=event_id(), channel=name, type=event_type, sender=sender, correlation_id=correlation_id
+            id=event_id(),
+            channel=name,
+            type=event_type,
+            sender=sender,
+            correlation_id=correlation_id,
         )
         if kind is not None:
             event.sender_kind = kind.wire
@@ -138,11 +150,16 @@ class Publisher:
             case "data":
                 event.data = draft.data
             case _:
-                raise Rejection(Code.MISSING_FIELD, "an event needs text, json or data", channel=name)
+                raise Rejection(
+                    Code.MISSING_FIELD, "an event needs text, json or data", channel=name
+                )
         _check_headers(draft)
         event.headers.update(draft.headers)
         body = event.SerializeToString()
-        if len(body) > MAX_EVENT_BYTES + MAX_HEADER_BYTES + 2048 or _body_size(draft) > MAX_EVENT_BYTES:
+        if (
+            len(body) > MAX_EVENT_BYTES + MAX_HEADER_BYTES + 2048
+            or _body_size(draft) > MAX_EVENT_BYTES
+        ):
             raise Rejection(Code.TOO_LARGE, "an event's body is at most 64 KiB", channel=name)
         return Record(event.id, event.type, *self._expiring(event, draft, body))
 
@@ -173,7 +190,10 @@ def published(channel: str, result: Appended | Rejection) -> channel_pb2.Publish
 
 
 def check_json(text: str) -> str:
-    """Return JSON text, or raise BAD_FRAME. Depth is at most 32 (a deeper one is as bad as a broken one)."""
+    """Return JSON text, or raise BAD_FRAME.
+
+    Depth is at most 32 (a deeper one is as bad as a broken one).
+    """
     try:
         msgspec.json.decode(text, type=msgspec.Raw)
     except (msgspec.DecodeError, RecursionError) as error:

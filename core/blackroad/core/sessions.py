@@ -22,7 +22,7 @@ class Session(Protocol):
         ...
 
     @property
-    def door(self) -> admin_pb2.Door:
+    def door(self) -> admin_pb2.Door.ValueType:
         """How it is connected."""
         ...
 
@@ -57,7 +57,10 @@ class Session(Protocol):
         ...
 
     def end(self, ending: Ending) -> None:
-        """Tell it to go: it gets a closing frame, then its stream ends. Idempotent; never blocks."""
+        """Tell it to go: it gets a closing frame, then its stream ends. Idempotent.
+
+        Never blocks.
+        """
         ...
 
 

@@ -20,7 +20,7 @@ class Ticker:
     def every(self, seconds: float, call: Callable[[], None]) -> Generator[None]:
         """Call a function every so many seconds while the context lasts."""
         repeat = _Repeat(seconds, call)
-        self._push(asyncio.get_running_loop().time() + seconds * (0.5 + random() / 2), repeat)
+        self._push(asyncio.get_running_loop().time() + seconds * _spread(), repeat)
         try:
             yield
         finally:
@@ -58,6 +58,10 @@ class Ticker:
             self._ended = 0
             self._due = [item for item in self._due if not item[2].ended]
             heapify(self._due)
+
+
+def _spread() -> float:
+    return 0.5 + random() / 2  # noqa: S311 (no secret)
 
 
 class _Repeat:

@@ -17,7 +17,7 @@ class ChannelServicer(channel_pb2_grpc.ChannelServiceServicer):
         self._node = node
         self._calls = node.channels
 
-    async def Connect(
+    async def Connect(  # type: ignore[override]  # grpc.aio takes a coroutine that writes itself, too
         self,
         request_iterator: AsyncIterator[channel_pb2.ConnectRequest],
         context: "grpc.aio.ServicerContext[channel_pb2.ConnectRequest, bytes]",

@@ -65,7 +65,10 @@ class Starter:
     async def start(
         self, identity: Identity, names: list[str], request: channel_pb2.Subscribe
     ) -> Start:
-        """Return the start; INVALID_CURSOR, NOT_FOUND (an answer that is not kept), BAD_FRAME (history over 300)."""
+        """Return the start.
+
+        INVALID_CURSOR, NOT_FOUND (an answer that is not kept), BAD_FRAME (history over 300).
+        """
         heads = self._hub.heads
         start = Start(heads, heads, [], [], self._policy(identity, names))
         if request.WhichOneof("start") == "cursor":

@@ -27,16 +27,19 @@ class Viewed(Protocol):
     """Who is told that a session views an answer."""
 
     def viewer_joined(self, key: str, session_id: str) -> None:
-        """A session follows the answer's channel by name."""
+        """Note that a session follows the answer's channel by name."""
         ...
 
     def viewer_left(self, key: str, session_id: str) -> None:
-        """It does not any more."""
+        """Note that it does not any more."""
         ...
 
 
 class Subscriber:
-    """The subscriptions of one session. Its door is the `Outlet`; pages flow through the door's `Pump`."""
+    """The subscriptions of one session. Its door is the `Outlet`.
+
+    Pages flow through the door's `Pump`.
+    """
 
     __slots__ = (
         "_behind",
@@ -84,7 +87,10 @@ class Subscriber:
         return self._outlet.roomy
 
     async def step(self) -> bool:
-        """Hand on one page of the next subscription that catches up; answer whether there is more."""
+        """Hand on one page of the next subscription that catches up.
+
+        Answer whether there is more.
+        """
         while self._seats:
             await self._leave(self._seats.pop(), clean=True)
         if self._behind:
@@ -96,7 +102,10 @@ class Subscriber:
     async def subscribe(
         self, request_id: str, request: channel_pb2.Subscribe, *, label: str = ""
     ) -> None:
-        """Answer by Subscribed, hand on what was missed, go live. Raises `Rejection`; then nothing has changed."""
+        """Answer by Subscribed, hand on what was missed, go live. Raises `Rejection`.
+
+        Then nothing has changed.
+        """
         channel = request.channel
         names = self._check(request)
         start = await self._parts.starter.start(self.identity, names, request)
@@ -134,7 +143,10 @@ class Subscriber:
             await self._end(subscription, clean=clean)
 
     def fall_back(self, after: Positions) -> None:
-        """Let all live subscriptions catch up from an earlier place: what was queued since then was dropped."""
+        """Let all live subscriptions catch up from an earlier place.
+
+        What was queued since then was dropped.
+        """
         live = [s for s in self.subscriptions.values() if s.live]
         for subscription in live:
             subscription.live = False
@@ -194,9 +206,16 @@ class Subscriber:
         return tuple(followed)
 
     async def _occupy(self, channel: str) -> str:
-        """Take a seat in the channel where its policy counts occupants; return its key, or nothing."""
+        """Take a seat in the channel where its policy counts occupants.
+
+        Return its key, or nothing.
+        """
         key = self.identity.key(channel)
-        if not self._occupies or is_pattern(channel) or not self._parts.directory.policy(key).presence:
+        if (
+            not self._occupies
+            or is_pattern(channel)
+            or not self._parts.directory.policy(key).presence
+        ):
             return ""
         await self._parts.occupants.join(key, self.identity, self.session_id)
         return key
@@ -254,7 +273,9 @@ class Subscriber:
             snapshot, subscription.after = await self._parts.starter.snapshot(self.identity, key)
             self._outlet.snapshot(subscription, snapshot)
 
-    def _hand_on(self, subscription: Subscription, entries: Iterable[Entry], after: Positions) -> None:
+    def _hand_on(
+        self, subscription: Subscription, entries: Iterable[Entry], after: Positions
+    ) -> None:
         if len(after) == 1:
             events = [entry.wire for entry in entries]
         else:
@@ -269,7 +290,9 @@ class Subscriber:
         subscription.live = True
         self._outlet.follow(subscription)
 
-    async def _end(self, subscription: Subscription, *, keep_seat: bool = False, clean: bool = True) -> None:
+    async def _end(
+        self, subscription: Subscription, *, keep_seat: bool = False, clean: bool = True
+    ) -> None:
         self._detach(subscription)
         self._count -= len(subscription.names)
         if subscription.occupies and not keep_seat:

@@ -12,7 +12,8 @@ from blackroad.realtime.v1 import channel_pb2, event_pb2
 class Subscription:
     """A followed channel or pattern, with the others that are followed as one unit with it.
 
-    `names` are what the client follows, by names and patterns; `topics` the same as keys, with companions. `after` is the place up to which everything was handed to the session while it
+    `names` are what the client follows, by names and patterns; `topics` the same as keys, with
+    companions. `after` is the place up to which everything was handed to the session while it
     catches up; once `live`, the groups and numbers of the node keep the place.
     """
 
@@ -22,10 +23,14 @@ class Subscription:
     topics: tuple[str, ...]
     after: Positions
     wants_caught_up: bool
-    private: set[str] = field(default_factory=set)  # private channels that a pattern of it may show to this session
+    private: set[str] = field(
+        default_factory=set
+    )  # private channels that a pattern of it may show to this session
     occupies: str = ""  # the key of the channel in which the session counts because of it
     label: str = ""  # what a door marks it with
-    numbers: set[str] = field(default_factory=set)  # topics whose numbers a trunk's door joined for it
+    numbers: set[str] = field(
+        default_factory=set
+    )  # topics whose numbers a trunk's door joined for it
     live: bool = False
     ended: bool = False
 
@@ -41,7 +46,10 @@ class Subscription:
 
 
 class Outlet(Protocol):
-    """What a door does with what a subscriber has for its session. Nothing here blocks; order is that of the calls."""
+    """What a door does with what a subscriber has for its session. Nothing here blocks.
+
+    Order is that of the calls.
+    """
 
     @property
     def roomy(self) -> bool:
@@ -65,7 +73,10 @@ class Outlet(Protocol):
         ...
 
     def follow(self, subscription: Subscription) -> None:
-        """Let the session follow the subscription's topics live from the hub's present heads on, and tell it so."""
+        """Let the session follow the subscription's topics live from the hub's present heads on.
+
+        And tell it so.
+        """
         ...
 
     def follow_changed(self, subscription: Subscription) -> None:

@@ -6,7 +6,7 @@ from typing import Generic, Protocol, TypeVar
 
 from blackroad.core.errors import Code, CodedError, Ending, Rejection
 
-Request = TypeVar("Request", contravariant=True)
+Request_contra = TypeVar("Request_contra", contravariant=True)
 Frame = TypeVar("Frame")
 
 STALL_SECONDS = 30.0
@@ -45,14 +45,17 @@ class Queue(Protocol):
         ...
 
 
-class Handler(Protocol[Request]):
+class Handler(Protocol[Request_contra]):
     """What a service does with its stream."""
 
-    async def handle(self, request: Request) -> None:
-        """Serve one frame of the client. A `Rejection` fails the frame; an `Ending` ends the session."""
+    async def handle(self, request: Request_contra) -> None:
+        """Serve one frame of the client. A `Rejection` fails the frame.
+
+        An `Ending` ends the session.
+        """
         ...
 
-    def reject(self, request: Request, rejection: Rejection) -> None:
+    def reject(self, request: Request_contra, rejection: Rejection) -> None:
         """Queue the answer to a frame that failed; an `Ending` ends the session."""
         ...
 
@@ -64,7 +67,8 @@ class Handler(Protocol[Request]):
 class Duplex(Generic[Frame]):
     """Runs a stream until its client leaves or is lost, or `end` is called.
 
-    The end of the requests (half-close) ends nothing by itself: what the client is owed is still written.
+    The end of the requests (half-close) ends nothing by itself: what the client is owed is still
+    written.
     """
 
     def __init__(self, outbox: Queue, writer: Writer, handler: Handler[Frame]) -> None:
@@ -77,7 +81,10 @@ class Duplex(Generic[Frame]):
         self.on_written: Callable[[], None] = lambda: None
 
     def end(self, ending: Ending | None = None) -> None:
-        """Write what is queued and a closing frame, then end the stream: OK without an ending. Idempotent; never blocks."""
+        """Write what is queued and a closing frame, then end the stream: OK without an ending.
+
+        Idempotent; never blocks.
+        """
         if not self._ended.is_set():
             self._ending = ending
             self._ended.set()
@@ -85,7 +92,10 @@ class Duplex(Generic[Frame]):
     async def run(
         self, requests: AsyncIterator[Frame], *others: Coroutine[object, object, None]
     ) -> None:
-        """Serve the stream, with other tasks beside it that end with it. Raises the `Ending`, if there was one."""
+        """Serve the stream, with other tasks beside it that end with it.
+
+        Raises the `Ending`, if there was one.
+        """
         async with asyncio.TaskGroup() as tasks:
             writing = tasks.create_task(self._write())
             running = [tasks.create_task(self._read(requests))]

@@ -1,4 +1,4 @@
-"""The frames that every bidirectional stream begins and ends with, and how a refusal looks in band."""
+"""The frames with which every bidirectional stream begins and ends, and refusals in band."""
 
 from importlib.metadata import version
 
@@ -31,7 +31,9 @@ def check_hello(hello: common_pb2.Hello) -> bool:
     return "batch" in hello.features
 
 
-def welcome(session_id: str, node: str, identity: Identity, *, development: bool) -> common_pb2.Welcome:
+def welcome(
+    session_id: str, node: str, identity: Identity, *, development: bool
+) -> common_pb2.Welcome:
     """Return the first frame of the server."""
     frame = common_pb2.Welcome(
         session_id=session_id,
@@ -51,7 +53,10 @@ def welcome(session_id: str, node: str, identity: Identity, *, development: bool
 def rejected(error: CodedError) -> common_pb2.Rejected:
     """Return a refusal in band."""
     frame = common_pb2.Rejected(
-        code=error.code.wire, message=error.message, retryable=error.retryable, channel=error.channel
+        code=error.code.wire,
+        message=error.message,
+        retryable=error.retryable,
+        channel=error.channel,
     )
     if error.retry_after_seconds is not None:
         frame.retry_after.CopyFrom(duration(error.retry_after_seconds))

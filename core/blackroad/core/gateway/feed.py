@@ -23,10 +23,10 @@ REPLAY_BYTES = 1 << 20
 class TrunkFrame:
     """Live events of a trunk, with their numbers, in order."""
 
-    __slots__ = ("_events", "after", "size")
+    __slots__ = ("after", "events", "size")
 
     def __init__(self, events: list[frames_pb2.TrunkEvent], size: int, after: Positions) -> None:
-        self._events = events
+        self.events = events
         self.size = size
         self.after = after
 
@@ -37,7 +37,7 @@ class TrunkFrame:
 
     def joined(self, others: list["TrunkFrame"]) -> bytes:
         """Return this frame and the ones that follow it as one."""
-        events = [event for frame in (self, *others) for event in frame._events]
+        events = [event for frame in (self, *others) for event in frame.events]
         live = frames_pb2.TrunkDelivery(events=events)
         return frames_pb2.TrunkResponse(live=live).SerializeToString()
 
@@ -55,8 +55,9 @@ class Number:
 class Feed:
     """What a trunk follows, as numbers, and the queue to its LIVE stream.
 
-    Operations (Join, Part) keep their place among the events. Where the queue overflows, the events are dropped and the
-    feed follows again from the log: it replays what was dropped in order, with each operation where it belongs.
+    Operations (Join, Part) keep their place among the events. Where the queue overflows, the events
+    are dropped and the feed follows again from the log: it replays what was dropped in order, with
+    each operation where it belongs.
     """
 
     def __init__(self, hub: Hub, pump: Pump, told_gap: Callable[[GapReason], None]) -> None:
@@ -108,7 +109,10 @@ class Feed:
         return number.number
 
     def drop_number(self, topic: str, label: str) -> int:
-        """Return the number of a topic under a label, with one member less; without members it is gone."""
+        """Return the number of a topic under a label, with one member less.
+
+        Without members it is gone.
+        """
         number = self._numbers[topic, label]
         number.members -= 1
         if not number.members:
@@ -177,13 +181,13 @@ class Feed:
         events: list[tuple[Entry, list[int]]] = []
         for entry in page.entries:
             private = self._hub.is_private(entry.key)
-            numbers = [
+            matched = [
                 number.number
                 for number in matching.match(entry.key)
                 if not (private and is_pattern(number.topic))
             ]
-            if numbers:
-                events.append((entry, numbers))
+            if matched:
+                events.append((entry, matched))
         self._queue(events, self._behind or page.reached)
         self._behind = page.reached
 
@@ -205,14 +209,15 @@ class Feed:
         """Queue events in frames under the bound."""
         frame: list[frames_pb2.TrunkEvent] = []
         size = 0
+        reached = after
         for entry, numbers in events:
             wire = entry.wire
             if frame and size + len(wire) > MAX_FRAME_BYTES:
                 self.outbox.put_live(TrunkFrame(frame, size, after))
-                after, frame, size = last.after(after), [], 0
+                after, frame, size = reached, [], 0
             frame.append(frames_pb2.TrunkEvent(event=wire, numbers=numbers))
             size += len(wire) + 16
-            last = entry
+            reached = entry.after(reached)
         if frame:
             self.outbox.put_live(TrunkFrame(frame, size, after))
 

@@ -33,7 +33,7 @@ class Presences(Protocol):
         self,
         session_id: str,
         *,
-        status: presence_pb2.PresenceStatus | None = None,
+        status: presence_pb2.PresenceStatus.ValueType | None = None,
         metadata_json: str | None = None,
     ) -> object:
         """Change what is given of a session's entry."""
@@ -106,7 +106,7 @@ class Requests:
         if session.present:
             await self._roster.leave(session.session_id, clean)
 
-    async def serve(
+    async def serve(  # noqa: C901 (one arm each)
         self, session: BrowserSession, request: gateway_pb2.TrunkRequest
     ) -> gateway_pb2.TrunkResponse | None:
         """Return the answer for CONTROL, or None where it comes elsewhere. Raises `Rejection`."""
@@ -122,7 +122,9 @@ class Requests:
                 published = self._publisher.publish(identity, session.session_id, request.publish)
                 answer.published.CopyFrom(await published)
             case "list_events":
-                answer.events.CopyFrom(await self._channels.list_events(identity, request.list_events))
+                answer.events.CopyFrom(
+                    await self._channels.list_events(identity, request.list_events)
+                )
             case "list_presence":
                 answer.presences.CopyFrom(
                     await self._presences.list_presence(identity, request.list_presence)

@@ -9,7 +9,7 @@ from blackroad.core.door.caller import identify
 from blackroad.core.door.duplex import Duplex, Queue
 from blackroad.core.door.frames import check_hello, closing, welcome
 from blackroad.core.errors import Code, CodedError, Ending, Rejection
-from blackroad.core.gateway.trunk import Trunk
+from blackroad.core.gateway import trunk as trunks
 from blackroad.core.identity.identity import Identity, Kind
 from blackroad.core.node import Node
 from blackroad.realtime.v1 import gateway_pb2, gateway_pb2_grpc
@@ -24,7 +24,7 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
     def __init__(self, node: Node) -> None:
         self._node = node
 
-    async def Trunk(
+    async def Trunk(  # type: ignore[override]  # grpc.aio takes a coroutine that writes itself, too
         self,
         request_iterator: AsyncIterator[Request],
         context: "grpc.aio.ServicerContext[Request, bytes]",
@@ -45,9 +45,7 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
             case gateway_pb2.TRUNK_ROLE_CATCH_UP:
                 trunk = self._node.trunks.get(hello.trunk_id)
                 credit = _credit(trunk)
-                await self._serve(
-                    stream, trunk, identity, trunk.catch_up, credit, trunk.pump.run()
-                )
+                await self._serve(stream, trunk, identity, trunk.catch_up, credit, trunk.pump.run())
             case _:
                 raise Ending(Code.MISSING_FIELD, "hello.role is required")
 
@@ -62,7 +60,7 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
     async def _serve(
         self,
         stream: "_Stream",
-        trunk: Trunk,
+        trunk: trunks.Trunk,
         identity: Identity,
         outbox: Queue,
         handle: "Handle",
@@ -72,9 +70,7 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
         frame = gateway_pb2.TrunkResponse()
         frame.welcome.trunk_id = trunk.trunk_id
         frame.welcome.welcome.CopyFrom(
-            welcome(
-                trunk.trunk_id, self._node.name, identity, development=self._node.development
-            )
+            welcome(trunk.trunk_id, self._node.name, identity, development=self._node.development)
         )
         outbox.put_first(frame.SerializeToString())
         stream.handle_frame = handle
@@ -131,7 +127,7 @@ async def _refuse(request: Request) -> None:
     raise Rejection(Code.BAD_FRAME, "this stream takes no such frames")
 
 
-def _credit(trunk: Trunk) -> Handle:
+def _credit(trunk: trunks.Trunk) -> Handle:
     async def take(request: Request) -> None:
         if request.WhichOneof("frame") != "credit":
             raise Rejection(Code.BAD_FRAME, "CATCH_UP takes credit only")

@@ -107,7 +107,10 @@ class BrowserSession:
             self._streams.put_control(frame)
 
     async def view(self, request_id: str, stream_id: str, since: Positions) -> None:
-        """Follow the answer of an invocation of this session from its first update; its events carry the request's id."""
+        """Follow the answer of an invocation of this session from its first update.
+
+        Its events carry the request's id.
+        """
         request = channel_pb2.Subscribe(channel=f"stream.{stream_id}", cursor=encode_cursor(since))
         # A number of this session's own, since nobody else's events carry the request's id.
         label = f"{self.number}/{request_id}"

@@ -21,7 +21,10 @@ CATCH_UP_BYTES = 8 << 20
 
 
 class Trunk:
-    """The core's end of a trunk. It lives from its CONTROL stream's first frame until one of the three streams ends."""
+    """The core's end of a trunk.
+
+    It lives from its CONTROL stream's first frame until one of the three streams ends.
+    """
 
     def __init__(self, parts: Parts, requests: Requests, connected_ns: Callable[[], int]) -> None:
         self.trunk_id = session_id()
@@ -51,7 +54,10 @@ class Trunk:
             end(ending)
 
     async def close(self) -> None:
-        """Close all sessions: their browsers were lost with the edge, or come again by another core."""
+        """Close all sessions.
+
+        Their browsers were lost with the edge, or come again by another core.
+        """
         self.feed.close()
         while self.sessions:
             _, session = self.sessions.popitem()
@@ -71,9 +77,9 @@ class Trunk:
             self.window += size
             for session in self.sessions.values() if self.window - size <= 0 else ():
                 self.pump.wake(session.subscriber)
-        elif (session := self.sessions.get(number)) is not None:
-            session.window += size
-            self.pump.wake(session.subscriber)
+        elif (one := self.sessions.get(number)) is not None:
+            one.window += size
+            self.pump.wake(one.subscriber)
 
     async def handle(self, request: gateway_pb2.TrunkRequest) -> None:
         """Serve one frame of CONTROL."""

@@ -1,4 +1,7 @@
-"""The gate decides when a sink that has something pending flushes it: at once when quiet, else not too often."""
+"""The gate decides when a sink that has something pending flushes it.
+
+At once when quiet, else not too often.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -8,11 +11,13 @@ PER_FOLLOWER_SECONDS = 40e-6
 
 
 class Gate:
-    """Calls `flush` soon after `request`: at the end of this tick where the last flush is long ago, else when the interval
-    since it has passed.
+    """Calls `flush` soon after `request`.
 
-    The interval is the longer of 1 ms and 40 µs for each follower: what one frame to each of them costs. So a busy channel
-    is written in frames of many events, and a quiet one without a delay.
+    At the end of this tick where the last flush is long ago, else when the interval since it has
+    passed.
+
+    The interval is the longer of 1 ms and 40 µs for each follower: what one frame to each of them
+    costs. So a busy channel is written in frames of many events, and a quiet one without a delay.
     """
 
     __slots__ = ("_flush", "_handle", "_last", "_loop", "followers")

@@ -46,7 +46,10 @@ class Receiver(Protocol):
 
 
 class Group:
-    """Collects the entries of its topics and hands them to all members as one frame, in order, each entry once."""
+    """Collects the entries of its topics and hands them to all members as one frame, in order.
+
+    Each entry once.
+    """
 
     def __init__(self, hub: Hub, topics: frozenset[str]) -> None:
         self.topics = topics
@@ -102,7 +105,10 @@ class Groups:
         self._group_of: dict[Receiver, Group] = {}
 
     def move(self, member: Receiver, topics: frozenset[str]) -> None:
-        """Let a member follow exactly these topics from now on, after it was handed all that was pending for it."""
+        """Let a member follow exactly these topics from now on.
+
+        After it was handed all that was pending for it.
+        """
         old = self._group_of.get(member)
         if old is not None:
             if old.topics == topics:

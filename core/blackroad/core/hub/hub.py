@@ -1,4 +1,4 @@
-"""The hub reads the log once for the whole node and offers each entry to those who follow its channel."""
+"""The hub reads the log once for the whole node and offers each entry to its followers."""
 
 import asyncio
 from bisect import insort
@@ -17,16 +17,20 @@ class Sink(Protocol):
     """Takes entries of the topics that it is attached to."""
 
     def offer(self, entry: Entry, topic: str) -> None:
-        """Take an entry. Called once for each topic of the sink that matches, one after the other; never blocks."""
+        """Take an entry. Called once for each topic of the sink that matches, one after the other.
+
+        Never blocks.
+        """
         ...
 
 
 class Hub:
     """Hands every entry of the log to the sinks of its topics, in the order of the log.
 
-    Topics are keys, or patterns of keys. A channel for which `is_private` is true is never matched by a pattern: those who
-    may read it by a pattern follow it by its key. Control events (types under ``channel.``) reach `control` before the
-    event itself is offered, so that what they change holds from the next event on.
+    Topics are keys, or patterns of keys. A channel for which `is_private` is true is never matched
+    by a pattern: those who may read it by a pattern follow it by its key. Control events (types
+    under ``channel.``) reach `control` before the event itself is offered, so that what they change
+    holds from the next event on.
     """
 
     def __init__(self, log: Log) -> None:
@@ -60,7 +64,10 @@ class Hub:
                 del self._exact[topic]
 
     def watch(self, topic: str, watcher: Watcher) -> None:
-        """Call a part of the core with every entry of a topic, private channels included where followed by key."""
+        """Call a part of the core with every entry of a topic.
+
+        Private channels included where followed by key.
+        """
         sink = self._watched[topic, watcher] = _Watch(watcher)
         self.attach(sink, topic)
 
@@ -78,7 +85,10 @@ class Hub:
                 self._wake()
 
     async def reached(self, positions: Positions) -> None:
-        """Return when every entry up to these positions has been offered. Returns at once where it has."""
+        """Return when every entry up to these positions has been offered.
+
+        Returns at once where it has.
+        """
         if not _covers(self.heads, positions):
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._tickets += 1

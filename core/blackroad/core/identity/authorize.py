@@ -43,12 +43,12 @@ def covers(grant: str, name: str) -> bool:
     mine, theirs = grant.split("."), name.split(".")
     if mine[0] in ("*", ">") and theirs[0] in GUARDED:
         return False
-    for position, token in enumerate(mine):
-        if token == ">":
+    for position, wanted in enumerate(mine):
+        if wanted == ">":
             return len(theirs) > position
         if position >= len(theirs):
             return False
         other = theirs[position]
-        if other == ">" or (token != "*" and token != other):
+        if other == ">" or wanted not in ("*", other):
             return False
     return len(mine) == len(theirs)

@@ -17,7 +17,7 @@ class Kind(StrEnum):
     GATEWAY = "gateway"
 
     @property
-    def wire(self) -> common_pb2.EntityKind:
+    def wire(self) -> common_pb2.EntityKind.ValueType:
         """The proto enum's value."""
         return common_pb2.EntityKind.Value(f"ENTITY_KIND_{self.name}")
 

@@ -29,7 +29,9 @@ class Record:
     type: str
     body: bytes
     expires_ns: int = 0  # Unix time after which it is not delivered; 0: never
-    answer: event_pb2.AnswerUpdate | None = None  # what body says, so that this process need not parse it
+    answer: event_pb2.AnswerUpdate | None = (
+        None  # what body says, so that this process need not parse it
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,10 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What the log gave to the records of one Append: their ids and offsets, and where the last of them lies."""
+    """What the log gave to the records of one Append.
+
+    Their ids and offsets, and where the last of them lies.
+    """
 
     ids: tuple[str, ...]
     first_offset: int
@@ -143,7 +148,10 @@ class Log(Protocol):
         ...
 
     def follow(self) -> AsyncIterator[list[Entry]]:
-        """Yield every entry from now on in batches, once, in order. One follower (the hub); ends by cancellation."""
+        """Yield every entry from now on in batches, once, in order. One follower (the hub).
+
+        Ends by cancellation.
+        """
         ...
 
     def heads(self) -> Positions:
@@ -159,7 +167,12 @@ class Log(Protocol):
         ...
 
     def read(
-        self, topics: Sequence[str], after: Positions, until: Positions, max_bytes: int, visible: Visible
+        self,
+        topics: Sequence[str],
+        after: Positions,
+        until: Positions,
+        max_bytes: int,
+        visible: Visible,
     ) -> Page | GapReason | None:
         """Return the entries of the topics after a place, at most about `max_bytes` and never beyond `until`.
 
@@ -168,14 +181,19 @@ class Log(Protocol):
         """
         ...
 
-    async def fetch(self, topics: Sequence[str], after: Positions, until: Positions) -> GapReason | None:
+    async def fetch(
+        self, topics: Sequence[str], after: Positions, until: Positions
+    ) -> GapReason | None:
         """Bring to hand what `read` could not find; a GapReason where it is gone."""
         ...
 
     async def history(
         self, key: str, limit: int, *, before: int | None = None, after: int | None = None
     ) -> HistoryPage:
-        """Return up to `limit` entries of the history, by offset: the newest (before an offset), or the oldest after one."""
+        """Return up to `limit` entries of the history, by offset.
+
+        The newest (before an offset), or the oldest after one.
+        """
         ...
 
     def newest(

@@ -8,7 +8,10 @@ from blackroad.wire.v1 import frames_pb2
 
 
 class Position(NamedTuple):
-    """A place in one partition. Within an epoch sequences are contiguous; a higher epoch comes after a lower one."""
+    """A place in one partition. Within an epoch sequences are contiguous.
+
+    A higher epoch comes after a lower one.
+    """
 
     epoch: int
     sequence: int
@@ -19,7 +22,10 @@ Positions = tuple[Position, ...]
 
 
 class Entry:
-    """One event of the log, shared by all that read it. Immutable, but for `heads`, which the hub sets once."""
+    """One event of the log, shared by all that read it.
+
+    Immutable, but for `heads`, which the hub sets once.
+    """
 
     __slots__ = (
         "_answer",
@@ -69,7 +75,10 @@ class Entry:
 
     @property
     def cursor(self) -> str:
-        """The cursor of a live delivery: this place, and what the node had handed on of the other partitions."""
+        """The cursor of a live delivery.
+
+        This place, and what the node had handed on of the other partitions.
+        """
         return encode_cursor(self.after(self.heads) if self.heads else (self.position,))
 
     def after(self, heads: Positions) -> Positions:
@@ -80,7 +89,10 @@ class Entry:
 
     @property
     def wire(self) -> bytes:
-        """The serialized Event for live deliveries, made once: concatenated messages parse as one."""
+        """The serialized Event for live deliveries, made once.
+
+        Concatenated messages parse as one.
+        """
         if self._wire is None:
             self._wire = self.body + self.stamp(self.cursor)
         return self._wire
@@ -100,7 +112,10 @@ class Entry:
 
     @property
     def answer(self) -> event_pb2.AnswerUpdate:
-        """The update that an answer's event carries; kept where this process appended it, parsed otherwise."""
+        """The update that an answer's event carries.
+
+        Kept where this process appended it, parsed otherwise.
+        """
         if self._answer is None:
             self._answer = event_pb2.Event.FromString(self.body).answer
         return self._answer
