@@ -64,6 +64,12 @@ class Directory:
             private = self._is_private[key] = self._find_private(key)
         return private
 
+    def is_closed(self, identity: Identity, name: str) -> bool:
+        """Tell whether a channel is not open to all who have a grant for it."""
+        if is_pattern(name):
+            return False
+        return _first(name) in self.owner_of or self.policy(identity.key(name)).private
+
     def may_read(self, identity: Identity, key: str) -> bool:
         """Tell whether the identity may read a channel now."""
         if tenant_of(key) != identity.tenant:
@@ -82,7 +88,7 @@ class Directory:
         """
         if name.startswith(COMPANION):
             base = name[len(COMPANION) :]
-            if allows(identity, Action.SUBSCRIBE, name) and not self._is_closed(identity, base):
+            if allows(identity, Action.SUBSCRIBE, name) and not self.is_closed(identity, base):
                 return
             name = base
         self._check(identity, Action.SUBSCRIBE, name)
@@ -173,12 +179,6 @@ class Directory:
         """Tell whether the identity is a member, or has `manage`."""
         member = self.ledger.store.member(identity.key(name), identity.subject)
         return member is not None or allows(identity, Action.MANAGE, name)
-
-    def _is_closed(self, identity: Identity, name: str) -> bool:
-        """Tell whether a channel is not open to all with a grant."""
-        if is_pattern(name):
-            return False
-        return _first(name) in self.owner_of or self.policy(identity.key(name)).private
 
     def _find_private(self, key: str) -> bool:
         """Decide for `is_private`; a channel private by rule is known from its first event on."""

@@ -1,0 +1,197 @@
+"""Who occupies the channels whose policy has presence on, how many may, and who is told."""
+
+import asyncio
+from heapq import heappop, heappush
+from typing import Final
+
+from blackroad.core.channel.control import Change, What
+from blackroad.core.channel.directory import Directory
+from blackroad.core.channel.room import COUNT_SECONDS, Room
+from blackroad.core.clock import Clock
+from blackroad.core.errors import Rejection
+from blackroad.core.identity.identity import Identity
+from blackroad.core.log.base import Append, Keep, Log, Record
+from blackroad.core.names import companion, scope, tenant_of, unscope
+from blackroad.core.publisher import Publisher
+
+GRACE_SECONDS: Final = 5.0
+NO_HISTORY: Final = Keep(0, 0.0)
+NUMBER: Final = ""  # in the place of a subject: the timer of the number, not of a seat
+
+
+class Occupants:
+    """The occupants of a node's channels.
+
+    An identity occupies a channel from its first session there until its last one has gone: at once
+    where that left cleanly, else after the grace. Comings and goings are events of the channel's
+    companion, written in their order by `run`. A channel that stops counting, or is deleted, loses
+    its occupants without a word for each.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        publisher: Publisher,
+        directory: Directory,
+        clock: Clock,
+        grace_seconds: float = GRACE_SECONDS,
+    ) -> None:
+        self._log = log
+        self._publisher = publisher
+        self._directory = directory
+        self._clock = clock
+        self._grace_seconds = grace_seconds
+        self._rooms: dict[str, Room] = {}
+        self._untold: dict[str, None] = {}  # keys of rooms with turns to tell
+        self._timers: list[tuple[float, str, str]] = []  # when, key, subject
+        self._woken = asyncio.Event()
+        directory.listeners.append(self._take_up)
+
+    async def join(self, key: str, identity: Identity, session_id: str) -> None:
+        """Let a session occupy a channel whose policy counts occupants. Idempotent.
+
+        Raises CHANNEL_FULL where the identity is not in yet and there is no seat. Whoever follows a
+        channel by name calls it again when the channel's policy has changed.
+        """
+        policy = self._directory.policy(key)
+        if not policy.presence:
+            return
+        room = self._rooms.setdefault(key, Room())
+        try:
+            room.join(identity.subject, session_id, policy.max_members, self._clock.time_ns())
+        except Rejection as rejection:
+            rejection.channel = unscope(key)
+            raise
+        self._note(key, room)
+
+    async def leave(self, key: str, identity: Identity, session_id: str, clean: bool) -> None:
+        """End a session's occupancy. Idempotent. `clean`: it said so, and is not awaited back."""
+        room = self._rooms.get(key)
+        if room is None or not room.leave(identity.subject, session_id):
+            return
+        if clean or self._grace_seconds <= 0:
+            room.free(identity.subject)
+            self._note(key, room)
+        else:
+            frees_at = self._clock.monotonic() + self._grace_seconds
+            room.hold(identity.subject, frees_at)
+            self._push(frees_at, key, identity.subject)
+
+    def count(self, key: str) -> int:
+        """Return how many identities occupy a channel; 0 where nobody counts."""
+        room = self._rooms.get(key)
+        return len(room.seats) if room is not None else 0
+
+    def present(self, key: str, subject: str) -> bool:
+        """Tell whether an identity occupies a channel."""
+        room = self._rooms.get(key)
+        return room is not None and subject in room.seats
+
+    def page(self, key: str, after: str, limit: int) -> list[tuple[str, int]]:
+        """Return up to `limit` subjects after one, in order, and since when (Unix ns)."""
+        room = self._rooms.get(key)
+        return room.page(after, limit) if room is not None else []
+
+    def snapshot(self, key: str) -> Record | None:
+        """Return who is here, as the companion's event that a new follower gets first.
+
+        It is no event of the log: what the companion says after any place up to now may be folded
+        into it. None for a channel that was not made by CreateChannel, or does not count.
+        """
+        if not self._directory.made(key) or not self._directory.policy(key).presence:
+            return None
+        name = unscope(key)
+        event_type, fields = (self._rooms.get(key) or Room()).state(name)
+        return self._publisher.record(companion(name), event_type, json=fields)
+
+    async def run(self) -> None:
+        """Free seats and write what is to be told, until cancelled."""
+        while True:
+            await self.settle()
+            self._woken.clear()
+            due = self._timers[0][0] - self._clock.monotonic() if self._timers else None
+            try:
+                async with asyncio.timeout(due):
+                    await self._woken.wait()
+            except TimeoutError:
+                pass  # a timer is due
+
+    async def settle(self) -> None:
+        """Do all that is due now: what `run` does each time."""
+        self._expire()
+        while self._untold:
+            appends = [append for key in self._take_untold() if (append := self._append(key))]
+            results = await self._log.append(appends) if appends else []
+            for append, result in zip(appends, results, strict=True):
+                if isinstance(result, Rejection):
+                    self._tell_later(_base(append.key))
+
+    def _take_untold(self) -> list[str]:
+        keys = list(self._untold)
+        self._untold.clear()
+        return keys
+
+    def _append(self, key: str) -> Append | None:
+        """Return what is to be written for a room."""
+        room = self._rooms.get(key)
+        if room is None:
+            return None
+        name = unscope(key)
+        told = room.take_told(name, self._clock.monotonic(), made=self._directory.made(key))
+        beside = companion(name)
+        records = [self._publisher.record(beside, kind, json=fields) for kind, fields in told]
+        self._note(key, room)
+        return Append(scope(tenant_of(key), beside), records, NO_HISTORY) if records else None
+
+    def _expire(self) -> None:
+        now = self._clock.monotonic()
+        while self._timers and self._timers[0][0] <= now:
+            due, key, subject = heappop(self._timers)
+            room = self._rooms.get(key)
+            if room is None:
+                continue
+            if subject == NUMBER:
+                room.count_is_timed = False
+                self._untold[key] = None
+            elif room.held_until(subject, due):
+                room.free(subject)
+                self._note(key, room)
+
+    def _note(self, key: str, room: Room) -> None:
+        """See to it that what a room has to tell is told; forget an empty one."""
+        if room.empty:
+            self._rooms.pop(key, None)
+        elif room.has_turns:
+            self._untold[key] = None
+            self._woken.set()
+        if room.count_is_due:
+            self._time_count(key, room, room.tells_count_at)
+
+    def _tell_later(self, key: str) -> None:
+        """Tell the number in a second: the log did not take the turns."""
+        room = self._rooms.setdefault(key, Room())
+        room.roll_up()
+        self._time_count(key, room, self._clock.monotonic() + COUNT_SECONDS)
+
+    def _time_count(self, key: str, room: Room, due: float) -> None:
+        if not room.count_is_timed:
+            room.count_is_timed = True
+            self._push(due, key, NUMBER)
+
+    def _push(self, due: float, key: str, subject: str) -> None:
+        heappush(self._timers, (due, key, subject))
+        if self._timers[0] == (due, key, subject):
+            self._woken.set()
+
+    def _take_up(self, change: Change) -> None:
+        """Forget the occupants of a channel that is gone, or does not count any more."""
+        if change.what is What.DELETED or (
+            change.what is What.POLICY and not self._directory.policy(change.key).presence
+        ):
+            self._rooms.pop(change.key, None)
+
+
+def _base(companion_key: str) -> str:
+    """Return the key of the channel of a companion."""
+    tenant, name = tenant_of(companion_key), unscope(companion_key)
+    return scope(tenant, name.removeprefix(companion("")))
