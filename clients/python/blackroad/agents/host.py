@@ -33,7 +33,9 @@ class AgentHost:
         not serve.
         """
         default = await default_model(self._settings.models, self._registry)
-        self._agents = [*self._personas(default), self._models()]
+        self._agents = self._personas(default)
+        if self._registry.served:
+            self._agents.append(self._models())
         self._waiting = {agent.name for agent in self._agents}
         token = self._settings.token
         async with Client(

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 
 class ModelsSettings(BaseModel):
-    """Which models answer: BLACKROAD_MODELS__…"""
+    """Which models answer (BLACKROAD_MODELS__…)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -22,7 +22,7 @@ def words(text: str) -> list[str]:
 class EchoModel:
     """Answers with exactly the text of the last user message, a word at a time.
 
-    Usage counts words. With 0 words per second nothing is waited for. `max_tokens` counts words.
+    Usage counts words, those of instructions left out. With 0 words per second nothing is waited for. `max_tokens` counts words.
     """
 
     def __init__(self, words_per_second: float) -> None:
@@ -34,7 +34,7 @@ class EchoModel:
         """Yield the words, the first at once."""
         turns = (message.text for message in reversed(messages) if message.role == "user")
         said = words(next(turns, ""))
-        asked = sum(len(message.text.split()) for message in messages)
+        asked = sum(len(turn.text.split()) for turn in messages if turn.role != "system")
         most = options.max_tokens or len(said)
         begin = asyncio.get_running_loop().time()
         for count, word in enumerate(said[:most]):
