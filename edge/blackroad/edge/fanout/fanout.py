@@ -14,7 +14,12 @@ E = TypeVar("E")
 R = TypeVar("R", bound=Hashable)
 
 GAP_FACTOR = 3.0
+"""How long the next flush waits while more comes, in durations of the last one."""
 LONGEST_GAP_SECONDS = 0.010
+PROBE_EVERY = 16
+"""Events that come one at a time, each when the last was delivered, gain nothing by a gap and would be
+slowed down: after a flush of one event there is none. But a flood that is read one event a turn looks
+the same, so each 16th such flush in a row is followed by a gap, and what gathers in it tells."""
 _WINDOW_EVENTS = 256
 _WINDOW_BYTES = 256 * 1024
 
@@ -37,6 +42,7 @@ class Fanout(Generic[E, R]):
         self._window: Window[E, R] = Window("", 0)
         self._timer: asyncio.Handle | None = None
         self._not_before = 0.0
+        self._singles = 0
 
     @property
     def position(self) -> str:
@@ -128,9 +134,15 @@ class Fanout(Generic[E, R]):
         for receiver, start in late.items():
             self._deliver(window, receiver, start)
             receiver.place()
-        ended = time.perf_counter()
-        gap = min(GAP_FACTOR * (ended - begun), LONGEST_GAP_SECONDS) if len(window) > 1 else 0.0
-        self._not_before = ended + gap
+        self._keep_distance(time.perf_counter() - begun, len(window))
+
+    def _keep_distance(self, took_seconds: float, events: int) -> None:
+        """Decide when the next flush may be, so that meanwhile more events gather."""
+        self._singles = self._singles + 1 if events == 1 else 0
+        gap = 0.0
+        if self._singles % PROBE_EVERY == 0:
+            gap = min(GAP_FACTOR * took_seconds, LONGEST_GAP_SECONDS)
+        self._not_before = time.perf_counter() + gap
 
     def _schedule(self) -> None:
         loop = asyncio.get_running_loop()
