@@ -1,7 +1,9 @@
-"""Channel names, patterns and event types: their alphabet, their bounds, and how a tenant scopes them.
+"""Channel names, patterns and event types.
 
-Inside the core a channel is known by its *key*, ``<tenant>.<name>``: the tenant is the first token, so that no lookup,
-pattern or page can cross tenants. Only doors call `scope` and `unscope`.
+Their alphabet, their bounds, and how a tenant scopes them.
+
+Inside the core a channel is known by its *key*, ``<tenant>.<name>``: the tenant is the first token,
+so that no lookup, pattern or page can cross tenants. Only doors call `scope` and `unscope`.
 """
 
 import re
@@ -21,7 +23,7 @@ _PATTERN = re.compile(rf"(?:{_WORD}|\*)(?:\.(?:{_WORD}|\*))*(?:\.(?:>|\*\*))?|>|
 _TYPE = re.compile(r"[A-Za-z0-9_:-]+(?:\.[A-Za-z0-9_:-]+)*", re.ASCII)
 _TENANT = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
-# Only the server publishes under these; `client` is for services. Wildcard grants never reach any of them.
+# Only the server publishes under these; `client` is for services. Wildcards never reach any of them.
 SERVER_ONLY = frozenset({"presence", "stream", "system"})
 GUARDED = SERVER_ONLY | {"client"}
 

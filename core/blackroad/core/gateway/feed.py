@@ -199,11 +199,11 @@ class Feed:
         self.outbox.put(gateway_pb2.TrunkResponse(lagging=lagging).SerializeToString())
         self._pump.add(self)
 
-    def _flush(self) -> None:
+    def _flush(self) -> bool:
         after, self._flushed = self._flushed, self._hub.heads
-        if self._pending:
-            pending, self._pending = self._pending, []
-            self._queue(pending, after)
+        pending, self._pending = self._pending, []
+        self._queue(pending, after)
+        return bool(pending)
 
     def _queue(self, events: list[tuple[Entry, list[int]]], after: Positions) -> None:
         """Queue events in frames under the bound."""

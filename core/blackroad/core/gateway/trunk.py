@@ -153,7 +153,7 @@ class Trunk:
             self.put_control(answer)
 
     def _told_gap(self, reason: GapReason) -> None:
-        """Tell every session that is live that its events were dropped and are gone from the log."""
+        """Tell every live session that its events were dropped and are gone from the log."""
         cursor = encode_cursor(self._parts.hub.heads)
         for session in self.sessions.values():
             for subscription in session.subscriber.subscriptions.values():

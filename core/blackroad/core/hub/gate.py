@@ -22,7 +22,7 @@ class Gate:
 
     __slots__ = ("_flush", "_handle", "_last", "_loop", "followers")
 
-    def __init__(self, flush: Callable[[], None]) -> None:
+    def __init__(self, flush: Callable[[], bool]) -> None:
         self.followers = 1
         self._flush = flush
         self._loop = asyncio.get_running_loop()
@@ -51,5 +51,5 @@ class Gate:
 
     def _run(self) -> None:
         self._handle = None
-        self._flush()
-        self._last = self._loop.time()
+        if self._flush():
+            self._last = self._loop.time()

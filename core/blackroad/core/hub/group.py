@@ -87,13 +87,14 @@ class Group:
         for topic in self.topics:
             self._hub.detach(self, topic)
 
-    def _flush(self) -> None:
+    def _flush(self) -> bool:
         after, self._flushed = self._flushed, self._hub.heads
-        if pending := self._pending:
-            self._pending = []
+        pending, self._pending = self._pending, []
+        if pending:
             frame = Frame([entry.wire for entry in pending], after)
             for member in tuple(self.members):
                 member.receive(frame)
+        return bool(pending)
 
 
 class Groups:

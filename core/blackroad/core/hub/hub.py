@@ -35,6 +35,8 @@ class Hub:
 
     def __init__(self, log: Log) -> None:
         self.log = log
+        # From here on nothing is missed, though `run` may begin later.
+        self._batches = log.follow()
         self.heads: Positions = log.heads()
         self.is_private: Callable[[str], bool] = lambda key: False
         self.control: Watcher = lambda entry: None
@@ -78,7 +80,7 @@ class Hub:
 
     async def run(self) -> None:
         """Follow the log until it closes or the task is cancelled."""
-        async for batch in self.log.follow():
+        async for batch in self._batches:
             for entry in batch:
                 self._dispatch(entry)
             if self._waiting:

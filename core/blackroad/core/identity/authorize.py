@@ -8,10 +8,13 @@ from blackroad.core.names import GUARDED
 
 
 def authorize(identity: Identity, action: Action, name: str) -> None:
-    """Return where a grant of the identity covers the name or pattern for this action; else raise FORBIDDEN.
+    """Return where a grant of the identity covers the name or pattern for this action.
 
-    `name` is a channel's name or pattern as clients know it, or one of the names that are not channels: `agent.<NAME>`,
-    `capability.<name>` and `model.<provider>.<name>` for invoke and serve, `presence.<type>.<id>` for presence.
+    Else raise FORBIDDEN.
+
+    `name` is a channel's name or pattern as clients know it, or one of the names that are not
+    channels: `agent.<NAME>`, `capability.<name>` and `model.<provider>.<name>` for invoke and
+    serve, `presence.<type>.<id>` for presence.
     """
     if not allows(identity, action, name):
         raise Rejection(Code.FORBIDDEN, f"no grant allows {action.value} on {name}", channel=name)
@@ -35,10 +38,10 @@ def covering(identity: Identity, action: Action, name: str) -> Grant | None:
 
 
 def covers(grant: str, name: str) -> bool:
-    """Tell whether every name that `name` (a name or a pattern) matches is matched by the pattern `grant`.
+    """Tell whether the pattern `grant` matches all that `name`, a name or a pattern, matches.
 
-    A grant whose first token is a wildcard never covers names under `presence`, `stream`, `system` and `client`, nor a
-    pattern that could match one of those.
+    A grant whose first token is a wildcard never covers names under `presence`, `stream`, `system`
+    and `client`; nor does a pattern whose first token is one ever match those.
     """
     mine, theirs = grant.split("."), name.split(".")
     if mine[0] in ("*", ">") and theirs[0] in GUARDED:

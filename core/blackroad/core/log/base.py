@@ -29,17 +29,16 @@ class Record:
     type: str
     body: bytes
     expires_ns: int = 0  # Unix time after which it is not delivered; 0: never
-    answer: event_pb2.AnswerUpdate | None = (
-        None  # what body says, so that this process need not parse it
-    )
+    answer: event_pb2.AnswerUpdate | None = None  # what body says, to spare a parse
 
 
 @dataclass(frozen=True, slots=True)
 class Fence:
     """Lets a channel be written by one owner at a time, and ended once.
 
-    An append is refused where the channel's stored attempt is higher, or where it has ended. A higher attempt raises the
-    stored one. `ends` closes the channel for every later append that has a fence.
+    An append is refused where the channel's stored attempt is higher, or where it has ended. A
+    higher attempt raises the stored one. `ends` closes the channel for every later append that has
+    a fence.
     """
 
     attempt: int
@@ -98,7 +97,10 @@ class ChannelState:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Entries of some topics after a place, in the order of each partition, and the place that they reach."""
+    """Entries of some topics after a place, in the order of each partition.
+
+    And the place that they reach.
+    """
 
     entries: Sequence[Entry]
     reached: Positions
@@ -106,7 +108,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """Entries of one channel's history by offset, and whether there are more in the direction that was asked for."""
+    """Entries of one channel's history by offset.
+
+    And whether there are more in the direction that was asked for.
+    """
 
     entries: Sequence[Entry]
     more: bool
@@ -119,8 +124,8 @@ Visible = Callable[[str], bool]
 class Log(Protocol):
     """An ordered, resumable log. Topics are keys of channels, or patterns of keys (`names.py`).
 
-    Order: one total order per partition; a channel lies in one partition. Offsets of a channel are contiguous and never
-    used twice; sequences of a partition are contiguous within an epoch.
+    Order: one total order per partition; a channel lies in one partition. Offsets of a channel are
+    contiguous and never used twice; sequences of a partition are contiguous within an epoch.
     """
 
     @property
@@ -139,11 +144,14 @@ class Log(Protocol):
         ...
 
     async def append(self, appends: Sequence[Append]) -> list[Appended | Rejection]:
-        """Append each of the appends, in order, and answer each by what it was given or why it was refused.
+        """Append each of the appends, in order.
 
-        A refusal (CONFLICT with the present offset in its text, CANCELLED where the fence has ended, CONFLICT where it is
-        superseded, RATE_LIMITED where the idempotency table is full) means certainly not in the log; UNKNOWN that it may
-        be. The same idempotency key of the same subject and channel within 5 minutes gives the first result.
+        And answer each by what it was given or why it was refused.
+
+        A refusal (CONFLICT with the present offset in its text, CANCELLED where the fence has
+        ended, CONFLICT where it is superseded, RATE_LIMITED where the idempotency table is full)
+        means certainly not in the log; UNKNOWN that it may be. The same idempotency key of the same
+        subject and channel within 5 minutes gives the first result.
         """
         ...
 
@@ -159,10 +167,12 @@ class Log(Protocol):
         ...
 
     def missing(self, topics: Sequence[str], after: Positions) -> GapReason | None:
-        """Tell why resuming the topics after a place would miss events; None where nothing is missing.
+        """Tell why resuming the topics after a place would miss events.
 
-        A quiet channel is never missing anything: a name whose last sequence is at or before the place is whole, however
-        old the place is.
+        None where nothing is missing.
+
+        A quiet channel is never missing anything: a name whose last sequence is at or before the
+        place is whole, however old the place is.
         """
         ...
 
@@ -174,10 +184,12 @@ class Log(Protocol):
         max_bytes: int,
         visible: Visible,
     ) -> Page | GapReason | None:
-        """Return the entries of the topics after a place, at most about `max_bytes` and never beyond `until`.
+        """Return the entries of the topics after a place.
 
-        Each entry once, also where several topics match it. Synchronous, from what this node has at hand; a GapReason
-        where that is gone for good, None where `fetch` must be asked.
+        At most about `max_bytes` and never beyond `until`.
+
+        Each entry once, also where several topics match it. Synchronous, from what this node has at
+        hand; a GapReason where that is gone for good, None where `fetch` must be asked.
         """
         ...
 
@@ -199,7 +211,10 @@ class Log(Protocol):
     def newest(
         self, topics: Sequence[str], limit: int, until: Positions, visible: Visible
     ) -> tuple[Sequence[Entry], bool]:
-        """Return the newest entries of the topics at hand, oldest first, and whether these are all that was asked for."""
+        """Return the newest entries of the topics at hand, oldest first.
+
+        And whether these are all that was asked for.
+        """
         ...
 
     async def state(self, key: str) -> ChannelState | None:
