@@ -1,0 +1,1 @@
+"""The doors for one answer at a time: HTTP with server-sent events, and a WebSocket."""

@@ -1,0 +1,56 @@
+"""An event in the wire form of each door, made once for all who get the same."""
+
+from collections.abc import Callable
+from typing import Final
+
+from blackroad.edge.chat.frames import chat_block, chat_socket_json
+from blackroad.edge.frames import sse
+from blackroad.edge.frames.event import content_json, event_json, one_line
+from blackroad.edge.transport import text_frame
+from blackroad.realtime.v1 import event_pb2
+
+WEBSOCKET: Final = "websocket"
+SSE: Final = "sse"
+SSE_FULL: Final = "sse_full"
+SSE_UNNAMED: Final = "sse_unnamed"
+CHAT: Final = "chat"
+CHAT_SOCKET: Final = "chat_socket"
+
+
+def render(event: event_pb2.Event, rendering: str, request_id: str) -> bytes:
+    """Return the wire form; `request_id` is the caller's own id where the event is of its answer."""
+    return _RENDERINGS[rendering](event, request_id)
+
+
+def _websocket(event: event_pb2.Event, request_id: str) -> bytes:
+    return text_frame(event_json(event, request_id))
+
+
+def _sse(event: event_pb2.Event, request_id: str) -> bytes:
+    return sse.block(content_json(event, request_id), event.type, event.cursor)
+
+
+def _sse_full(event: event_pb2.Event, request_id: str) -> bytes:
+    return sse.block(one_line(event_json(event, request_id)), event.type, event.cursor)
+
+
+def _sse_unnamed(event: event_pb2.Event, request_id: str) -> bytes:
+    return sse.block(one_line(event_json(event, request_id)), "", event.cursor)
+
+
+def _chat(event: event_pb2.Event, _request_id: str) -> bytes:
+    return chat_block(event)
+
+
+def _chat_socket(event: event_pb2.Event, request_id: str) -> bytes:
+    return text_frame(chat_socket_json(event, request_id))
+
+
+_RENDERINGS: Final[dict[str, Callable[[event_pb2.Event, str], bytes]]] = {
+    WEBSOCKET: _websocket,
+    SSE: _sse,
+    SSE_FULL: _sse_full,
+    SSE_UNNAMED: _sse_unnamed,
+    CHAT: _chat,
+    CHAT_SOCKET: _chat_socket,
+}

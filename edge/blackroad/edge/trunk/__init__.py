@@ -1,0 +1,7 @@
+"""The edge's way to its core: many browser sessions over three streams of one connection."""
+
+from blackroad.edge.trunk.hearer import Hearer
+from blackroad.edge.trunk.session import Opening, Session
+from blackroad.edge.trunk.trunk import Trunk, TrunkOptions
+
+__all__ = ["Hearer", "Opening", "Session", "Trunk", "TrunkOptions"]

@@ -1,0 +1,179 @@
+"""One connection to one core: the three streams of a trunk, from hello to the first that ends."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, Protocol
+
+import grpc
+
+from blackroad.edge.trunk.outbox import Outbox
+from blackroad.edge.version import VERSION
+from blackroad.realtime.v1 import common_pb2, gateway_pb2
+
+METHOD: Final = "/blackroad.realtime.v1.GatewayService/Trunk"
+MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
+OPTIONS: Final[Sequence[tuple[str, int]]] = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_retries", 0),
+)
+WELCOME_SECONDS: Final = 5.0
+PING_SECONDS: Final = 1.0
+PONG_SECONDS: Final = 5.0
+
+CONTROL: Final = gateway_pb2.TRUNK_ROLE_CONTROL
+LIVE: Final = gateway_pb2.TRUNK_ROLE_LIVE
+CATCH_UP: Final = gateway_pb2.TRUNK_ROLE_CATCH_UP
+
+Call = grpc.aio.StreamStreamCall[bytes, gateway_pb2.TrunkResponse]
+Take = Callable[[gateway_pb2.TrunkResponse], None]
+
+
+class LinkLost(Exception):  # noqa: N818 - it is what happened, and expected
+    """The connection to a core is over, for whatever reason."""
+
+
+class Reader(Protocol):
+    """Takes what the core says, frame by frame; batches are taken apart before."""
+
+    def take_control(self, response: gateway_pb2.TrunkResponse, /) -> None:
+        """Take a frame of CONTROL."""
+        ...
+
+    def take_live(self, response: gateway_pb2.TrunkResponse, /) -> None:
+        """Take a frame of LIVE."""
+        ...
+
+    def take_catch_up(self, response: gateway_pb2.TrunkResponse, /) -> None:
+        """Take a frame of CATCH_UP."""
+        ...
+
+
+class Link:
+    """The open streams: write by `control` and `catch_up`, read by the Reader given to `run`."""
+
+    def __init__(self, channel: grpc.aio.Channel, token: str) -> None:
+        self.channel = channel
+        self.control = Outbox()
+        self.catch_up = Outbox()
+        self.welcome = common_pb2.Welcome()
+        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        self._calls: list[Call] = []
+        self._pong = asyncio.Event()
+
+    async def open(self, cursor: str, public: bool) -> None:
+        """Say hello on all three streams; LinkLost where the core is not there or refuses."""
+        try:
+            async with asyncio.timeout(WELCOME_SECONDS):
+                welcome = await self._open_stream(CONTROL, "", cursor, public)
+                self.welcome = welcome.welcome
+                for role in (LIVE, CATCH_UP):
+                    await self._open_stream(role, welcome.trunk_id, cursor, public)
+        except (grpc.aio.AioRpcError, TimeoutError) as error:
+            self.cancel()
+            raise LinkLost from error
+
+    async def _open_stream(
+        self, role: gateway_pb2.TrunkRole.ValueType, trunk_id: str, cursor: str, public: bool
+    ) -> gateway_pb2.TrunkWelcome:
+        call = self._start_call()
+        client = common_pb2.ClientInfo(name="blackroad-edge", version=VERSION)
+        hello = gateway_pb2.TrunkHello(
+            hello=common_pb2.Hello(protocol_version=1, features=["batch"], client=client),
+            role=role,
+            trunk_id=trunk_id,
+            cursor=cursor,
+            public=public,
+        )
+        await call.write(gateway_pb2.TrunkRequest(hello=hello).SerializeToString())
+        answer = await call.read()
+        if not isinstance(answer, gateway_pb2.TrunkResponse) or not answer.HasField("welcome"):
+            raise LinkLost
+        return answer.welcome
+
+    def _start_call(self) -> Call:
+        stream: grpc.aio.StreamStreamMultiCallable[bytes, gateway_pb2.TrunkResponse] = (
+            self.channel.stream_stream(
+                METHOD, response_deserializer=gateway_pb2.TrunkResponse.FromString
+            )
+        )
+        call: Call = stream(metadata=self._metadata)
+        self._calls.append(call)
+        return call
+
+    async def run(self, reader: Reader) -> None:
+        """Carry frames both ways until a stream ends; then LinkLost, always."""
+        control, live, catch_up = self._calls
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._write(control, self.control))
+                tasks.create_task(self._write(catch_up, self.catch_up))
+                tasks.create_task(_read(control, self._take_control(reader)))
+                tasks.create_task(_read(live, reader.take_live))
+                tasks.create_task(_read(catch_up, reader.take_catch_up))
+                tasks.create_task(self._watch())
+        except* (grpc.aio.AioRpcError, asyncio.InvalidStateError, LinkLost) as errors:
+            raise LinkLost from errors
+        finally:
+            self.cancel()
+
+    def cancel(self) -> None:
+        """End the streams. Idempotent."""
+        for call in self._calls:
+            call.cancel()
+
+    async def _write(self, call: Call, outbox: Outbox) -> None:
+        await outbox.run(call.write)
+
+    def _take_control(self, reader: Reader) -> Take:
+        def take(response: gateway_pb2.TrunkResponse) -> None:
+            if response.WhichOneof("frame") == "pong":
+                self._pong.set()
+            else:
+                reader.take_control(response)
+
+        return take
+
+    async def _watch(self) -> None:
+        """Prove the way round once a second: a core that stands still is as good as gone."""
+        ping = gateway_pb2.TrunkRequest(ping=common_pb2.Ping())
+        while True:
+            self._pong.clear()
+            self.control.put(ping)
+            try:
+                async with asyncio.timeout(PONG_SECONDS):
+                    await self._pong.wait()
+            except TimeoutError:
+                raise LinkLost from None
+            await asyncio.sleep(PING_SECONDS)
+
+
+async def _read(call: Call, take: Take) -> None:
+    while True:
+        response = await call.read()
+        if not isinstance(response, gateway_pb2.TrunkResponse):
+            raise LinkLost
+        if response.WhichOneof("frame") == "batch":
+            for frame in response.batch.frames:
+                take(frame)
+        else:
+            take(response)
+
+
+@asynccontextmanager
+async def connect(
+    address: str, token: str, credentials: grpc.ChannelCredentials | None
+) -> AsyncIterator[Link]:
+    """Open a channel of its own to one core, and close it in the end."""
+    channel = (
+        grpc.aio.insecure_channel(address, options=OPTIONS)
+        if credentials is None
+        else grpc.aio.secure_channel(address, credentials, options=OPTIONS)
+    )
+    async with channel:
+        yield Link(channel, token)

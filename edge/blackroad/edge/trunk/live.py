@@ -1,0 +1,138 @@
+"""LIVE: events, joins and parts, applied in the one order in which they come."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from blackroad.edge.fanout import Fanout
+from blackroad.edge.frames.answer import ENDINGS
+from blackroad.edge.trunk.rollups import Rollups
+from blackroad.edge.trunk.session import Session
+from blackroad.realtime.v1 import event_pb2, gateway_pb2
+
+GENERATION_BITS: Final = 32
+PRELUDE: Final = frozenset({"queued", "started"})
+
+
+class Live:
+    """Hands live events to the fan-out, and knows where they stand.
+
+    `cursor` is that of the last event or bookmark; `turn` counts how often it moved. A number is the
+    core's with the link's generation in front: a new core counts anew.
+    """
+
+    def __init__(self, fanout: "Fanout[event_pb2.Event, str]", sessions: Mapping[int, Session]):
+        self.cursor = ""
+        self.turn = 0
+        self.delivered = 0
+        self.lagged = 0
+        self.rollups = Rollups(self._publish)
+        self._fanout = fanout
+        self._sessions = sessions
+        self._generation = 0
+        self._viewers: dict[str, set[Session]] = {}
+        self._unbegun: dict[str, set[Session]] = {}
+
+    def take(self, response: gateway_pb2.TrunkResponse) -> None:
+        """Apply one frame."""
+        match response.WhichOneof("frame"):
+            case "live":
+                for item in response.live.events:
+                    self._take_event(item)
+            case "join":
+                self._join(response)
+            case "part":
+                self._part(response)
+            case "bookmark":
+                self.rollups.flush()
+                self._move(response.bookmark.cursor)
+                self._fanout.advance(response.bookmark.cursor)
+            case "lagging":
+                self.lagged += 1
+            case _:
+                pass
+
+    def _take_event(self, item: gateway_pb2.TrunkEvent) -> None:
+        event, generation = item.event, self._generation
+        numbers = [generation | number for number in item.numbers]
+        if event.HasField("answer"):
+            kind = event.answer.WhichOneof("update")
+            if event.channel in self._unbegun and kind not in PRELUDE:
+                self._begun(event)
+            self.rollups.feed(event, numbers, self.cursor)
+            if kind in ENDINGS:
+                self.answer_ended(event.channel)
+        else:
+            self.rollups.flush(numbers)
+            self._publish(event, numbers)
+        self._move(event.cursor)
+
+    def _publish(self, event: event_pb2.Event, numbers: Sequence[int]) -> None:
+        self.delivered += 1
+        safe = self.rollups.safe
+        position = event.cursor if safe is None else safe
+        self._fanout.publish(event, numbers, position, event.ByteSize())
+
+    def _move(self, cursor: str) -> None:
+        if cursor:
+            self.cursor = cursor
+            self.turn += 1
+
+    def _join(self, response: gateway_pb2.TrunkResponse) -> None:
+        session = self._sessions.get(response.session)
+        number = self._generation | response.join.number
+        if session is None or session.receiver is None:
+            return
+        self.rollups.flush([number])
+        key = response.request_id or response.join.request_id
+        subscription = session.take_join(number, key, response.join.channel)
+        if subscription is not None:
+            shown = subscription.request_id if subscription.invoked else None
+            held = not subscription.caught_up
+            self._fanout.join(session.receiver, number, shown or "", held=held)
+
+    def _part(self, response: gateway_pb2.TrunkResponse) -> None:
+        session = self._sessions.get(response.session)
+        number = self._generation | response.part.number
+        if session is None or session.receiver is None:
+            return
+        self.rollups.flush([number])
+        session.take_part(number)
+        self._fanout.part(session.receiver, number)
+
+    def watch_answer(self, channel: str, session: Session) -> None:
+        """Tell this session when the answer has begun and ended."""
+        self._viewers.setdefault(channel, set()).add(session)
+        self._unbegun.setdefault(channel, set()).add(session)
+
+    def _begun(self, event: event_pb2.Event) -> None:
+        for session in self._unbegun.pop(event.channel, ()):
+            if session.hearer is not None:
+                session.hearer.on_answer_begun(event)
+
+    def answer_ended(self, channel: str) -> None:
+        """Tell the sessions that asked for the answer that it has ended."""
+        self._unbegun.pop(channel, None)
+        for session in self._viewers.pop(channel, ()):
+            session.answer_ended(channel)
+
+    def forget(self, session: Session) -> None:
+        """Take a session out of everything."""
+        for channel in list(session.subscriptions):
+            for watched in (self._viewers, self._unbegun):
+                viewers = watched.get(channel, set())
+                viewers.discard(session)
+                if not viewers:
+                    watched.pop(channel, None)
+
+    def begin(self, generation: int) -> None:
+        """Begin with a new link, which counts its numbers anew."""
+        self._generation = generation << GENERATION_BITS
+
+    def end(self) -> None:
+        """Note where everything stands, since the link is lost: all its numbers are void."""
+        self.rollups.forget()
+        for session in self._sessions.values():
+            numbers = session.suspend()
+            if session.receiver is not None:
+                for number in numbers:
+                    self._fanout.part(session.receiver, number)

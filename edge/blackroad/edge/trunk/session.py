@@ -1,0 +1,415 @@
+"""One browser's session on the trunk: what it follows, what it asks, and how it is resumed."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from blackroad.edge.errors import Refusal, code_of, from_rejected
+from blackroad.edge.fanout import Receiver
+from blackroad.edge.frames.answer import CHANNEL_PREFIX
+from blackroad.edge.trunk.asks import Answer, OnAnswer
+from blackroad.edge.trunk.hearer import Hearer
+from blackroad.edge.trunk.subscription import Subscription
+from blackroad.realtime.v1 import (
+    admin_pb2,
+    channel_pb2,
+    common_pb2,
+    event_pb2,
+    gateway_pb2,
+    stream_pb2,
+)
+
+Response = gateway_pb2.TrunkResponse
+Request = gateway_pb2.TrunkRequest
+OnRefusal = Callable[[Refusal], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Who comes, by which door."""
+
+    client_id: str
+    door: admin_pb2.Door.ValueType
+    token: str = ""
+    ticket: str = ""
+    address: str = ""
+    client_name: str = ""
+
+    def frame(self, session_id: str = "") -> gateway_pb2.SessionOpened:
+        """Return what the core is told."""
+        credential = gateway_pb2.Credential()
+        if self.token:
+            credential.token = self.token
+        elif self.ticket:
+            credential.ticket = self.ticket
+        return gateway_pb2.SessionOpened(
+            client_id=self.client_id,
+            credential=credential,
+            door=self.door,
+            address=self.address,
+            client=common_pb2.ClientInfo(name=self.client_name[:64]),
+            session_id=session_id,
+        )
+
+
+class Upstream(Protocol):
+    """What a session needs of its trunk."""
+
+    @property
+    def cursor(self) -> str:
+        """Where LIVE stands."""
+        ...
+
+    @property
+    def turn(self) -> int:
+        """How often LIVE's cursor has moved."""
+        ...
+
+    def key(self) -> str:
+        """Return a request id that was never used."""
+        ...
+
+    def ask(self, frame: Request, on_answer: OnAnswer, /) -> None:
+        """Ask the core; the answer, or a Refusal, comes exactly once."""
+        ...
+
+    def say(self, frame: Request, /) -> None:
+        """Tell the core, if it is there; what is told is told again after a loss by other ways."""
+        ...
+
+    def repay(self, session: int, size: int, /) -> None:
+        """Give credit back for what a session's client has."""
+        ...
+
+    def settle(self) -> None:
+        """Let out all that waits to be rolled up."""
+        ...
+
+    def watch_answer(self, channel: str, session: "Session", /) -> None:
+        """Let the session know when this answer has begun and ended."""
+        ...
+
+    def drop(self, session: "Session", clean: bool, /) -> None:
+        """Forget a session and tell the core."""
+        ...
+
+
+class Session:
+    """A session that the core has accepted.
+
+    `attach` a hearer and a receiver before anything is asked. Ends by `close` (the client went) or by
+    the hearer's `on_ended` (the core ended it); both only once.
+    """
+
+    def __init__(self, upstream: Upstream, number: int, opening: Opening) -> None:
+        self.number = number
+        self.opening = opening
+        self.client_id = opening.client_id
+        self.session_id = ""
+        self.expire_time: Timestamp | None = None
+        self.subscriptions: dict[str, Subscription] = {}
+        self.hearer: Hearer | None = None
+        self.receiver: Receiver[str] | None = None
+        self.ended: Refusal | None = None
+        self.closed = False
+        self.owed_bytes = 0
+        self._upstream = upstream
+        self._by_key: dict[str, Subscription] = {}
+        self._by_number: dict[int, Subscription] = {}
+
+    def accept(self, accepted: gateway_pb2.SessionAccepted) -> None:
+        """Take who the core says that it is."""
+        self.session_id = accepted.session_id
+        self.client_id = accepted.client_id or self.client_id
+        self.expire_time = accepted.expire_time if accepted.HasField("expire_time") else None
+
+    def attach(self, hearer: Hearer, receiver: Receiver[str]) -> None:
+        """Say who hears; an ending that came before is told now."""
+        self.hearer, self.receiver = hearer, receiver
+        if self.ended is not None:
+            hearer.on_ended(self.ended)
+
+    # What a door asks.
+
+    def subscribe(
+        self, subscribe: channel_pb2.Subscribe, request_id: str | None, on_refusal: OnRefusal
+    ) -> None:
+        """Follow a channel or pattern; the hearer is told when it stands."""
+        subscription = Subscription(self._upstream.key(), subscribe)
+        subscription.request_id = request_id
+        self._by_key[subscription.key] = subscription
+
+        def on_answer(answer: Answer) -> None:
+            if isinstance(answer, Refusal):
+                self._forget(subscription)
+                on_refusal(answer)
+            else:
+                self._stand(subscription, answer.subscribed)
+
+        request_key = subscription.key
+        self._ask(Request(request_id=request_key, subscribe=subscribe), on_answer)
+
+    def unsubscribe(self, channel: str, on_answer: OnAnswer) -> None:
+        """Stop following; idempotent."""
+
+        def on_unsubscribed(answer: Answer) -> None:
+            if not isinstance(answer, Refusal) and channel in self.subscriptions:
+                self._forget(self.subscriptions[channel])
+            on_answer(answer)
+
+        unsubscribe = channel_pb2.Unsubscribe(channel=channel)
+        self.ask(Request(unsubscribe=unsubscribe), on_unsubscribed)
+
+    def invoke(
+        self, invoke: stream_pb2.Invoke, request_id: str | None, on_answer: OnAnswer
+    ) -> None:
+        """Ask for an answer and view it; `on_answer` hears of `answer_opened` or a Refusal."""
+        subscription = Subscription(self._upstream.key(), channel_pb2.Subscribe())
+        subscription.request_id, subscription.invoked = request_id, True
+        subscription.told_subscribed = subscription.told_caught_up = True
+        self._by_key[subscription.key] = subscription
+
+        def on_opened(answer: Answer) -> None:
+            if isinstance(answer, Refusal):
+                self._forget(subscription)
+            else:
+                self._name(subscription, CHANNEL_PREFIX + answer.answer_opened.stream_id)
+            on_answer(answer)
+
+        self._ask(Request(request_id=subscription.key, start=invoke), on_opened)
+
+    def refresh(self, token: str, on_answer: OnAnswer) -> None:
+        """Show a fresh token; it is the one that is shown after a loss."""
+
+        def on_accepted(answer: Answer) -> None:
+            if not isinstance(answer, Refusal):
+                self.opening = replace(self.opening, token=token, ticket="")
+            on_answer(answer)
+
+        self.ask(Request(refresh=common_pb2.Refresh(token=token)), on_accepted)
+
+    def ask(self, frame: Request, on_answer: OnAnswer) -> None:
+        """Ask anything else of the core on the session's behalf."""
+        frame.request_id = self._upstream.key()
+        self._ask(frame, on_answer)
+
+    def _ask(self, frame: Request, on_answer: OnAnswer) -> None:
+        frame.session = self.number
+
+        def unless_closed(answer: Answer) -> None:
+            if not self.closed:
+                on_answer(answer)
+
+        self._upstream.ask(frame, unless_closed)
+
+    def close(self, *, clean: bool) -> None:
+        """End it because the client went. Idempotent."""
+        if self.closed:
+            return
+        self.closed = True
+        self._upstream.drop(self, clean)
+
+    @property
+    def bookmark(self) -> str:
+        """A cursor for all that the client knows to be live; empty where there is none now."""
+        self._upstream.settle()
+        turn = self._upstream.turn
+        for subscription in self.subscriptions.values():
+            settled = subscription.joined_turn is not None and turn > subscription.joined_turn
+            if subscription.told_caught_up and not (subscription.caught_up and settled):
+                return ""
+            if subscription.numbers and not subscription.caught_up:
+                return ""  # live events wait for what was missed
+        return self._upstream.cursor if self.subscriptions else ""
+
+    # What the core says.
+
+    def find(self, key: str, channel: str) -> Subscription | None:
+        """Return the subscription that a frame is about: by its request, else by its name."""
+        return self._by_key.get(key) if key else self.subscriptions.get(channel)
+
+    def take_subscribed(self, response: Response) -> None:
+        """Take a Subscribed that answers no open question: one of the edge's own, or of an Invoke."""
+        subscription = self.find(response.request_id, response.subscribed.channel)
+        if subscription is not None:
+            self._stand(subscription, response.subscribed)
+
+    def _stand(self, subscription: Subscription, subscribed: channel_pb2.Subscribed) -> None:
+        self._name(subscription, subscribed.channel)
+        subscription.cursor = subscribed.cursor
+        if self.hearer is None:
+            return
+        if not subscription.told_subscribed:
+            subscription.told_subscribed = True
+            self.hearer.on_subscribed(subscribed, subscription.request_id)
+        elif subscribed.HasField("recovered") and not subscribed.recovered:
+            gap = channel_gap(subscribed)
+            self.hearer.on_gap(gap)
+
+    def _name(self, subscription: Subscription, channel: str) -> None:
+        subscription.channel = channel
+        before = self.subscriptions.get(channel)
+        if before is not None and before is not subscription:
+            self._forget(before)
+        self.subscriptions[channel] = subscription
+        if channel.startswith(CHANNEL_PREFIX):
+            self._upstream.watch_answer(channel, self)
+
+    def take_join(self, number: int, key: str, channel: str) -> Subscription | None:
+        """Take that a number serves a subscription; None where it serves none any more."""
+        subscription = self.find(key, channel)
+        if subscription is None or self.receiver is None:
+            return None
+        if not subscription.settled:
+            subscription.joined_turn = self._upstream.turn
+        subscription.numbers.add(number)
+        self._by_number[number] = subscription
+        return subscription
+
+    def take_part(self, number: int) -> None:
+        """Take that a number serves nothing any more."""
+        subscription = self._by_number.pop(number, None)
+        if subscription is not None:
+            subscription.numbers.discard(number)
+
+    def take_caught_up(self, key: str, caught_up: channel_pb2.CaughtUp) -> None:
+        """Take that a subscription is live; what was held for it goes on."""
+        subscription = self.find(key, caught_up.channel)
+        if subscription is None or self.hearer is None:
+            return
+        subscription.caught_up = True
+        if caught_up.cursor:
+            subscription.cursor = caught_up.cursor
+        if not subscription.told_caught_up:
+            subscription.told_caught_up = True
+            self.hearer.on_caught_up(caught_up)
+        self._release(subscription)
+
+    def take_rejected(self, response: Response) -> None:
+        """Take that the edge's own request for a subscription was refused: it has ended."""
+        subscription = self._by_key.get(response.request_id)
+        if subscription is not None and subscription.told_subscribed:
+            self._forget(subscription)
+            self._tell_unsubscribed(subscription.channel, response.rejected.code)
+
+    def take_unsubscribed(self, unsubscribed: channel_pb2.Unsubscribed) -> None:
+        """Take that the core has ended a subscription."""
+        subscription = self.subscriptions.get(unsubscribed.channel)
+        if subscription is not None:
+            self._forget(subscription)
+            if not subscription.invoked and self.hearer is not None:
+                self.hearer.on_unsubscribed(unsubscribed)
+
+    def take_ended(self, closing: common_pb2.Closing) -> None:
+        """Take that the core has ended the session."""
+        code = code_of(closing.code) if closing.code else "cancelled"
+        after = closing.retry_after.ToTimedelta().total_seconds()
+        self.end(Refusal(code, closing.message, retry_after_seconds=after or None))
+
+    def take_refused(self, refused: gateway_pb2.SessionRefused) -> None:
+        """Take that a new core does not want it back."""
+        self.end(from_rejected(refused.rejected))
+
+    def owe(self, size: int) -> None:
+        """Take that so many bytes of catching up were sent to the client."""
+        self.owed_bytes += size
+        self.repay()
+
+    def repay(self) -> None:
+        """Allow the core to send more, unless what came still waits for the client."""
+        if self.owed_bytes and self.receiver is not None and not self.receiver.sink.backlogged:
+            owed, self.owed_bytes = self.owed_bytes, 0
+            self._upstream.repay(self.number, owed)
+
+    def end(self, refusal: Refusal) -> None:
+        """End it by the server's will. Idempotent."""
+        if self.ended is None and not self.closed:
+            self.ended = refusal
+            if self.hearer is not None:
+                self.hearer.on_ended(refusal)
+
+    def answer_ended(self, channel: str) -> None:
+        """Take that an answer has ended; one of this session's own is not followed any more."""
+        subscription = self.subscriptions.get(channel)
+        if subscription is None:
+            return
+        if self.hearer is not None:
+            self.hearer.on_answer_ended(channel.removeprefix(CHANNEL_PREFIX))
+        if subscription.invoked:
+            self._forget(subscription)
+            unsubscribe = channel_pb2.Unsubscribe(channel=channel)
+            self._upstream.say(Request(session=self.number, unsubscribe=unsubscribe))
+
+    def _tell_unsubscribed(self, channel: str, code: common_pb2.ErrorCode.ValueType) -> None:
+        if self.hearer is not None:
+            self.hearer.on_unsubscribed(channel_pb2.Unsubscribed(channel=channel, code=code))
+
+    def _forget(self, subscription: Subscription) -> None:
+        self._by_key.pop(subscription.key, None)
+        if self.subscriptions.get(subscription.channel) is subscription:
+            del self.subscriptions[subscription.channel]
+        self._release(subscription)
+
+    def _release(self, subscription: Subscription) -> None:
+        if self.receiver is not None:
+            for number in subscription.numbers:
+                self.receiver.release(number)
+
+    # How it is resumed.
+
+    def on_overflow(self, lost: Mapping[int, str | None]) -> None:
+        """Resume what a full queue has dropped, from where it was dropped."""
+        dropped: dict[Subscription, str] = {}
+        for number, position in lost.items():
+            subscription = self._by_number.pop(number, None)
+            if subscription is not None:
+                dropped[subscription] = position or dropped.get(subscription, "")
+        for subscription, position in dropped.items():
+            subscription.cursor = position or subscription.cursor
+            self._resume(subscription)
+
+    def _resume(self, subscription: Subscription) -> None:
+        self._release(subscription)
+        subscription.restart()
+        self._by_key.pop(subscription.key, None)
+        subscription.key = self._upstream.key()
+        self._by_key[subscription.key] = subscription
+        self._upstream.say(subscription.request(self.number, subscription.cursor))
+
+    def suspend(self) -> list[int]:
+        """Note where everything stands, because the link is lost; return the numbers to part from."""
+        turn, cursor = self._upstream.turn, self._upstream.cursor
+        self._drop_held()
+        numbers = list(self._by_number)
+        for subscription in self.subscriptions.values():
+            subscription.cursor = subscription.cursor_at(turn, cursor)
+            subscription.restart()
+        self._by_number.clear()
+        return numbers
+
+    def _drop_held(self) -> None:
+        """Give up live events that wait for a catching-up that will begin anew."""
+        receiver = self.receiver
+        holds = any(
+            subscription.numbers and not subscription.caught_up
+            for subscription in self.subscriptions.values()
+        )
+        if receiver is not None and receiver.queued_bytes and holds:
+            if not receiver.sink.backlogged:
+                receiver.shed()
+
+    def restore(self) -> Iterator[Request]:
+        """Yield what tells a new core about the session and what it follows."""
+        opened = self.opening.frame(self.session_id)
+        yield Request(session=self.number, session_opened=opened)
+        for subscription in self.subscriptions.values():
+            yield subscription.request(self.number, subscription.cursor)
+
+
+def channel_gap(subscribed: channel_pb2.Subscribed) -> event_pb2.Gap:
+    """Return the gap that a resumed subscription begins with."""
+    return event_pb2.Gap(
+        channel=subscribed.channel, reason=subscribed.gap, cursor=subscribed.cursor
+    )

@@ -1,0 +1,254 @@
+"""The edge's standing connection to a core: kept up, moved to another core when it is lost."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+
+import grpc
+
+from blackroad.edge.errors import Refusal
+from blackroad.edge.fanout import Fanout
+from blackroad.edge.trunk.addresses import Addresses
+from blackroad.edge.trunk.asks import Answer, Asks, OnAnswer
+from blackroad.edge.trunk.catch_up import CatchUp
+from blackroad.edge.trunk.link import Link, LinkLost, connect
+from blackroad.edge.trunk.live import Live
+from blackroad.edge.trunk.session import Opening, Session
+from blackroad.realtime.v1 import common_pb2, event_pb2, gateway_pb2
+
+_logger = logging.getLogger(__name__)
+
+
+class PublicDevelopmentError(Exception):
+    """The core runs without keys, and this edge listens where others can reach it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkOptions:
+    """Where the core is, and how long to wait for it."""
+
+    addresses: tuple[str, ...]
+    token: str = ""
+    public: bool = False
+    wait_seconds: float = 9.5
+    request_seconds: float = 15.0
+    credentials: grpc.ChannelCredentials | None = None
+
+
+class Trunk:
+    """Sessions, requests and live events over one link at a time.
+
+    `run` until cancelled. While there is no link, sessions pause: what they follow is resumed with the
+    next one, what they ask waits up to its deadline.
+    """
+
+    def __init__(self, options: TrunkOptions, fanout: Fanout[event_pb2.Event, str]) -> None:
+        self.sessions: dict[int, Session] = {}
+        self.restarts = 0
+        self._options = options
+        self._addresses = Addresses(options.addresses)
+        self._link: Link | None = None
+        self._up = asyncio.Event()
+        self._asks = Asks(options.request_seconds)
+        self._live = Live(fanout, self.sessions)
+        self._catch_up = CatchUp(self._live, self.sessions, self._put_catch_up)
+        self._last_session = 0
+        self._last_key = 0
+        self._welcome = common_pb2.Welcome()
+
+    # State.
+
+    @property
+    def up(self) -> bool:
+        """Whether a core is connected."""
+        return self._up.is_set()
+
+    @property
+    def cursor(self) -> str:
+        """The cursor of the last live frame."""
+        return self._live.cursor
+
+    @property
+    def turn(self) -> int:
+        """How often the cursor has moved."""
+        return self._live.turn
+
+    @property
+    def welcome(self) -> common_pb2.Welcome:
+        """What the present core said of itself; empty before the first."""
+        return self._welcome
+
+    async def link(self) -> Link:
+        """Return the link, waiting for one; Refusal `unavailable` when none comes in time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._options.wait_seconds):
+                while self._link is None:
+                    await self._up.wait()
+        if self._link is None:
+            raise Refusal("unavailable", retry_after_seconds=1.0)
+        return self._link
+
+    # Sessions.
+
+    async def open(self, opening: Opening) -> Session:
+        """Open a session; Refusal where the core does not want it, or is not there."""
+        await self.link()
+        self._last_session += 1
+        session = Session(self, self._last_session, opening)
+        self.sessions[session.number] = session
+        accepted: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        frame = gateway_pb2.TrunkRequest(
+            session=session.number, request_id=self.key(), session_opened=opening.frame()
+        )
+        try:
+            self.ask(frame, lambda answer: _resolve(accepted, answer))
+            answer = await accepted
+        except BaseException:
+            session.close(clean=True)
+            raise
+        if isinstance(answer, Refusal):
+            session.closed = True
+            self.sessions.pop(session.number, None)
+            raise answer
+        session.accept(answer.session_accepted)
+        return session
+
+    def key(self) -> str:
+        """Return a request id that was never used."""
+        self._last_key += 1
+        return str(self._last_key)
+
+    def ask(self, frame: gateway_pb2.TrunkRequest, on_answer: OnAnswer) -> None:
+        """Ask the core, or the next one where there is none just now."""
+        ask = self._asks.add(frame, on_answer)
+        if self._link is not None:
+            try:
+                self._link.control.put(frame)
+                ask.sent = True
+            except Refusal as refusal:
+                self._asks.forget(frame.request_id)
+                on_answer(refusal)
+
+    def say(self, frame: gateway_pb2.TrunkRequest) -> None:
+        """Tell the core what needs no answer; nothing where there is none."""
+        if self._link is not None:
+            self._link.control.put(frame)
+
+    def repay(self, session: int, size: int) -> None:
+        """Give a session's credit back."""
+        self._catch_up.owe(session, size)
+
+    def settle(self) -> None:
+        """Let out what waits to be rolled up."""
+        self._live.rollups.flush()
+
+    def watch_answer(self, channel: str, session: Session) -> None:
+        """Let a session know when an answer has begun and ended."""
+        self._live.watch_answer(channel, session)
+
+    def drop(self, session: Session, clean: bool) -> None:
+        """Forget a session that went, and tell the core."""
+        if self.sessions.pop(session.number, None) is not None:
+            self._live.forget(session)
+            if session.ended is None:
+                closed = gateway_pb2.SessionClosed(clean=clean)
+                frame = gateway_pb2.TrunkRequest(session=session.number, session_closed=closed)
+                self.say(frame)
+
+    # Life.
+
+    async def run(self) -> None:
+        """Keep connected until cancelled; PublicDevelopmentError where that would be unsafe."""
+        try:
+            while True:
+                await self._run_once()
+                await asyncio.sleep(self._addresses.failed())
+        finally:
+            self._asks.close()
+
+    async def _run_once(self) -> None:
+        options, address = self._options, self._addresses.current
+        try:
+            async with connect(address, options.token, options.credentials) as link:
+                await link.open(self.cursor, options.public)
+                if link.welcome.development and options.public:
+                    raise PublicDevelopmentError
+                self._begin(link)
+                await link.run(self)
+        except LinkLost:
+            if self._link is not None:
+                _logger.warning("the core at %s is lost", address)
+            else:
+                _logger.info("there is no core at %s", address)
+        finally:
+            self._end()
+
+    def _begin(self, link: Link) -> None:
+        """Take a link into use: first everything of the former one, then `Restored`, then the new."""
+        self.restarts += 1
+        self._addresses.succeeded()
+        self._welcome = link.welcome
+        self._link = link
+        self._live.begin(self.restarts)
+        self._catch_up.restart()
+        for session in list(self.sessions.values()):
+            if session.session_id and session.ended is None:
+                for frame in session.restore():
+                    link.control.put(frame)
+        for ask in self._asks.unsettled():
+            if ask.frame.session in self.sessions:
+                link.control.put(ask.frame)
+                ask.sent = True
+        if self.restarts > 1:
+            link.control.put(gateway_pb2.TrunkRequest(restored=gateway_pb2.Restored()))
+        self._up.set()
+        _logger.info("connected to core %s", link.welcome.node)
+
+    def _end(self) -> None:
+        if self._link is not None:
+            self._link = None
+            self._up.clear()
+            self._live.end()
+
+    # Frames of the core.
+
+    def take_control(self, response: gateway_pb2.TrunkResponse) -> None:
+        """Apply one frame of CONTROL."""
+        kind = response.WhichOneof("frame")
+        if kind == "closing":
+            raise LinkLost
+        session = self.sessions.get(response.session)
+        if response.request_id and self._asks.answer(response):
+            return
+        if session is None:
+            return
+        if kind == "session_accepted":
+            session.accept(response.session_accepted)
+        elif kind == "session_refused":
+            session.take_refused(response.session_refused)
+        elif kind == "session_ended":
+            session.take_ended(response.session_ended.closing)
+        elif kind == "unsubscribed":
+            session.take_unsubscribed(response.unsubscribed)
+        elif kind == "rejected":
+            session.take_rejected(response)
+
+    def take_live(self, response: gateway_pb2.TrunkResponse) -> None:
+        """Apply one frame of LIVE."""
+        self._live.take(response)
+
+    def take_catch_up(self, response: gateway_pb2.TrunkResponse) -> None:
+        """Apply one frame of CATCH_UP."""
+        answers = response.WhichOneof("frame") == "subscribed"
+        if not (answers and response.request_id and self._asks.answer(response)):
+            self._catch_up.take(response)
+
+    def _put_catch_up(self, frame: gateway_pb2.TrunkRequest) -> None:
+        if self._link is not None:
+            self._link.catch_up.put(frame)
+
+
+def _resolve(future: asyncio.Future[Answer], answer: Answer) -> None:
+    if not future.done():
+        future.set_result(answer)
