@@ -6,7 +6,6 @@ from typing import Annotated, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -52,13 +51,6 @@ def _checked_address(address: str) -> str:
     return address
 
 
-def _commas(value: object) -> object:
-    """Return the parts of a comma list, as environment and flags spell lists."""
-    if not isinstance(value, str):
-        return value
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
 def _checked_log(address: str) -> str:
     if address.startswith(ENGINES_TO_COME):
         raise ValueError("this engine is not implemented in this version: only memory:// is")
@@ -97,7 +89,6 @@ def _unimplemented(value: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_checked_address)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_commas)]
 
 
 Secret = Annotated[SecretStr, AfterValidator(_checked_secret)]

@@ -34,20 +34,20 @@ class Calls:
 
     def __init__(self) -> None:
         self.refusal: CodedError | None = None
-        self._active = 0
+        self.active = 0
         self._none = asyncio.Event()
         self._none.set()
 
     @contextmanager
     def one(self) -> Generator[None]:
         """Count a call while it lasts."""
-        self._active += 1
+        self.active += 1
         self._none.clear()
         try:
             yield
         finally:
-            self._active -= 1
-            if not self._active:
+            self.active -= 1
+            if not self.active:
                 self._none.set()
 
     async def none(self) -> None:

@@ -20,11 +20,13 @@ class Probes:
         self._ready = ready
 
     @asynccontextmanager
-    async def open(self, host: str, port: int) -> AsyncGenerator[int]:
-        """Listen while the context lasts; give the port."""
-        server = await asyncio.start_server(self._serve, host, port, limit=MAX_HEAD_BYTES)
+    async def open(self, host: str, port: int) -> AsyncGenerator[str]:
+        """Listen while the context lasts; give the address."""
+        server = await asyncio.start_server(
+            self._serve, host.strip("[]"), port, limit=MAX_HEAD_BYTES
+        )
         async with server:
-            yield server.sockets[0].getsockname()[1]
+            yield f"{host}:{server.sockets[0].getsockname()[1]}"
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

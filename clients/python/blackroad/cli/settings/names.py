@@ -53,24 +53,35 @@ def nearest(path: Path) -> Path | None:
     return known[found[0]] if found else None
 
 
+def takes_several(path: Path, part: type[BaseModel]) -> bool:
+    """Tell whether a name's value is a list, which environment and flags spell with commas."""
+    kinds = (kind for known, kind in _fields(part) if _matches(path, known))
+    return any(get_origin(kind) in (list, tuple) for kind in kinds)
+
+
 @cache
 def paths(part: type[BaseModel]) -> tuple[Path, ...]:
     """Return the names that a part reads; `*` where a table's keys are the user's own."""
+    return tuple(path for path, _ in _fields(part))
+
+
+@cache
+def _fields(part: type[BaseModel]) -> tuple[tuple[Path, object], ...]:
     return tuple(_walk(part, ()))
 
 
-def _walk(model: type[BaseModel], above: Path) -> Iterator[Path]:
+def _walk(model: type[BaseModel], above: Path) -> Iterator[tuple[Path, object]]:
     for name, field in model.model_fields.items():
         yield from _below(field.annotation, (*above, name))
 
 
-def _below(annotation: object, path: Path) -> Iterator[Path]:
+def _below(annotation: object, path: Path) -> Iterator[tuple[Path, object]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield from _walk(annotation, path)
     elif get_origin(annotation) is dict:
         yield from _below(get_args(annotation)[1], (*path, ANY))
     else:
-        yield path
+        yield path, annotation
 
 
 def _matches(path: Path, known: Path) -> bool:

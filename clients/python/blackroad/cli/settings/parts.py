@@ -4,7 +4,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
-from blackroad.core.settings import Address, CoreSettings, Part, TlsSettings, Words
+from blackroad.agents.settings import AgentsSettings
+from blackroad.core.settings import Address, CoreSettings, Part, TlsSettings
+from blackroad.edge.settings import EdgeLimits
 
 LOCAL_CORE: Final = "127.0.0.1:50051"
 
@@ -15,15 +17,19 @@ def _some(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
-Cores = Annotated[Words, AfterValidator(_some)]
+Cores = Annotated[tuple[str, ...], AfterValidator(_some)]
 
 
 class DoorSettings(Part):
     """Which pages and hosts an edge answers, and which proxies it believes."""
 
-    origins: Words = Field(default=(), description="origins of pages; else the same origin only")
-    hosts: Words = Field(default=(), description="names that `Host` may have")
-    trusted_proxies: Words = Field(default=(), description="networks whose X-Forwarded-For counts")
+    origins: tuple[str, ...] = Field(
+        default=(), description="origins of pages; else the same origin only"
+    )
+    hosts: tuple[str, ...] = Field(default=(), description="names that `Host` may have")
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(), description="networks whose X-Forwarded-For counts"
+    )
 
 
 class EdgePart(Part):
@@ -34,24 +40,14 @@ class EdgePart(Part):
     token: str = Field(default="", repr=False, description="what the edge shows its core")
     auth: DoorSettings = DoorSettings()
     tls: TlsSettings = TlsSettings()
+    compression: bool = Field(default=False, description="permessage-deflate on WebSockets")
+    edge: EdgeLimits = EdgeLimits()
 
 
-class ModelSettings(Part):
-    """Which models answer."""
+class MetricsPart(Part):
+    """What a host of agents reads beside its own settings."""
 
-    default: str = Field(default="", description="else what Ollama has, else builtin/echo")
-    allow: Words = Field(default=("*",), description="patterns of models that may be named")
-    echo_words_per_second: float = Field(default=50, gt=0, description="the pace of builtin/echo")
-
-
-class AgentsPart(Part):
-    """All that a host of agents reads."""
-
-    core: Cores = Field(default=(LOCAL_CORE,), description="the cores, or dns:///name:port")
-    token: str = Field(default="", repr=False, description="what the agents show their core")
-    agents: str = Field(default="", description="TOML file of the agents; else the packaged one")
-    metrics: Address | None = Field(default=None, description="where probes are served")
-    models: ModelSettings = ModelSettings()
+    metrics: Address | None = Field(default=None, description="where its probes are served")
 
 
 class LoggingSettings(Part):
@@ -82,4 +78,12 @@ class FilePart(Part):
     config: str = Field(default="", description="else ./blackroad.toml where there is one")
 
 
-PARTS: Final = (CoreSettings, EdgePart, AgentsPart, LoggingPart, ClientPart, FilePart)
+PARTS: Final = (
+    CoreSettings,
+    EdgePart,
+    AgentsSettings,
+    MetricsPart,
+    LoggingPart,
+    ClientPart,
+    FilePart,
+)

@@ -92,11 +92,16 @@ def _from_file(file: File) -> Iterator[tuple[Path, Given]]:
 
 
 def _leaves(value: object, path: Path, file: File) -> Iterator[tuple[Path, Given]]:
-    if not isinstance(value, dict) or is_known(path):
-        yield path, Given(cast("object", value), f"{toml_name(path)} in {file}")
+    table = None if path and is_known(path) else _table(value)
+    if table is None:
+        yield path, Given(value, f"{toml_name(path)} in {file}")
         return
-    for name, below in cast("dict[str, object]", value).items():
+    for name, below in table.items():
         yield from _leaves(below, (*path, name), file)
+
+
+def _table(value: object) -> dict[str, object] | None:
+    return cast("dict[str, object]", value) if isinstance(value, dict) else None
 
 
 def _known(

@@ -1,0 +1,1 @@
+"""The subcommands, by who uses them."""

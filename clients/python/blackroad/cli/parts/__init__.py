@@ -1,0 +1,1 @@
+"""The processes of an installation, each as a command of its own."""

@@ -1,0 +1,63 @@
+"""`blackroad agents`: one host of agents."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR
+from prometheus_client.registry import CollectorRegistry
+
+from blackroad.agents.host import AgentHost
+from blackroad.agents.models.registry import ModelRegistry, default_model
+from blackroad.agents.settings import AgentsSettings
+from blackroad.cli.logs import configure
+from blackroad.cli.parts.lifeline import Lifeline
+from blackroad.cli.parts.stop import Stop
+from blackroad.cli.settings.parts import LoggingPart, MetricsPart
+from blackroad.cli.settings.read import settings_of
+from blackroad.core.door.probes import Probes
+from blackroad.core.settings import split_address
+
+
+def run(flags: Sequence[str], lifeline_number: int | None) -> None:
+    """Serve until a signal."""
+    lifeline = Lifeline(lifeline_number)
+    settings = settings_of(AgentsSettings, flags)
+    metrics = settings_of(MetricsPart, flags).metrics
+    configure(settings_of(LoggingPart, flags).logging, "agents")
+    asyncio.run(_serve(settings, metrics, lifeline))
+
+
+async def _serve(settings: AgentsSettings, metrics: str | None, lifeline: Lifeline) -> None:
+    stop = Stop()
+    model = await default_model(settings.models, ModelRegistry(settings.models))
+    models = settings.models.model_copy(update={"default": model})
+    host = AgentHost(settings.model_copy(update={"models": models}))
+    registered = asyncio.Event()
+    addresses = {"model": model}
+
+    def ready() -> None:
+        registered.set()
+        lifeline.ready(addresses)
+
+    async with AsyncExitStack() as stack:
+        if metrics is not None:
+            probes = Probes(_registry(), lambda: registered.is_set() and not stop.asked.is_set())
+            listening = probes.open(*split_address(metrics))
+            addresses["agents_metrics"] = await stack.enter_async_context(listening)
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        serving = tasks.create_task(host.serve(ready))
+        asked = tasks.create_task(stop.asked.wait())
+        await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        if registered.is_set():
+            host.drain()
+        else:
+            serving.cancel()
+
+
+def _registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    for collector in (GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR):
+        registry.register(collector)
+    return registry

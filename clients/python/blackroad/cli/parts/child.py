@@ -1,0 +1,88 @@
+"""One child process of `up`: in a group of its own, on a lifeline, ended by one SIGTERM."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+START_SECONDS: Final = 60.0
+
+
+class ChildError(Exception):
+    """A child ended, or did not become ready. `status` is what `up` exits with."""
+
+    def __init__(self, name: str, status: int, text: str) -> None:
+        self.status = status
+        super().__init__(f"{name} {text}")
+
+
+class Child:
+    """A part that runs as a process of its own."""
+
+    def __init__(
+        self,
+        name: str,
+        process: asyncio.subprocess.Process,
+        line: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+    ) -> None:
+        self.name = name
+        self._process = process
+        self._line, self._line_end = line  # while the writer lives, the child does
+
+    @classmethod
+    async def start(cls, name: str, flags: Sequence[str], environ: Mapping[str, str]) -> "Child":
+        """Start `blackroad NAME` with a lifeline."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "blackroad.cli", name, "--lifeline", str(theirs.fileno()), *flags),
+                pass_fds=[theirs.fileno()],
+                env=dict(environ),
+                stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        return cls(name, process, await asyncio.open_connection(sock=ours))
+
+    async def ready(self) -> dict[str, str]:
+        """Return where the child serves; raise `ChildError` where it ended, or takes a minute."""
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                line = await self._line.readline()
+        except TimeoutError:
+            raise ChildError(self.name, 1, "did not become ready in time") from None
+        if not line:
+            raise ChildError(self.name, await self.ended(), "ended before it was ready")
+        said: dict[str, dict[str, str]] = json.loads(line)
+        return said["ready"]
+
+    async def ended(self) -> int:
+        """Return the exit status, as a shell would say it, when the child has ended."""
+        status = await self._process.wait()
+        return 128 - status if status < 0 else status
+
+    async def end(self, grace_seconds: float) -> None:
+        """Ask the child to drain, once; kill its group where it takes longer."""
+        self._signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(grace_seconds):
+                await self._process.wait()
+        except TimeoutError:
+            await self.kill()
+
+    async def kill(self) -> None:
+        """End the child's whole group at once. Idempotent."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        await self._process.wait()
+        self._line_end.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process.returncode is None:
+            self._process.send_signal(number)

@@ -1,0 +1,25 @@
+"""`blackroad core`: one core process."""
+
+from collections.abc import Sequence
+
+import uvloop
+
+from blackroad.cli.logs import configure
+from blackroad.cli.parts.lifeline import Lifeline
+from blackroad.cli.parts.stop import Stop
+from blackroad.cli.settings.parts import LoggingPart
+from blackroad.cli.settings.read import settings_of
+from blackroad.core.server import serve
+from blackroad.core.settings import CoreSettings
+
+
+def run(flags: Sequence[str], lifeline_number: int | None) -> None:
+    """Serve until a signal."""
+    lifeline = Lifeline(lifeline_number)
+    settings = settings_of(CoreSettings, flags)
+    configure(settings_of(LoggingPart, flags).logging, "core")
+
+    async def main() -> None:
+        await serve(settings, lifeline.ready, Stop().asked)
+
+    uvloop.run(main())

@@ -1,0 +1,34 @@
+"""`blackroad edge`: one edge process."""
+
+from collections.abc import Sequence
+
+import uvloop
+
+from blackroad.cli.logs import configure
+from blackroad.cli.parts.lifeline import Lifeline
+from blackroad.cli.settings.parts import EdgePart, LoggingPart
+from blackroad.cli.settings.read import settings_of
+from blackroad.edge.server import serve
+from blackroad.edge.settings import EdgeSettings
+
+
+def run(flags: Sequence[str], lifeline_number: int | None) -> None:
+    """Serve until a signal."""
+    lifeline = Lifeline(lifeline_number)
+    part = settings_of(EdgePart, flags)
+    logging = settings_of(LoggingPart, flags).logging
+    configure(logging, "edge")
+    settings = EdgeSettings.model_validate(
+        {
+            "http": part.http,
+            "core": part.core,
+            "token": part.token,
+            "origins": part.auth.origins,
+            "hosts": part.auth.hosts,
+            "trusted_proxies": part.auth.trusted_proxies,
+            "compression": part.compression,
+            "limits": part.edge,
+            "log_level": logging.level,
+        }
+    )
+    uvloop.run(serve(settings, lambda address: lifeline.ready({"http": address})))

@@ -1,0 +1,52 @@
+"""What `blackroad up` prints, and what it checks before anything starts."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+
+from rich.panel import Panel
+from rich.table import Table
+
+from blackroad.cli.logs import configure
+from blackroad.cli.output import CONSOLE, print_error
+from blackroad.cli.parts.child import ChildError
+from blackroad.cli.parts.up import Addresses, Tree
+from blackroad.cli.settings.parts import PARTS, LoggingPart
+from blackroad.cli.settings.read import read
+from blackroad.cli.settings.sources import given
+from blackroad.core.settings import CoreSettings
+
+
+def run(flags: Sequence[str]) -> int:
+    """Run everything; return the exit status. Raises `SettingsError` before anything starts."""
+    values = given(flags, os.environ)
+    for part in PARTS:
+        read(part, values)
+    core = read(CoreSettings, values)
+    configure(read(LoggingPart, values).logging, "up")
+    tree = Tree(flags, core.auth)
+    try:
+        asyncio.run(tree.run(lambda addresses: announce(addresses, core.auth.development)))
+    except ChildError as lost:
+        print_error(str(lost))
+        return lost.status
+    return 0
+
+
+def announce(addresses: Addresses, development: bool) -> None:
+    """Print where everything is, in a block that can be read and copied."""
+    http = addresses["http"]
+    rows = {
+        "Browser": f"http://{http}",
+        "WebSocket": f"ws://{http}/ws/<client-id>",
+        "SSE": f"http://{http}/events/<client-id>",
+        "API docs": f"http://{http}/docs",
+        "gRPC": addresses["grpc"],
+    }
+    if model := addresses.get("model"):
+        rows["Default model"] = model
+    table = Table.grid(padding=(0, 2))
+    for name, text in rows.items():
+        table.add_row(name, text)
+    note = "development: no keys, so only this machine can connect" if development else "with keys"
+    CONSOLE.print(Panel.fit(table, title="BlackRoad is up", subtitle=note))

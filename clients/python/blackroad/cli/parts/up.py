@@ -1,0 +1,79 @@
+"""`blackroad up`: core, agents and edge as one process tree that lives and dies together."""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from blackroad.cli.parts.child import Child, ChildError
+from blackroad.cli.parts.credentials import token_for
+from blackroad.cli.parts.stop import Stop
+from blackroad.core.settings import AuthSettings
+
+# A part drains within its own bound; this one is for a part that hangs.
+GRACE_SECONDS: Final = 30.0
+
+Addresses = dict[str, str]
+
+
+class StopAsked(Exception):  # noqa: N818 (not an error)
+    """A signal asked the tree to end."""
+
+
+class Tree:
+    """The processes of one `up`, in the order in which they were started."""
+
+    def __init__(self, flags: Sequence[str], auth: AuthSettings) -> None:
+        self._flags = tuple(flags)
+        self._auth = auth
+        self._children: list[Child] = []
+
+    async def run(self, announce: Callable[[Addresses], None]) -> None:
+        """Start everything, say where it is, and return after a signal.
+
+        Raises `ChildError` for the first child that ends by itself. Either way no child is left.
+        """
+        stop = Stop()
+        lost: list[ChildError] = []
+        try:
+            async with asyncio.TaskGroup() as watchers:
+                watchers.create_task(_asked(stop))
+                addresses: Addresses = {}
+                for name in ("core", "agents", "edge"):
+                    child = await self._start(name, addresses)
+                    watchers.create_task(_lost(child))
+                    addresses |= await child.ready()
+                announce(addresses)
+        except* StopAsked:
+            pass
+        except* ChildError as group:
+            lost += [error for error in group.exceptions if isinstance(error, ChildError)]
+        finally:
+            await self._end()
+        if lost:
+            raise lost[0]
+
+    async def _start(self, name: str, addresses: Addresses) -> Child:
+        flags = ("--core", addresses["grpc"]) if addresses else ()
+        child = await Child.start(name, (*self._flags, *flags), self._environ(name))
+        self._children.append(child)
+        return child
+
+    async def _end(self) -> None:
+        # The edge first, so that browsers hear of it while the core still answers.
+        for child in reversed(self._children):
+            await child.end(GRACE_SECONDS)
+
+    def _environ(self, name: str) -> Mapping[str, str]:
+        token = token_for(name, self._auth)
+        return os.environ | ({"BLACKROAD_TOKEN": token} if token else {})
+
+
+async def _asked(stop: Stop) -> None:
+    await stop.asked.wait()
+    raise StopAsked
+
+
+async def _lost(child: Child) -> None:
+    status = await child.ended()
+    raise ChildError(child.name, status or 1, f"ended with status {status}")

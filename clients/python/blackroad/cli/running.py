@@ -1,0 +1,62 @@
+"""Runs one client command: with the SDK, by the settings, until it ends or is interrupted."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from blackroad.client.client import Client
+
+Url = Annotated[str, typer.Option(help="The core: grpc://host:port. Else BLACKROAD_URL.")]
+Token = Annotated[str, typer.Option(help="Who to speak for. Else BLACKROAD_TOKEN.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
+
+FAILED: Final = 1
+WRONG: Final = 2
+INTERRUPTED: Final = 130
+
+
+@contextmanager
+def reported() -> Generator[None]:
+    """Turn what a user can do something about into a line on stderr and an exit status."""
+    from blackroad.cli.output import print_error
+    from blackroad.cli.settings.problems import SettingsError
+    from blackroad.client.errors import RealtimeError
+
+    try:
+        yield
+    except SettingsError as error:
+        for problem in error.problems:
+            print_error(str(problem))
+        raise typer.Exit(WRONG) from None
+    except RealtimeError as error:
+        print_error(str(error))
+        raise typer.Exit(FAILED) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        # The reader has seen enough. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(FAILED) from None
+
+
+def run(work: Callable[["Client"], Awaitable[None]], url: str, token: str) -> None:
+    """Run `work` with a client of the core that settings and options name."""
+    with reported():
+        asyncio.run(_run(work, url, token))
+
+
+async def _run(work: Callable[["Client"], Awaitable[None]], url: str, token: str) -> None:
+    from blackroad.cli.settings.parts import ClientPart
+    from blackroad.cli.settings.read import settings_of
+    from blackroad.client.client import Client
+
+    flags = [*(("--url", url) if url else ()), *(("--token", token) if token else ())]
+    settings = settings_of(ClientPart, flags)
+    async with Client(settings.url or None, settings.token or None, timeout_seconds=10) as client:
+        await work(client)

@@ -1,0 +1,181 @@
+"""The core process: its gRPC server, from the address it takes to the last call it ends."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+from typing import Final
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR
+from prometheus_client.registry import CollectorRegistry
+
+from blackroad.core.access.service import AccessServicer
+from blackroad.core.admin.service import AdminServicer
+from blackroad.core.channel.service import ChannelServicer
+from blackroad.core.door.counts import CallCollector
+from blackroad.core.door.guard import GuardedServer
+from blackroad.core.door.probes import Probes
+from blackroad.core.errors import Code, Ending
+from blackroad.core.gateway.service import GatewayServicer
+from blackroad.core.node import Node
+from blackroad.core.presence.service import PresenceServicer
+from blackroad.core.settings import MIB, CoreSettings, split_address
+from blackroad.core.stream.service import StreamServicer
+from blackroad.realtime.v1 import (
+    access_pb2_grpc,
+    admin_pb2_grpc,
+    channel_pb2_grpc,
+    gateway_pb2_grpc,
+    presence_pb2_grpc,
+    stream_pb2_grpc,
+)
+
+LOG = structlog.get_logger(__name__)
+
+MAX_MESSAGE_BYTES: Final = 6 * MIB
+MAX_STREAMS: Final = 100  # of one connection
+STOP_SECONDS: Final = 0.5  # for calls that did not end when they were told to
+
+OPTIONS: Final[tuple[tuple[str, int], ...]] = (
+    # Otherwise a second server on the same port silently takes connections from the first.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_concurrent_streams", MAX_STREAMS),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # Decides when a peer that does not answer is lost; grpc.keepalive_timeout_ms is ignored.
+    ("grpc.http2.ping_timeout_ms", 10_000),
+    # Below the interval of our own clients.
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.enable_channelz", 0),
+)
+SERVICES: Final = tuple(
+    f"blackroad.realtime.v1.{name}Service"
+    for name in ("Access", "Admin", "Channel", "Gateway", "Presence", "Stream")
+)
+OPEN_SERVICES: Final = frozenset({health.SERVICE_NAME, reflection.SERVICE_NAME})
+
+Addresses = Mapping[str, str]
+
+
+class AddressTakenError(Exception):
+    """The server cannot listen where it should."""
+
+
+class CoreServer:
+    """Serves one node. Forward only: bind, open, drain, close; each idempotent."""
+
+    def __init__(self, settings: CoreSettings) -> None:
+        self.ready = False
+        self._settings = settings
+        self._collector = CallCollector()
+        self._server = grpc.aio.server(options=OPTIONS)
+        self._health = health.aio.HealthServicer()
+        self.address = _bound(self._server, settings.grpc)
+        # The node's name has the port in it, so the port comes first.
+        self.node = Node.create(settings.model_copy(update={"grpc": self.address}))
+        self._guarded = GuardedServer(
+            self._server, self.node.peers.caller, self._collector, OPEN_SERVICES
+        )
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[Addresses]:
+        """Serve while the context lasts, then drain and close; give the addresses by name."""
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.node)
+            addresses = {"grpc": self.address}
+            if self._settings.metrics is not None:
+                probes = Probes(self._registry(), lambda: self.ready)
+                listening = probes.open(*split_address(self._settings.metrics))
+                addresses["metrics"] = await stack.enter_async_context(listening)
+            self._add_services()
+            await self._server.start()
+            stack.push_async_callback(self._stop)
+            await self._say(health_pb2.HealthCheckResponse.SERVING)
+            self.ready = True
+            yield addresses
+            await self.drain()
+
+    async def drain(self) -> None:
+        """Tell everyone to go, and wait for those who do, within the time of the settings."""
+        # 1. Who asks hears that this node is going.
+        self.ready = False
+        await self._health.enter_graceful_shutdown()
+        # 2. Nobody new comes in.
+        self._guarded.calls.refusal = Ending(Code.DRAINING)
+        try:
+            async with asyncio.timeout(self._settings.drain_seconds):
+                # 3. Every session is told, 4. and leaves.
+                await self.node.drain(self._settings.drain_seconds)
+                await self._guarded.calls.none()
+        except TimeoutError:
+            LOG.warning("drain.incomplete", calls=self._guarded.calls.active)
+
+    async def _stop(self) -> None:
+        self.ready = False
+        # Whoever watches health or reflects would be waited for: they have been told.
+        await self._server.stop(STOP_SECONDS)
+
+    def _add_services(self) -> None:
+        node, server = self.node, self._guarded
+        access_pb2_grpc.add_AccessServiceServicer_to_server(AccessServicer(), server)
+        admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminServicer(node), server)
+        channel_pb2_grpc.add_ChannelServiceServicer_to_server(ChannelServicer(node), server)
+        gateway_pb2_grpc.add_GatewayServiceServicer_to_server(GatewayServicer(node), server)
+        presence_pb2_grpc.add_PresenceServiceServicer_to_server(PresenceServicer(node), server)
+        stream_pb2_grpc.add_StreamServiceServicer_to_server(StreamServicer(node), server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        if self._reflects:
+            names = (*SERVICES, *sorted(OPEN_SERVICES))
+            reflection.enable_server_reflection(names, server)
+
+    @property
+    def _reflects(self) -> bool:
+        wanted = self._settings.reflection
+        return self._settings.auth.development if wanted is None else wanted
+
+    async def _say(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
+        for name in (health.OVERALL_HEALTH, *SERVICES):
+            await self._health.set(name, status)
+
+    def _registry(self) -> CollectorRegistry:
+        registry = CollectorRegistry()
+        for collector in (self._collector, GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR):
+            registry.register(collector)
+        return registry
+
+
+async def serve(
+    settings: CoreSettings, ready: Callable[[Addresses], None], stop: asyncio.Event
+) -> None:
+    """Serve until `stop` is set, then drain; call `ready` with the addresses once it serves.
+
+    Raises `AddressTakenError`.
+    """
+    server = CoreServer(settings)
+    async with server.open() as addresses:
+        LOG.info(
+            "core.ready",
+            node=server.node.name,
+            version=version("blackroad-realtime"),
+            development=settings.auth.development,
+            **addresses,
+        )
+        ready(addresses)
+        await stop.wait()
+        LOG.info("core.draining", sessions=len(server.node.sessions))
+    LOG.info("core.closed")
+
+
+def _bound(server: grpc.aio.Server, address: str) -> str:
+    """Listen, and return the address with the port that was chosen."""
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError:
+        raise AddressTakenError(f"cannot listen on {address}: it is taken or not ours") from None
+    return address if address.startswith("unix:") else f"{split_address(address)[0]}:{port}"
