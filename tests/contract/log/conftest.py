@@ -3,9 +3,9 @@
 from collections.abc import AsyncGenerator
 
 import pytest
-from tests.contract.log.engines import ENGINES, Engine
 
 from blackroad.core.log.base import Log
+from tests.contract.log.engines import ENGINES, Engine
 
 
 @pytest.fixture(params=ENGINES)

@@ -39,7 +39,7 @@ class MemoryEngine:
         self._clock = FakeClock()
 
     @asynccontextmanager
-    async def open(self, bounds: Bounds = Bounds()) -> AsyncGenerator[Log]:  # noqa: B008 - frozen
+    async def open(self, bounds: Bounds = Bounds()) -> AsyncGenerator[Log]:
         """Return a log that is closed in the end."""
         self._clock.advance(0.001)
         settings = MemoryLogSettings(

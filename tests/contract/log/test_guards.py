@@ -1,9 +1,8 @@
 """Guards: an expected offset, and fences by which a channel has one writer and one end."""
 
-from tests.contract.log.steps import ROOM, catch_up, code_of, put, refused, request, say, texts
-
 from blackroad.core.errors import Code
 from blackroad.core.log.base import Fence, Log
+from tests.contract.log.steps import ROOM, catch_up, code_of, put, refused, request, say, texts
 
 
 async def test_the_expected_offset_is_the_last_one(log: Log) -> None:

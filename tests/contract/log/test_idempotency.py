@@ -1,5 +1,7 @@
-"""Idempotency: a key gives the first result for at least five minutes, and is never forgotten early."""
+"""Idempotency: for at least five minutes a key gives the first result."""
 
+from blackroad.core.errors import Code
+from blackroad.core.log.base import Appended, Fence, Log
 from tests.contract.log.engines import Bounds, Engine
 from tests.contract.log.steps import (
     OTHER,
@@ -11,9 +13,6 @@ from tests.contract.log.steps import (
     say,
     texts,
 )
-
-from blackroad.core.errors import Code
-from blackroad.core.log.base import Appended, Fence, Log
 
 ADA = ("ada", "key-1")
 

@@ -1,10 +1,9 @@
 """Order: one order for each partition, offsets and sequences without holes, all or none."""
 
-from tests.contract.log.steps import ALL, OTHER, ROOM, catch_up, put, request, say, texts
-
 from blackroad.core.errors import Rejection
 from blackroad.core.log.base import Appended, Log
 from blackroad.core.log.entry import Position
+from tests.contract.log.steps import ALL, OTHER, ROOM, catch_up, put, request, say, texts
 
 
 async def test_offsets_of_a_channel_have_no_holes(log: Log) -> None:

@@ -1,12 +1,12 @@
 """Resume: recovered or a gap with its reason; a quiet channel never has a false gap."""
 
 import pytest
-from tests.contract.log.engines import Bounds, Engine
-from tests.contract.log.steps import ALL, NONE, OTHER, ROOM, catch_up, gap, put, request, say, texts
 
 from blackroad.core.log.base import Appended, GapReason, Log
 from blackroad.core.log.entry import Position, Positions
 from blackroad.core.log.layout import partition_of
+from tests.contract.log.engines import Bounds, Engine
+from tests.contract.log.steps import ALL, NONE, OTHER, ROOM, catch_up, gap, put, request, say, texts
 
 TOPICS = [[ROOM], [ALL], [ROOM, OTHER, ALL]]
 
@@ -22,9 +22,8 @@ def place(log: Log, answer: Appended) -> Positions:
 async def test_from_any_place_within_retention_exactly_the_rest_comes(
     log: Log, topics: list[str]
 ) -> None:
-    places = [log.heads()]
-    for number in range(10):
-        places.append(place(log, await say(log, ROOM, str(number))))
+    start = log.heads()
+    places = [start, *[place(log, await say(log, ROOM, str(number))) for number in range(10)]]
     for number, after in enumerate(places):
         assert await gap(log, topics, after) is None
         rest = texts(await catch_up(log, topics, after))
@@ -88,9 +87,7 @@ async def test_another_epoch_is_a_gap(engine: Engine) -> None:
     async with engine.open() as log:
         for topics in TOPICS:
             assert await gap(log, topics, old) is GapReason.EPOCH_CHANGED
-        assert all(
-            new.epoch > before.epoch for new, before in zip(log.heads(), old, strict=True)
-        )
+        assert all(new.epoch > before.epoch for new, before in zip(log.heads(), old, strict=True))
 
 
 async def test_a_place_beyond_the_head_is_not_ours(log: Log) -> None:

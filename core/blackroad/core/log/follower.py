@@ -10,8 +10,8 @@ from blackroad.core.log.ring import cost
 class Follower:
     """Yields all that was put since the last time, as one batch. A cancelled wait loses nothing.
 
-    What is not taken is bounded: over `max_bytes` all of it is let go, and the next batch begins
-    after a hole in the sequences.
+    What is not taken is bounded: where it would exceed `max_bytes`, all but the latest is let go,
+    and the next batch begins after a hole in the sequences.
     """
 
     def __init__(self, start: Positions, max_bytes: int) -> None:
@@ -30,12 +30,12 @@ class Follower:
 
     def put(self, entries: Sequence[Entry]) -> None:
         """Add what was appended, in order."""
-        self._bytes += sum(map(cost, entries))
-        if self._bytes > self._max_bytes:
+        added = sum(map(cost, entries))
+        if self._bytes + added > self._max_bytes:
             self._pending.clear()
             self._bytes = 0
-        else:
-            self._pending += entries
+        self._pending += entries
+        self._bytes += added
         self._changed.set()
 
     def end(self) -> None:
