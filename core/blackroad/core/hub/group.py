@@ -1,11 +1,14 @@
 """A group: the sessions of a node whose live topics are the same, so that they share frames."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from blackroad.core.hub.gate import Gate
 from blackroad.core.hub.hub import Hub
 from blackroad.core.log.entry import Entry, Positions
 from blackroad.wire.v1 import frames_pb2
+
+MAX_FRAME_BYTES = 256 << 10
 
 
 class Frame:
@@ -29,6 +32,23 @@ class Frame:
     def joined(self, others: list["Frame"]) -> bytes:
         """Return this frame and the ones that follow it as one."""
         return delivery_frame([event for frame in (self, *others) for event in frame.events])
+
+
+def frames_of(entries: list[Entry], after: Positions) -> Iterator[Frame]:
+    """Yield the entries as frames under the bound."""
+    events: list[bytes] = []
+    size = 0
+    reached = after
+    for entry in entries:
+        wire = entry.wire
+        if events and size + len(wire) > MAX_FRAME_BYTES:
+            yield Frame(events, after)
+            events, size, after = [], 0, reached
+        events.append(wire)
+        size += len(wire)
+        reached = entry.after(reached)
+    if events:
+        yield Frame(events, after)
 
 
 def delivery_frame(events: list[bytes], subscription: str = "") -> bytes:
@@ -90,8 +110,7 @@ class Group:
     def _flush(self) -> bool:
         after, self._flushed = self._flushed, self._hub.heads
         pending, self._pending = self._pending, []
-        if pending:
-            frame = Frame([entry.wire for entry in pending], after)
+        for frame in frames_of(pending, after):
             for member in tuple(self.members):
                 member.receive(frame)
         return bool(pending)
