@@ -1,0 +1,1 @@
+"""Presence: who is here, as what, and what they can do."""
