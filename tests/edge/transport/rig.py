@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
 import uvicorn
@@ -50,11 +50,7 @@ class Peer:
         self.socket.write(text_frame(payload))
 
     def on_binary(self, payload: bytes, /) -> None:
-        size = len(payload)
-        head = bytes([0x82, size]) if size < 126 else bytes([0x82, 126]) + size.to_bytes(2, "big")
-        if size > 0xFFFF:
-            head = bytes([0x82, 127]) + size.to_bytes(8, "big")
-        self.socket.write(head + payload)
+        self.socket.write(b"\x82" + text_frame(payload)[1:])
 
     def on_backlog(self, waiting: bool, /) -> None:
         self.backlogs.append(waiting)
@@ -176,19 +172,15 @@ async def serve(limits: Limits | None = None) -> AsyncGenerator[Server]:
         lifespan="off",
         timeout_graceful_shutdown=5,
     )
+    config.load()
     server = uvicorn.Server(config)
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_serve(server._serve))  # noqa: SLF001 - serve() would take the signals
-        await until(lambda: server.started)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        holder.append(Server(transport, server, port))
-        transport.start()
-        try:
-            yield holder[0]
-        finally:
-            transport.close()
-            server.should_exit = True
-
-
-async def _serve(run: Callable[[], Awaitable[None]]) -> None:
-    await run()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
+    port = server.servers[0].sockets[0].getsockname()[1]
+    holder.append(Server(transport, server, port))
+    transport.start()
+    try:
+        yield holder[0]
+    finally:
+        transport.close()
+        await server.shutdown()

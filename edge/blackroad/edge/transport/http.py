@@ -40,6 +40,7 @@ class HttpProtocol(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
     _reader_deadline: asyncio.TimerHandle | None = None
     _in_head = True
+    _begun = False
     _refused = False
     _status = 400
     _fed_bytes = 0
@@ -99,7 +100,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Begin a request: nothing is counted yet."""
         super().on_message_begin()
         limits = self.process.limits
-        self._in_head = True
+        self._in_head = self._begun = True
         self._fed_bytes = self._head_bytes = self._fields = self._body_bytes = 0
         self._body_limit = limits.body_bytes
         _extensions(self.scope)[EXTENSION] = self
@@ -136,6 +137,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Wait for nothing more."""
+        self._begun = False
         self._stop_waiting()
         super().on_message_complete()
 
@@ -294,7 +296,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _late(self) -> None:
         self._deadline = None
-        if self._fed_bytes:
+        if self._begun:
             self.refuse(408)
         else:
             self.transport.close()
