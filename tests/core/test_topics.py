@@ -84,13 +84,27 @@ def test_the_last_removal_frees_every_branch(pairs: set[tuple[str, int]]) -> Non
     for topic, value in pairs:
         trie.remove(topic, value)
     assert len(trie) == 0
-    branches = [
-        thing
-        for thing in gc.get_referents(trie)
-        if type(thing).__module__ == module.__name__ and gc.get_referents(thing)
+    assert nodes(trie) == 1, "the root"
+
+
+def nodes(thing: object) -> int:
+    """Return how many of the trie's nodes an object holds, itself included."""
+    own = [
+        held
+        for held in gc.get_referents(thing)
+        if isinstance(held, dict) or type(held).__module__ == module.__name__
     ]
-    assert len(branches) == 1, "the root"
-    assert all(not thing for thing in gc.get_referents(branches[0]) if isinstance(thing, dict))
+    return sum(map(nodes, own)) + (type(thing).__name__ == "_Branch")
+
+
+def test_shared_beginnings_are_kept_as_long_as_one_needs_them() -> None:
+    trie: Topics[int] = Topics()
+    trie.add("t.a.*.c", 1)
+    trie.add("t.a.*.>", 2)
+    assert nodes(trie) == 5
+    trie.remove("t.a.*.c", 1)
+    assert nodes(trie) == 4
+    assert trie.match("t.a.b.c") == [2]
 
 
 def test_removing_what_was_never_added_does_nothing() -> None:

@@ -1,1 +1,1 @@
-"""The log: ordered, resumable channels of events. One protocol, several engines, one contract suite."""
+"""The log: ordered, resumable channels of events. One protocol, one contract, several engines."""

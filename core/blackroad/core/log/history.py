@@ -21,7 +21,7 @@ class _History:
 
     def cut(self, count: int) -> int:
         """Drop the oldest `count` entries; return their bytes."""
-        freed = cost(self.entries[0]) if count == 1 else sum(map(cost, self.entries[:count]))
+        freed = sum([cost(entry) for entry in self.entries[:count]])
         del self.entries[:count]
         self.bytes -= freed
         return freed
@@ -63,12 +63,10 @@ class Histories:
             self._by_key.move_to_end(key)
         history.keep = keep
         history.entries += entries
-        added = cost(entries[0]) if len(entries) == 1 else sum(map(cost, entries))
-        history.bytes += added
-        self.bytes += added
+        added = sum([cost(entry) for entry in entries])
         excess = len(history.entries) - keep.events
-        if excess > 0:
-            self.bytes -= history.cut(excess)
+        history.bytes += added
+        self.bytes += added - (history.cut(excess) if excess > 0 else 0)
         if self.bytes > self._max_bytes:
             self._shrink()
 

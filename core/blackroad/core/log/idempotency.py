@@ -1,19 +1,14 @@
 """What was answered to appends that named an idempotency key, so that a retry finds it."""
 
-from typing import NamedTuple
-
 from blackroad.core.log.base import Appended
 
 ROTATION_SECONDS = 300.0
 _ROTATION_NS = int(ROTATION_SECONDS * 1e9)
 
 
-class Request(NamedTuple):
-    """Which append it was."""
-
-    channel: str
-    subject: str
-    key: str
+def request_of(channel: str, subject: str, key: str) -> str:
+    """Return the words that only a repeated request has again."""
+    return f"{channel} {len(subject)} {subject}{key}"
 
 
 class Answers:
@@ -24,18 +19,18 @@ class Answers:
 
     def __init__(self, limit: int, now_ns: int) -> None:
         self._limit = limit
-        self._present: dict[Request, Appended] = {}
-        self._former: dict[Request, Appended] = {}
+        self._present: dict[str, Appended] = {}
+        self._former: dict[str, Appended] = {}
         self._rotates_ns = now_ns + _ROTATION_NS
 
     def __len__(self) -> int:
         return len(self._present) + len(self._former)
 
-    def find(self, request: Request) -> Appended | None:
+    def find(self, request: str) -> Appended | None:
         """Return what was answered first."""
         return self._present.get(request) or self._former.get(request)
 
-    def put(self, request: Request, answer: Appended) -> None:
+    def put(self, request: str, answer: Appended) -> None:
         """Remember a first answer; there must be room."""
         self._present[request] = answer
 
@@ -54,4 +49,4 @@ class Answers:
         late = now_ns - self._rotates_ns >= _ROTATION_NS  # a whole turn: the present one is old too
         self._former = {} if late else self._present
         self._present = {}
-        self._rotates_ns = now_ns + _ROTATION_NS
+        self._rotates_ns = (now_ns if late else self._rotates_ns) + _ROTATION_NS

@@ -191,7 +191,8 @@ class MemoryLog:
         return tuple([part.head for part in self._parts])
 
     def _part(self, key: str) -> Partition:
-        return self._parts[partition_of(key, len(self._parts))]
+        parts = self._parts
+        return parts[partition_of(key, len(parts))] if len(parts) > 1 else parts[0]
 
     def _exists(self, key: str) -> bool:
         return self._part(key).channels.get(key) is not None

@@ -49,7 +49,7 @@ class Channels:
         self._idle_seconds = idle_seconds
         self._by_key: dict[str, Channel] = {}
         # By how long they are kept: idle_seconds times a power of two. The latest written is last.
-        self._lanes: list[OrderedDict[str, Channel]] = []
+        self._lanes: list[OrderedDict[str, Channel]] = [OrderedDict()]
         self.dropped_sequence = 0
         self.dropped_offset = 0
 
@@ -69,7 +69,7 @@ class Channels:
 
     def touch(self, channel: Channel, keep: Keep) -> None:
         """Note that the channel was written now, under this policy."""
-        lane = self._lane(keep)
+        lane = self._lane(keep) if keep.seconds > self._idle_seconds else 0
         if lane != channel.lane:
             if channel.lane >= 0:
                 del self._lanes[channel.lane][channel.key]
