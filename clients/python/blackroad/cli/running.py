@@ -19,6 +19,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line
 FAILED: Final = 1
 WRONG: Final = 2
 INTERRUPTED: Final = 130
+WAIT_SECONDS: Final = 5.0
+AWAY: Final = frozenset({"unavailable", "deadline_exceeded"})
 
 
 @contextmanager
@@ -36,6 +38,8 @@ def reported() -> Generator[None]:
         raise typer.Exit(WRONG) from None
     except RealtimeError as error:
         print_error(str(error))
+        if error.code in AWAY:
+            print_error("is the core running? --url or BLACKROAD_URL says where it is")
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
@@ -58,5 +62,7 @@ async def _run(work: Callable[["Client"], Awaitable[None]], url: str, token: str
 
     flags = [*(("--url", url) if url else ()), *(("--token", token) if token else ())]
     settings = settings_of(ClientPart, flags)
-    async with Client(settings.url or None, settings.token or None, timeout_seconds=10) as client:
+    async with Client(
+        settings.url or None, settings.token or None, timeout_seconds=WAIT_SECONDS
+    ) as client:
         await work(client)

@@ -175,7 +175,7 @@ class GuardedServer(grpc.aio.Server):
         self.calls = Calls()
         self._server = server
         self._identify = identify
-        self._collector = collector
+        self.collector = collector
         self._open = open_services
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: object) -> None:
@@ -192,7 +192,7 @@ class GuardedServer(grpc.aio.Server):
         guarded = {
             method: Guard(
                 (rpc := cast("Handler", handler)),
-                self._collector.add(Counts(_kind(rpc), service_name, method)),
+                self.collector.add(Counts(_kind(rpc), service_name, method)),
                 calls,
                 identify,
             ).guarded()

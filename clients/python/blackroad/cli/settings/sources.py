@@ -23,7 +23,7 @@ FALLBACKS: Final[dict[str, Path]] = {"REDIS_URL": ("log",), "POD_NAME": ("node",
 
 # Kubernetes puts these into every pod beside a service whose name begins with `blackroad`.
 _SERVICE_LINK: Final = re.compile(
-    r"_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|(^|_)PORT$"
+    r"(^|_)SERVICE_HOST$|(^|_)SERVICE_PORT(_[A-Z0-9_]+)?$|(^|_)PORT$"
     r"|(^|_)PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$"
 )
 

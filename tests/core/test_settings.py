@@ -1,0 +1,77 @@
+"""The core's settings: what stops a start, and what is development."""
+
+import pytest
+from pydantic import ValidationError
+
+from blackroad.core.settings import CoreSettings, is_loopback, split_address
+
+SECRET = "a secret of thirty-two bytes, at least"
+
+
+def why(**values: object) -> str:
+    with pytest.raises(ValidationError) as raised:
+        CoreSettings.model_validate(values)
+    return str(raised.value)
+
+
+def test_the_defaults_are_development_on_loopback() -> None:
+    settings = CoreSettings()
+    assert settings.auth.development
+    assert is_loopback(settings.grpc)
+    assert settings.log == "memory://"
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:50051", "[::]:50051", "10.0.0.1:1", "example.com:1"])
+def test_a_public_address_needs_keys(address: str) -> None:
+    assert "needs keys" in why(grpc=address)
+    with_keys = CoreSettings.model_validate({"grpc": address, "auth": {"secret": SECRET}})
+    assert with_keys.grpc == address
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "127.1.2.3:1", "localhost:1", "[::1]:1"])
+def test_loopback_needs_none(address: str) -> None:
+    assert CoreSettings.model_validate({"grpc": address}).grpc == address
+
+
+def test_a_name_that_looks_like_loopback_is_public() -> None:
+    assert not is_loopback("127.0.0.1.example.com:1")
+
+
+@pytest.mark.parametrize(
+    "address", ["", "8080", ":1", "host", "host:port", "host:65536", "host:-1"]
+)
+def test_an_address_is_host_and_port(address: str) -> None:
+    assert "host:port" in why(grpc=address)
+
+
+def test_an_address_is_split_at_its_last_colon() -> None:
+    assert split_address("[::1]:80") == ("[::1]", 80)
+
+
+@pytest.mark.parametrize(
+    "log",
+    ["redis://h", "rediss://h", "redis+sentinel://h/m", "redis+cluster://h", "embedded:dir"],
+)
+def test_an_engine_that_is_not_there_yet_says_so(log: str) -> None:
+    assert "not implemented in this version" in why(log=log)
+
+
+def test_an_engine_that_nobody_knows_is_refused() -> None:
+    assert "must be memory://" in why(log="postgres://h")
+
+
+def test_a_short_secret_is_refused_and_not_shown() -> None:
+    said = why(auth={"secret": "short-secret"})
+    assert "at least 32" in said
+    assert "short-secret" not in said
+
+
+def test_what_is_not_implemented_is_refused() -> None:
+    assert "not implemented" in why(auth={"jwks": "https://example.com/jwks"})
+    assert "not implemented" in why(tls={"cert": "cert.pem"})
+
+
+def test_a_namespace_rule_is_for_a_pattern() -> None:
+    settings = CoreSettings.model_validate({"namespaces": {"orders.>": {"presence": True}}})
+    assert settings.namespaces["orders.>"].presence
+    assert "pattern" in why(namespaces={"no spaces": {}})
