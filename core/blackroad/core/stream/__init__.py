@@ -1,0 +1,1 @@
+"""Invocations and answers: who is asked, who answers, and what everyone sees of it."""

@@ -1,0 +1,112 @@
+"""The answers that a node knows: those in progress, and those that ended not long ago."""
+
+from collections import deque
+from collections.abc import Iterator
+
+from blackroad.core.clock import Clock
+from blackroad.core.errors import Code, Rejection
+from blackroad.core.identity.authorize import allows
+from blackroad.core.identity.identity import Action, Identity
+from blackroad.core.stream.answer import Answer
+from blackroad.core.stream.limits import StreamLimits
+
+PREFIX = "stream."
+
+
+class Archive:
+    """Finds answers for those who may see them. Ended ones are kept for a time and within bytes, the oldest go first.
+
+    An answer is seen by its invoker, its worker, and grants on `stream.<id>`; its invoker and grants of `manage` cancel it
+    and give it input.
+    """
+
+    def __init__(self, clock: Clock, limits: StreamLimits) -> None:
+        self._clock = clock
+        self._limits = limits
+        self._answers: dict[str, Answer] = {}
+        self._ended: deque[Answer] = deque()
+        self._ended_bytes = 0
+
+    def add(self, answer: Answer) -> None:
+        """Know an answer."""
+        self._answers[answer.key] = answer
+
+    def find(self, key: str) -> Answer | None:
+        """Return an answer by its channel's key."""
+        return self._answers.get(key)
+
+    def known(self, identity: Identity, stream_id: str) -> Answer:
+        """Return an answer of the identity's tenant; MISSING_FIELD, NOT_FOUND."""
+        if not stream_id:
+            raise Rejection(Code.MISSING_FIELD, "stream_id is required")
+        answer = self._answers.get(f"{identity.tenant}.{PREFIX}{stream_id}")
+        if answer is None:
+            raise Rejection(Code.NOT_FOUND, "there is no such answer, or it is not kept any more")
+        return answer
+
+    def viewed(self, identity: Identity, stream_id: str) -> Answer:
+        """Return an answer that the identity may see; also FORBIDDEN."""
+        answer = self.known(identity, stream_id)
+        if not may_view(identity, answer):
+            raise _another(stream_id)
+        return answer
+
+    def managed(self, identity: Identity, stream_id: str) -> Answer:
+        """Return an answer that the identity may cancel and give input to; also FORBIDDEN."""
+        answer = self.known(identity, stream_id)
+        own = same(identity, answer.invoker)
+        if not own and not allows(identity, Action.MANAGE, PREFIX + stream_id):
+            raise _another(stream_id)
+        return answer
+
+    def visible(self, identity: Identity) -> Iterator[Answer]:
+        """Yield the answers that the identity may see, newest first."""
+        for answer in reversed(self._answers.values()):
+            if may_view(identity, answer):
+                yield answer
+
+    def keep(self, answer: Answer) -> None:
+        """Keep an answer that has ended; drop what is over the bounds."""
+        self._ended.append(answer)
+        self._ended_bytes += answer.size
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Drop what is over the bounds."""
+        oldest_ns = self._clock.time_ns() - int(self._limits.keep_seconds * 1e9)
+        ended = self._ended
+        while ended and (
+            self._ended_bytes > self._limits.keep_bytes or ended[0].ended_ns < oldest_ns
+        ):
+            dropped = ended.popleft()
+            self._ended_bytes -= dropped.size
+            self._answers.pop(dropped.key, None)
+
+    def drop(self, answer: Answer) -> None:
+        """Forget an answer that this node may not write any more."""
+        self._answers.pop(answer.key, None)
+
+
+def may_view(identity: Identity, answer: Answer) -> bool:
+    """Tell whether the identity may see an answer."""
+    if identity.tenant != answer.invoker.tenant:
+        return False
+    worker = answer.worker
+    return (
+        same(identity, answer.invoker)
+        or (worker is not None and same(identity, worker.identity))
+        or allows(identity, Action.SUBSCRIBE, PREFIX + answer.stream_id)
+    )
+
+
+def same(identity: Identity, other: Identity) -> bool:
+    """Tell whether two identities are one, whatever their grants."""
+    return (
+        identity.subject == other.subject
+        and identity.kind is other.kind
+        and identity.tenant == other.tenant
+    )
+
+
+def _another(stream_id: str) -> Rejection:
+    return Rejection(Code.FORBIDDEN, "this answer is another's", channel=PREFIX + stream_id)

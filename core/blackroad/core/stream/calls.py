@@ -1,0 +1,75 @@
+"""The unary calls of StreamService: what each checks, does and answers."""
+
+from typing import Final
+
+from blackroad.core.identity.identity import Identity
+from blackroad.core.stream.answer import Answer
+from blackroad.core.stream.answers import Answers
+from blackroad.realtime.v1 import event_pb2, stream_pb2
+
+PAGE: Final = 50
+MAX_PAGE: Final = 500
+CONFIRM_SECONDS: Final = 5.5  # a worker's time to confirm a cancel, and a little more
+
+
+class StreamCalls:
+    """Answers each call from what the node knows."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+
+    async def get_stream(
+        self, identity: Identity, request: stream_pb2.GetStreamRequest
+    ) -> stream_pb2.GetStreamResponse:
+        """Return one answer in its folded form; NOT_FOUND, FORBIDDEN."""
+        answer = self._answers.archive.viewed(identity, request.stream_id)
+        return stream_pb2.GetStreamResponse(answer=self._message(answer))
+
+    async def list_streams(
+        self, identity: Identity, request: stream_pb2.ListStreamsRequest
+    ) -> stream_pb2.ListStreamsResponse:
+        """Return a page of the answers that the identity may see, newest first. A page's token is its last id."""
+        size = min(request.page_size or PAGE, MAX_PAGE)
+        page: list[Answer] = []
+        for answer in self._answers.visible(identity):
+            if request.page_token and answer.stream_id >= request.page_token:
+                continue
+            if not _matches(answer, request):
+                continue
+            if len(page) == size:
+                return self._page(page, page[-1].stream_id)
+            page.append(answer)
+        return self._page(page, "")
+
+    async def cancel_stream(
+        self, identity: Identity, request: stream_pb2.CancelStreamRequest
+    ) -> stream_pb2.CancelStreamResponse:
+        """Cancel an answer and return it as it ended, or as it stands when the worker has not confirmed in time."""
+        answer = self._answers.archive.managed(identity, request.stream_id)
+        self._answers.dispatcher.cancel(answer)
+        await self._answers.ended(answer, CONFIRM_SECONDS)
+        return stream_pb2.CancelStreamResponse(answer=self._message(answer))
+
+    def _page(self, page: list[Answer], token: str) -> stream_pb2.ListStreamsResponse:
+        messages = [self._message(answer, parts=False) for answer in page]
+        return stream_pb2.ListStreamsResponse(answers=messages, next_page_token=token)
+
+    def _message(self, answer: Answer, *, parts: bool = True) -> stream_pb2.Answer:
+        cursor = self._answers.cursor_of(answer)
+        message = stream_pb2.Answer(
+            snapshot=answer.folded.snapshot(answer.stream_id, cursor, parts=parts),
+            target=answer.route.target,
+            invoker=answer.invoker.wire,
+            conversation=answer.conversation,
+            viewers=len(answer.viewers or ()),
+        )
+        message.create_time.FromNanoseconds(answer.created_ns)
+        if answer.folded.ended:
+            message.end_time.FromNanoseconds(answer.ended_ns)
+        return message
+
+
+def _matches(answer: Answer, request: stream_pb2.ListStreamsRequest) -> bool:
+    if request.state != event_pb2.ANSWER_STATE_UNSPECIFIED and answer.folded.state != request.state:
+        return False
+    return not request.conversation or answer.conversation == request.conversation

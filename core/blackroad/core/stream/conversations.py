@@ -1,0 +1,155 @@
+"""Conversations: whose they are, what was said lately, and that one answer at a time is given."""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from blackroad.core.clock import Clock
+from blackroad.core.errors import Code, Rejection
+from blackroad.core.identity.identity import Identity, Kind
+from blackroad.core.ids import event_id
+from blackroad.core.log.base import Append, Log, Record
+from blackroad.core.log.entry import Entry
+from blackroad.core.names import scope, token
+from blackroad.core.stream import beside, turns
+from blackroad.core.stream.answer import Answer
+from blackroad.core.stream.journal import Journal
+from blackroad.core.stream.limits import StreamLimits
+from blackroad.realtime.v1 import event_pb2, stream_pb2
+
+MAX_HISTORY: Final = 300
+
+
+class Conversation:
+    """One conversation at hand."""
+
+    __slots__ = ("active", "bytes", "owner", "turns", "used")
+
+    def __init__(self, owner: str) -> None:
+        self.owner = owner
+        self.active: Answer | None = None
+        self.turns: deque[stream_pb2.Message] = deque()
+        self.bytes = 0
+        self.used = 0.0
+
+    def add(self, turn: stream_pb2.Message, limits: StreamLimits) -> None:
+        """Remember a turn; forget the oldest that are too many."""
+        self.turns.append(turn)
+        self.bytes += turn.ByteSize()
+        while len(self.turns) > limits.turns or self.bytes > limits.turns_bytes:
+            self.bytes -= self.turns.popleft().ByteSize()
+
+
+class Conversations:
+    """A conversation is the channel `conversation.<id>` of the subject that began it. Its messages are events there; the
+    latest are at hand, and are read from the channel's history where they are not.
+    """
+
+    def __init__(self, log: Log, journal: Journal, clock: Clock, limits: StreamLimits) -> None:
+        self._log = log
+        self._journal = journal
+        self._clock = clock
+        self._limits = limits
+        self._at_hand: dict[str, Conversation] = {}  # the least lately used first
+
+    def owner(self, key: str) -> str | None:
+        """Return whose a conversation is; None where nobody knows."""
+        conversation = self._at_hand.get(key)
+        return conversation.owner if conversation else None
+
+    async def load(self, identity: Identity, conversation_id: str) -> None:
+        """Have a conversation at hand, a new one as the identity's; FORBIDDEN where it is another's."""
+        key = _key(identity.tenant, conversation_id)
+        if key not in self._at_hand:
+            page = await self._log.history(key, MAX_HISTORY)
+            if key not in self._at_hand:
+                self._at_hand[key] = self._read(identity.subject, page.entries)
+        conversation = self._at_hand[key]
+        if conversation.owner != identity.subject:
+            raise Rejection(Code.FORBIDDEN, "this conversation is another's")
+        self._use(key, conversation)
+
+    def enter(self, answer: Answer) -> None:
+        """Make an answer the one in progress, and put the earlier turns before its input; CONVERSATION_BUSY."""
+        conversation = self._of(answer)
+        if conversation.active is not None:
+            raise Rejection(Code.CONVERSATION_BUSY)
+        conversation.active = answer
+        answer.messages = [*conversation.turns, *answer.messages]
+
+    def abort(self, answer: Answer) -> None:
+        """Let the next answer come: this one was never begun. Idempotent."""
+        if answer.conversation and (conversation := self._at_hand.get(_key_of(answer))):
+            if conversation.active is answer:
+                conversation.active = None
+
+    def tell(self, answer: Answer, said: Sequence[stream_pb2.Message]) -> None:
+        """Make what was asked events of the conversation."""
+        conversation = self._of(answer)
+        invoker = answer.invoker
+        for message in said:
+            conversation.add(message, self._limits)
+            self._publish(answer, message, invoker.subject, invoker.kind)
+
+    def leave(self, answer: Answer) -> None:
+        """Make an answer that has ended an event of the conversation, unless it failed, and let the next one come."""
+        conversation = self._at_hand.get(_key_of(answer))
+        if conversation is None or conversation.active is not answer:
+            return
+        conversation.active = None
+        folded = answer.folded
+        text = folded.text
+        if folded.state == event_pb2.ANSWER_STATE_FAILED or not text:
+            return
+        message = turns.of_text(stream_pb2.ROLE_ASSISTANT, text)
+        conversation.add(message, self._limits)
+        self._publish(answer, message, folded.agent, Kind.AGENT)
+
+    def _of(self, answer: Answer) -> Conversation:
+        return self._at_hand[_key_of(answer)]
+
+    def _read(self, subject: str, entries: Sequence[Entry]) -> Conversation:
+        conversation = Conversation(subject)
+        for number, entry in enumerate(entries):
+            event = entry.event
+            if not number:
+                conversation.owner = event.headers.get(turns.OWNER, event.sender)
+            if message := turns.of_event(event):
+                conversation.add(message, self._limits)
+        return conversation
+
+    def _use(self, key: str, conversation: Conversation) -> None:
+        now = self._clock.monotonic()
+        conversation.used = now
+        self._at_hand.pop(key, None)
+        self._at_hand[key] = conversation
+        while True:
+            oldest_key, oldest = next(iter(self._at_hand.items()))
+            if oldest.active is not None or oldest.used > now - self._limits.keep_seconds:
+                return
+            del self._at_hand[oldest_key]
+
+    def _publish(
+        self, answer: Answer, message: stream_pb2.Message, sender: str, kind: Kind
+    ) -> None:
+        conversation = self._of(answer)
+        event = event_pb2.Event(
+            id=event_id(),
+            channel=f"conversation.{token(answer.conversation)}",
+            type="message",
+            sender=sender,
+            sender_kind=kind.wire,
+            correlation_id=answer.stream_id,
+            headers={turns.OWNER: conversation.owner},
+        )
+        turns.write(message, event)
+        record = Record(event.id, event.type, event.SerializeToString())
+        self._journal.publish(Append(_key_of(answer), [record]))
+
+
+def _key(tenant: str, conversation_id: str) -> str:
+    return scope(tenant, f"conversation.{token(conversation_id)}")
+
+
+def _key_of(answer: Answer) -> str:
+    return _key(answer.tenant, answer.conversation)

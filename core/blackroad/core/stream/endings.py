@@ -1,0 +1,77 @@
+"""The endings of an answer, and what a worker may say in them."""
+
+from typing import Final
+
+import msgspec
+
+from blackroad.core.errors import MEANINGS, Code, Rejection
+from blackroad.realtime.v1 import event_pb2, stream_pb2
+
+MAX_OUTPUT_BYTES: Final = 60 << 10
+MAX_MESSAGE_BYTES: Final = 1 << 10
+WORKERS: Final = {
+    code.value: code
+    for code in (
+        Code.AGENT_ERROR,
+        Code.MODEL_ERROR,
+        Code.MODEL_UNAVAILABLE,
+        Code.MODEL_OVERLOADED,
+        Code.MODEL_NOT_FOUND,
+    )
+}
+
+
+def finished(
+    finish: stream_pb2.FinishInvocation, usage: event_pb2.Usage | None
+) -> event_pb2.AnswerUpdate:
+    """Return the ending of a complete answer."""
+    reason = finish.reason or event_pb2.FINISH_REASON_STOP
+    ending = event_pb2.AnswerFinished(reason=reason, output=finish.output, usage=usage)
+    return event_pb2.AnswerUpdate(finished=ending)
+
+
+def length(usage: event_pb2.Usage | None) -> event_pb2.AnswerUpdate:
+    """Return the ending of an answer that a limit cut."""
+    ending = event_pb2.AnswerFinished(reason=event_pb2.FINISH_REASON_LENGTH, usage=usage)
+    return event_pb2.AnswerUpdate(finished=ending)
+
+
+def cancelled(usage: event_pb2.Usage | None) -> event_pb2.AnswerUpdate:
+    """Return the ending of a cancelled answer."""
+    return event_pb2.AnswerUpdate(cancelled=event_pb2.AnswerCancelled(usage=usage))
+
+
+def failed(code: Code, usage: event_pb2.Usage | None, message: str = "") -> event_pb2.AnswerUpdate:
+    """Return the ending of an answer that failed for want of a worker or of time."""
+    ending = event_pb2.AnswerFailed(
+        code=code.wire,
+        message=message or MEANINGS[code].text,
+        usage=usage,
+        retryable=MEANINGS[code].retryable,
+    )
+    return event_pb2.AnswerUpdate(failed=ending)
+
+
+def worker_failed(
+    fail: stream_pb2.FailInvocation, usage: event_pb2.Usage | None
+) -> event_pb2.AnswerUpdate:
+    """Return the ending that a worker told; a code that is not a worker's to tell becomes AGENT_ERROR."""
+    code = WORKERS.get(fail.code, Code.AGENT_ERROR)
+    message = fail.message.encode()[:MAX_MESSAGE_BYTES].decode(errors="ignore")
+    ending = event_pb2.AnswerFailed(
+        code=code.wire,
+        message=message or MEANINGS[code].text,
+        usage=usage,
+        retryable=fail.retryable or MEANINGS[code].retryable,
+    )
+    return event_pb2.AnswerUpdate(failed=ending)
+
+
+def check_output(output: str) -> None:
+    """Raise where a structured result is not JSON (BAD_FRAME) or too long for an event (TOO_LARGE)."""
+    if len(output.encode()) > MAX_OUTPUT_BYTES:
+        raise Rejection(Code.TOO_LARGE, "a structured result is at most 60 KiB")
+    try:
+        msgspec.json.decode(output, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Rejection(Code.BAD_FRAME, "output is not valid JSON") from error

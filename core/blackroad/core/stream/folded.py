@@ -1,0 +1,224 @@
+"""An answer in its folded form: what all its updates so far amount to."""
+
+from typing import Final
+
+from blackroad.realtime.v1 import event_pb2
+
+State = event_pb2.AnswerState
+ENDED: Final = frozenset(
+    {
+        event_pb2.ANSWER_STATE_FINISHED,
+        event_pb2.ANSWER_STATE_FAILED,
+        event_pb2.ANSWER_STATE_CANCELLED,
+    }
+)
+
+Ending = event_pb2.AnswerFinished | event_pb2.AnswerFailed | event_pb2.AnswerCancelled
+
+
+class Run:
+    """Neighbouring deltas of one kind, joined when somebody asks: linear in what was said, however it was cut."""
+
+    __slots__ = ("_pieces", "thinking")
+
+    def __init__(self, thinking: bool, text: str) -> None:
+        self.thinking = thinking
+        self._pieces = [text]
+
+    def add(self, delta: str) -> None:
+        """Add to its end."""
+        self._pieces.append(delta)
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        if len(self._pieces) > 1:
+            self._pieces = ["".join(self._pieces)]
+        return self._pieces[0]
+
+
+Part = Run | event_pb2.AnswerPart
+
+
+class Folded:
+    """Folds updates in their order. Folding a snapshot of some and then the rest gives the same as folding all."""
+
+    __slots__ = (
+        "agent",
+        "attempt",
+        "ending",
+        "index",
+        "model",
+        "offset",
+        "parts",
+        "progress",
+        "size",
+        "state",
+        "usage",
+    )
+
+    def __init__(self) -> None:
+        self.state: State.ValueType = event_pb2.ANSWER_STATE_QUEUED
+        self.parts: list[Part] = []
+        self.index = 0
+        self.offset = 0
+        self.agent = ""
+        self.model = ""
+        self.attempt = 0
+        self.usage: event_pb2.Usage | None = None
+        self.progress: event_pb2.AnswerProgress | None = None
+        self.ending: event_pb2.AnswerUpdate | None = None
+        self.size = 0  # bytes, about
+
+    @classmethod
+    def of(cls, snapshot: event_pb2.AnswerSnapshot) -> "Folded":
+        """Return what was folded into a snapshot."""
+        folded = cls()
+        folded.state, folded.index, folded.offset = snapshot.state, snapshot.index, snapshot.offset
+        folded.agent, folded.model, folded.attempt = (
+            snapshot.agent,
+            snapshot.model,
+            snapshot.attempt,
+        )
+        folded.parts = [_unsealed(part) for part in snapshot.parts]
+        folded.usage = snapshot.usage if snapshot.HasField("usage") else None
+        folded.progress = snapshot.progress if snapshot.HasField("progress") else None
+        folded.ending = _ending_of(snapshot)
+        return folded
+
+    @property
+    def ended(self) -> bool:
+        """Whether the ending is folded in."""
+        return self.ending is not None
+
+    @property
+    def text(self) -> str:
+        """The answer's text: all deltas joined, without thinking."""
+        runs = (part.text for part in self.parts if isinstance(part, Run) and not part.thinking)
+        return "".join(runs)
+
+    def apply(self, update: event_pb2.AnswerUpdate, offset: int) -> None:
+        """Fold the update that has this offset."""
+        self.offset = offset
+        self.index = max(self.index, update.index)
+        arm = update.WhichOneof("update")
+        if arm == "text_delta":
+            self._say(False, update.text_delta)
+        elif arm == "thinking_delta":
+            self._say(True, update.thinking_delta)
+        elif arm in ("finished", "failed", "cancelled"):
+            self._end(update)
+        else:
+            self._step(update)
+
+    def snapshot(
+        self, stream_id: str, cursor: str = "", *, parts: bool = True
+    ) -> event_pb2.AnswerSnapshot:
+        """Return the message that says all this, or all but the parts."""
+        snapshot = event_pb2.AnswerSnapshot(
+            stream_id=stream_id,
+            state=self.state,
+            parts=[_sealed(part) for part in self.parts] if parts else (),
+            index=self.index,
+            offset=self.offset,
+            cursor=cursor,
+            agent=self.agent,
+            model=self.model,
+            attempt=self.attempt,
+            usage=self.usage,
+            progress=self.progress,
+        )
+        if ending := self.ending:
+            if ending.HasField("finished"):
+                snapshot.finished.CopyFrom(ending.finished)
+            elif ending.HasField("failed"):
+                snapshot.failed.CopyFrom(ending.failed)
+            else:
+                snapshot.cancelled.CopyFrom(ending.cancelled)
+        return snapshot
+
+    def _say(self, thinking: bool, delta: str) -> None:
+        self.size += len(delta)
+        last = self.parts[-1] if self.parts else None
+        if isinstance(last, Run) and last.thinking is thinking:
+            last.add(delta)
+        else:
+            self.parts.append(Run(thinking, delta))
+
+    def _step(self, update: event_pb2.AnswerUpdate) -> None:
+        match update.WhichOneof("update"):
+            case "queued":
+                self.state = event_pb2.ANSWER_STATE_QUEUED
+            case "started":
+                self._start(update.started)
+            case "progress":
+                self.progress = update.progress
+            case "usage":
+                self.usage = update.usage
+            case _:
+                self._add(update)
+
+    def _start(self, started: event_pb2.AnswerStarted) -> None:
+        self.agent, self.model, self.attempt = started.agent, started.model, started.attempt
+        self.progress = None
+        self.state = event_pb2.ANSWER_STATE_RUNNING
+
+    def _add(self, update: event_pb2.AnswerUpdate) -> None:
+        part = event_pb2.AnswerPart()
+        match update.WhichOneof("update"):
+            case "tool_call":
+                part.tool_call.CopyFrom(update.tool_call)
+            case "tool_result":
+                part.tool_result.CopyFrom(update.tool_result)
+            case "input_required":
+                part.input_required.CopyFrom(update.input_required)
+                self.state = event_pb2.ANSWER_STATE_WAITING
+            case "input":
+                part.input.CopyFrom(update.input)
+                self.state = event_pb2.ANSWER_STATE_RUNNING
+            case _:
+                return  # an arm of a later version
+        self.size += part.ByteSize()
+        self.parts.append(part)
+
+    def _end(self, update: event_pb2.AnswerUpdate) -> None:
+        self.ending = update
+        if update.HasField("finished"):
+            ending: Ending = update.finished
+            self.state = event_pb2.ANSWER_STATE_FINISHED
+        elif update.HasField("failed"):
+            ending, self.state = update.failed, event_pb2.ANSWER_STATE_FAILED
+        else:
+            ending, self.state = update.cancelled, event_pb2.ANSWER_STATE_CANCELLED
+        if ending.HasField("usage"):
+            self.usage = ending.usage
+
+
+def _sealed(part: Part) -> event_pb2.AnswerPart:
+    if not isinstance(part, Run):
+        return part
+    if part.thinking:
+        return event_pb2.AnswerPart(thinking=part.text)
+    return event_pb2.AnswerPart(text=part.text)
+
+
+def _unsealed(part: event_pb2.AnswerPart) -> Part:
+    match part.WhichOneof("part"):
+        case "text":
+            return Run(False, part.text)
+        case "thinking":
+            return Run(True, part.thinking)
+        case _:
+            return part
+
+
+def _ending_of(snapshot: event_pb2.AnswerSnapshot) -> event_pb2.AnswerUpdate | None:
+    match snapshot.WhichOneof("ending"):
+        case "finished":
+            return event_pb2.AnswerUpdate(index=snapshot.index, finished=snapshot.finished)
+        case "failed":
+            return event_pb2.AnswerUpdate(index=snapshot.index, failed=snapshot.failed)
+        case "cancelled":
+            return event_pb2.AnswerUpdate(index=snapshot.index, cancelled=snapshot.cancelled)
+        case _:
+            return None

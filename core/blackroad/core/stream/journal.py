@@ -1,0 +1,131 @@
+"""The journal: all that is said of answers, on its way into the log, in order and in batches."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from blackroad.core.errors import Rejection
+from blackroad.core.log.base import (
+    MAX_APPEND_BYTES,
+    MAX_APPEND_EVENTS,
+    Append,
+    Appended,
+    Fence,
+    Keep,
+    Log,
+    Record,
+)
+
+NO_HISTORY = Keep(0, 0.0)  # an answer's history is its folded form
+OVERHEAD_BYTES = 64
+
+
+class Page(Protocol):
+    """One answer, as the journal sees it."""
+
+    @property
+    def key(self) -> str:
+        """The key of its channel."""
+        ...
+
+    @property
+    def attempt(self) -> int:
+        """Who writes it now."""
+        ...
+
+    def written(self, records: Sequence[Record], appended: Appended) -> None:
+        """The records are in the log, in this order."""
+        ...
+
+    def refused(self, rejection: Rejection) -> None:
+        """They are not: another node has this answer, or the log is away."""
+        ...
+
+
+class Journal:
+    """Takes what is said without waiting, and appends all that came in one turn of the loop as one batch.
+
+    The records of one answer keep their order, and are one append where they fit; so do the events beside them. Bounded
+    by those who write: they await `room` before they take more from their clients.
+    """
+
+    def __init__(self, log: Log, max_bytes: int) -> None:
+        self._log = log
+        self._max_bytes = max_bytes
+        self._pages: dict[Page, tuple[list[Record], bool]] = {}
+        self._beside: list[Append] = []
+        self._bytes = 0
+        self._filled = asyncio.Event()
+        self._roomy = asyncio.Event()
+        self._roomy.set()
+
+    def write(self, page: Page, record: Record, *, ends: bool = False) -> None:
+        """Say one more thing of an answer; with `ends` the last."""
+        records = self._pages.get(page)
+        if records is None:
+            self._pages[page] = ([record], ends)
+        elif ends:
+            records[0].append(record)
+            self._pages[page] = (records[0], True)
+        else:
+            records[0].append(record)
+        self._sized(self._bytes + len(record.body) + OVERHEAD_BYTES)
+        self._filled.set()
+
+    def publish(self, append: Append) -> None:
+        """Say something beside the answers, on another channel."""
+        self._beside.append(append)
+        size = sum(len(record.body) + OVERHEAD_BYTES for record in append.records)
+        self._sized(self._bytes + size)
+        self._filled.set()
+
+    async def room(self) -> None:
+        """Return when there is room."""
+        await self._roomy.wait()
+
+    async def run(self) -> None:
+        """Append until cancelled."""
+        while True:
+            await self._filled.wait()
+            self._filled.clear()
+            await self._flush()
+
+    async def _flush(self) -> None:
+        pages, self._pages = self._pages, {}
+        beside, self._beside = self._beside, []
+        appends: list[Append] = []
+        told: list[tuple[Page, list[Record]]] = []
+        for page, (records, ends) in pages.items():
+            for run, last in _runs(records):
+                fence = Fence(page.attempt, ends and last)
+                appends.append(Append(page.key, run, NO_HISTORY, None, fence))
+                told.append((page, run))
+        results = await self._log.append(appends + beside)
+        self._sized(0)
+        for (page, run), result in zip(told, results, strict=False):
+            if isinstance(result, Rejection):
+                page.refused(result)
+            else:
+                page.written(run, result)
+
+    def _sized(self, size: int) -> None:
+        self._bytes = size
+        if size < self._max_bytes:
+            self._roomy.set()
+        else:
+            self._roomy.clear()
+
+
+def _runs(records: list[Record]) -> list[tuple[list[Record], bool]]:
+    """Cut records into appends that the log takes; say which is the last."""
+    if len(records) == 1:
+        return [(records, True)]
+    runs: list[list[Record]] = [[]]
+    size = 0
+    for record in records:
+        size += len(record.body)
+        if runs[-1] and (size > MAX_APPEND_BYTES or len(runs[-1]) == MAX_APPEND_EVENTS):
+            runs.append([])
+            size = len(record.body)
+        runs[-1].append(record)
+    return [(run, run is runs[-1]) for run in runs]
