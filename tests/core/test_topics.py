@@ -1,14 +1,14 @@
 """The trie and the single match agree with a naive matcher, and what is removed leaves nothing."""
 
 import gc
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blackroad.core import topics as module
 from blackroad.core.names import GUARDED
-from blackroad.core.topics import Topics, matches
+from blackroad.core.topics import Branch, Topics, matches
 
 
 def ending(tokens: list[str], last: str) -> str:
@@ -89,12 +89,10 @@ def test_the_last_removal_frees_every_branch(pairs: set[tuple[str, int]]) -> Non
 
 def nodes(thing: object) -> int:
     """Return how many of the trie's nodes an object holds, itself included."""
-    own = [
-        held
-        for held in gc.get_referents(thing)
-        if isinstance(held, dict) or type(held).__module__ == module.__name__
-    ]
-    return sum(map(nodes, own)) + (type(thing).__name__ == "_Branch")
+    held = cast("list[object]", gc.get_referents(thing))
+    return isinstance(thing, Branch) + sum(
+        nodes(item) for item in held if isinstance(item, (dict, Branch))
+    )
 
 
 def test_shared_beginnings_are_kept_as_long_as_one_needs_them() -> None:

@@ -38,19 +38,20 @@ def _expression(pattern: str) -> re.Pattern[str]:
     return re.compile(r"\.".join(parts))
 
 
-class _Branch(Generic[T]):
+class Branch(Generic[T]):
     """What follows after some tokens of patterns."""
 
     __slots__ = ("ending", "named", "one", "rest")
 
     def __init__(self) -> None:
-        self.named: dict[str, _Branch[T]] = {}
-        self.one: _Branch[T] | None = None  # after a `*`
+        self.named: dict[str, Branch[T]] = {}
+        self.one: Branch[T] | None = None  # after a `*`
         self.ending: dict[T, None] = {}  # values of patterns that end here
         self.rest: dict[T, None] = {}  # values of patterns that end here with `>`
 
     @property
     def empty(self) -> bool:
+        """Whether nothing is under it."""
         return not (self.named or self.one or self.ending or self.rest)
 
 
@@ -61,7 +62,7 @@ class Topics(Generic[T]):
 
     def __init__(self) -> None:
         self._exact: dict[str, dict[T, None]] = {}
-        self._root: _Branch[T] = _Branch()
+        self._root: Branch[T] = Branch()
         self._patterns = 0
 
     def __len__(self) -> int:
@@ -99,7 +100,7 @@ class Topics(Generic[T]):
         guarded = len(tokens) > 1 and tokens[1] in GUARDED
         for position, token in enumerate(tokens):
             wild = not (guarded and position == 1)
-            following: list[_Branch[T]] = []
+            following: list[Branch[T]] = []
             for branch in branches:
                 if branch.rest and wild and (position or not guarded):
                     found |= branch.rest
@@ -119,14 +120,14 @@ class Topics(Generic[T]):
             if token == REST:
                 return branch.rest
             if token != ONE:
-                branch = branch.named.setdefault(token, _Branch())
+                branch = branch.named.setdefault(token, Branch())
             else:
-                branch.one = branch.one or _Branch()
+                branch.one = branch.one or Branch()
                 branch = branch.one
         return branch.ending
 
     def _remove_pattern(self, pattern: str, value: T) -> None:
-        path: list[tuple[_Branch[T], str]] = []
+        path: list[tuple[Branch[T], str]] = []
         branch = self._root
         tokens = pattern.split(".")
         for token in tokens[: -1 if tokens[-1] == REST else None]:
@@ -142,7 +143,7 @@ class Topics(Generic[T]):
         self._prune(path, branch)
 
     @staticmethod
-    def _prune(path: list[tuple[_Branch[T], str]], branch: _Branch[T]) -> None:
+    def _prune(path: list[tuple[Branch[T], str]], branch: Branch[T]) -> None:
         for parent, token in reversed(path):
             if not branch.empty:
                 return
