@@ -39,7 +39,7 @@ def list_page(
     wanted = Status(status) if status in tuple(Status) else None
     if status and wanted is None:
         raise Rejection(Code.BAD_FRAME, "there is no such status")
-    size = min(size or DEFAULT_ITEMS, MAX_ITEMS)
+    size = page_items(size)
     after = after_token(token)
     gone = wanted is Status.OFFLINE
     found: list[presence_pb2.Presence] = []
@@ -58,6 +58,11 @@ def list_page(
             return found, ""
         looked += len(batch)
     return found, token_after(after)
+
+
+def page_items(asked: int) -> int:
+    """Return how many items a page has at most."""
+    return min(asked or DEFAULT_ITEMS, MAX_ITEMS)
 
 
 def token_after(place: str) -> str:

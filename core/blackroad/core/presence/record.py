@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from blackroad.core.identity.identity import Kind
-from blackroad.core.log.entry import Position
+from blackroad.core.log.entry import Position, Positions
 from blackroad.core.presence.claims import NO_METADATA
 from blackroad.core.presence.entity import Entity, Status
 from blackroad.realtime.v1 import presence_pb2
@@ -119,6 +119,10 @@ class Record:
     def touch(self, now_ns: int) -> None:
         """Note that something changed: the version grows, across restarts too."""
         self.version = max(self.version + 1, now_ns // 1_000_000)
+
+    def is_told(self, heads: Positions) -> bool:
+        """Tell whether the node has handed on, up to these places, all events about it."""
+        return self.version == self.told_version and self.position <= heads[self.partition]
 
     def lost_like(self, stay: Stay) -> Stay | None:
         """Return the entry that was lost first of those that this one may take over.

@@ -85,20 +85,19 @@ class Teller:
 
     async def _append(self, batch: list[Record], now: float) -> bool:
         """Append the events of those records that have news; tell whether the log took them all."""
-        telling = [(record, view) for record in batch if (view := self._news(record, now))]
+        telling = [(record, *news) for record in batch if (news := self._news(record, now))]
         if not telling:
             return True
-        appends = [self._event(record, view, now) for record, view in telling]
-        answers = await self._log.append(appends)
+        answers = await self._log.append([self._event(record, view) for record, view, _ in telling])
         taken = [
-            self._settle(record, answer, now)
-            for (record, _), answer in zip(telling, answers, strict=True)
+            self._settle(record, view, version, answer, now)
+            for (record, view, version), answer in zip(telling, answers, strict=True)
         ]
         return all(taken)
 
-    def _news(self, record: Record, now: float) -> View | None:
-        """Return what is to be told of a record now; None where nothing is, or it can wait."""
-        if record.version == record.told_version:
+    def _news(self, record: Record, now: float) -> tuple[View, int] | None:
+        """Return what is to be told now, and its version; None where nothing is, or it can wait."""
+        if record.version == record.told_version and record.told is not None:
             return None
         view = record.view
         if view == record.told == ABSENT:
@@ -109,11 +108,10 @@ class Teller:
                 record.postponed = True
                 heappush(self._later, (record.told_at + PACE_SECONDS, record.key, record))
             return None
-        return view
+        return view, record.version
 
-    def _event(self, record: Record, view: View, now: float) -> Append:
+    def _event(self, record: Record, view: View) -> Append:
         entity = record.entity
-        record.told, record.told_at, record.told_version = view, now, record.version
         event = self._publisher.record(
             entity.name,
             entity.event_type,
@@ -123,11 +121,15 @@ class Teller:
         )
         return Append(record.key, [event], keep=self._publisher.keep(record.key))
 
-    def _settle(self, record: Record, answer: Appended | Rejection, now: float) -> bool:
+    def _settle(
+        self, record: Record, view: View, version: int, answer: Appended | Rejection, now: float
+    ) -> bool:
+        """Note what the log made of an event; where it may not be there, it is owed again."""
         if isinstance(answer, Rejection):
-            record.told, record.told_version = None, 0
+            record.told = None
             self._retry_at = now + RETRY_SECONDS
             self._owed.setdefault(record.key, record)
             return False
+        record.told, record.told_version, record.told_at = view, version, now
         record.partition, record.position = answer.partition, answer.position
         return True
