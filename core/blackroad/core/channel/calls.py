@@ -41,9 +41,9 @@ class ChannelCalls:
         self,
         log: Log,
         reader: Reader,
-        publisher: Publisher,
         directory: Directory,
         occupants: Occupants,
+        publisher: Publisher,
         clock: Clock,
         invitations: Invitations | None = None,
     ) -> None:

@@ -101,7 +101,9 @@ class Directory:
         if first == "client" and identity.kind is not Kind.SERVICE:
             raise _forbidden("only services publish under client.", name)
         self._check(identity, Action.PUBLISH, name)
-        if not _publishes(identity, self.policy(identity.key(name)).publishers, name):
+        key = identity.key(name)
+        self.is_private(key)  # from here on a channel that is private by rule is known by name
+        if not _publishes(identity, self.policy(key).publishers, name):
             raise _forbidden("the channel's policy does not let you publish", name)
 
     def check_manage(self, identity: Identity, name: str) -> None:
