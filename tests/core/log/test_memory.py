@@ -88,7 +88,7 @@ async def test_a_page_that_passes_over_much_ends_early_and_says_where(clock: Fak
 async def test_newest_looks_back_so_far_and_says_so(clock: FakeClock) -> None:
     log = MemoryLog(MemoryLogSettings(), clock)
     await say(log, "t.calm.a", "word")
-    for number in range(600):
+    for number in range(250):
         await say(log, f"t.loud.{number}", *["x"] * 100)
     assert log.newest(["t.calm.*"], 5, log.heads(), everything) == ([], False)
     found, complete = log.newest(["t.calm.a"], 5, log.heads(), everything)

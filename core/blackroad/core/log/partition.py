@@ -99,7 +99,7 @@ class Partition:
         channel.updated_ns = now_ns
         if append.fence:
             channel.attempt = append.fence.attempt
-            channel.ended = channel.ended or append.fence.ends
+            channel.ended = append.fence.ends
         self.channels.touch(channel, append.keep)
         self.histories.append(append.key, entries, append.keep)
         into += entries

@@ -10,7 +10,7 @@ from blackroad.core.log.partition import Partition
 from blackroad.core.log.selection import Selection
 
 MAX_SCANNED = 10_000  # places that one page passes over for a pattern
-MAX_LOOKED_BACK = 50_000  # places that `newest` does
+MAX_LOOKED_BACK = 20_000  # places that `newest` does
 
 _sequence = attrgetter("sequence")
 
