@@ -72,8 +72,9 @@ async def scripted(
     failures.clear()
     server.add_generic_rpc_handlers(
         (
-            _service("StreamService", {"Open": _open(opens or []), "Serve": _serve(serves or [])}),
-            _service("ChannelService", {"Connect": _connect(connects or [])}),
+            _service("StreamService", "Open", _open(opens or [])),
+            _service("StreamService", "Serve", _serve(serves or [])),
+            _service("ChannelService", "Connect", _connect(connects or [])),
         )
     )
     port = server.add_insecure_port("127.0.0.1:0")
@@ -147,7 +148,7 @@ def _handler(
 ) -> "grpc.RpcMethodHandler[Request, Response]":
     # The stubs know handlers of sync servers only.
     return grpc.stream_stream_rpc_method_handler(
-        call,  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+        call,  # pyright: ignore[reportArgumentType]
         request_deserializer=parse,
         response_serializer=_serialize,
     )
@@ -158,7 +159,6 @@ def _serialize(message: Message) -> bytes:
 
 
 def _service(
-    name: str,
-    handlers: "dict[str, grpc.RpcMethodHandler[Request, Response]]",
-) -> "grpc.GenericRpcHandler[Request, Response]":
-    return grpc.method_handlers_generic_handler(f"blackroad.realtime.v1.{name}", handlers)
+    name: str, rpc: str, handler: "grpc.RpcMethodHandler[Request, Response]"
+) -> grpc.GenericRpcHandler:
+    return grpc.method_handlers_generic_handler(f"blackroad.realtime.v1.{name}", {rpc: handler})

@@ -59,9 +59,9 @@ def finished(request: stream_pb2.OpenRequest, stream_id: str = "s1") -> stream_p
     )
 
 
-async def collect(url: str, **options: str) -> list[Part]:
+async def collect(url: str) -> list[Part]:
     async with Client(url) as client:
-        return [part async for part in client.invoke("A", "hi", **options)]
+        return [part async for part in client.invoke("A", "hi")]
 
 
 async def test_an_answer_is_its_parts_in_order() -> None:
@@ -234,12 +234,15 @@ async def test_a_gap_in_an_answer_is_told_and_its_snapshot_replaces_the_text() -
         whole = event_pb2.AnswerSnapshot(
             stream_id="s1", parts=[event_pb2.AnswerPart(text="whole")], cursor="c5"
         )
-        about = {"request_id": request.request_id, "stream_id": "s1", "cursor": "c5"}
         await wire.write(
             started(request),
             delta(request, 1, "lost"),
-            stream_pb2.OpenResponse(**about, gap=gap),
-            stream_pb2.OpenResponse(**about, snapshot=whole),
+            stream_pb2.OpenResponse(
+                request_id=request.request_id, stream_id="s1", cursor="c5", gap=gap
+            ),
+            stream_pb2.OpenResponse(
+                request_id=request.request_id, stream_id="s1", cursor="c5", snapshot=whole
+            ),
             finished(request),
         )
 

@@ -17,6 +17,7 @@ from blackroad.client import (
     ToolCall,
     ToolResult,
     Usage,
+    Yielded,
 )
 from blackroad.realtime.v1 import common_pb2, event_pb2, stream_pb2
 from tests.client.scripted import ServeWire, scripted
@@ -61,7 +62,7 @@ async def test_every_kind_of_part_goes_out_in_order_with_its_index() -> None:
     agent = Agent("A", ["chat"], max_concurrency=2)
 
     @agent.answer
-    async def answer(call: Call) -> AsyncIterator[object]:
+    async def answer(call: Call) -> AsyncIterator[Yielded]:
         await call.progress(50, "half")
         yield call.text
         yield ""
@@ -275,7 +276,7 @@ async def test_a_lost_core_is_worked_on_without_and_told_everything_afterwards()
 
     async def second(wire: ServeWire) -> None:
         wanted = await register(wire)
-        assert [(each.stream_id, each.attempt) for each in wanted.resumed] in ([("s1", 3)], [])
+        assert [(each.stream_id, each.attempt) for each in wanted.resumed] == [("s1", 3)]
         texts: dict[int, str] = {}
         for frame in await to_the_end(wire):
             if frame.WhichOneof("frame") == "chunk":

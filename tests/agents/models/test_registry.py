@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -14,7 +14,7 @@ from blackroad.client import AnswerFailed
 
 
 @asynccontextmanager
-async def ollama(*models: str) -> AsyncIterator[str]:
+async def ollama(*models: str) -> AsyncGenerator[str]:
     """Serve the list of models over HTTP, as Ollama does."""
     body = json.dumps({"models": [{"name": name} for name in models]}).encode()
     head = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)

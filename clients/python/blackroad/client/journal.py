@@ -35,6 +35,12 @@ class Journal(Outbox):
         self._asked_at = 0
         self._read_to = 0
         self._opening = 0
+        self.forgotten = 0
+
+    @property
+    def last(self) -> int:
+        """The number of the last frame that was queued, to compare with `forgotten`."""
+        return self.forgotten + len(self._sent) + len(self._frames) - self._opening
 
     def begin(self, opening: bytes) -> None:
         """Queue a new stream's first frame, then what may be lost, before all that waits."""
@@ -65,7 +71,7 @@ class Journal(Outbox):
         if count != self._asked_at or not self._asked:
             return
         for _ in range(len(self._sent) - (self._sent_count - self._read_to)):
-            self._sent_bytes -= len(self._sent.popleft())
+            self._forget()
         self._read_to, self._asked = count, 0
 
     def _keep(self, frames: list[bytes]) -> None:
@@ -76,7 +82,11 @@ class Journal(Outbox):
         self._since_bytes += size
         self._since_frames += len(frames)
         while self._sent_bytes > self._kept_bytes:
-            self._sent_bytes -= len(self._sent.popleft())
+            self._forget()
+
+    def _forget(self) -> None:
+        self._sent_bytes -= len(self._sent.popleft())
+        self.forgotten += 1
 
     def _drop_opening(self) -> None:
         self._bytes -= len(self._frames.popleft())

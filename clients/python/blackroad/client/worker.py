@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -63,6 +64,8 @@ class Worker:
         self._journal = Journal(_ping)
         self._link = Link(client.dial, SERVE, self, self._journal)
         self._jobs: dict[str, Job] = {}
+        # Those that have ended, with the number of their last frame: as long as it may be lost.
+        self._ended: deque[tuple[int, stream_pb2.ResumedInvocation]] = deque()
         self._tasks: asyncio.TaskGroup | None = None
         self._asked_to_drain = asyncio.Event()
         self._draining = False
@@ -153,7 +156,7 @@ class Worker:
                 return
 
     def opened(self) -> None:
-        """Register first on the new stream, with what still runs; then what may have been lost."""
+        """Register first, with what runs or may not have arrived; then send that again."""
         self._journal.begin(self._register())
         if self._draining:
             self._journal.append(_drain())
@@ -163,6 +166,8 @@ class Worker:
 
     def _register(self) -> bytes:
         wanted = self._registration
+        self._forget_ended()
+        running = [_resumed(job) for job in self._jobs.values()]
         register = stream_pb2.Register(
             agent=wanted.agent,
             capabilities=wanted.capabilities,
@@ -171,10 +176,7 @@ class Worker:
             metadata_json="" if wanted.metadata is None else to_json(wanted.metadata),
             publish_thinking=wanted.publish_thinking,
             model=wanted.model,
-            resumed=[
-                stream_pb2.ResumedInvocation(stream_id=job.call.stream_id, attempt=job.call.attempt)
-                for job in self._jobs.values()
-            ],
+            resumed=[*(ended for _, ended in self._ended), *running],
         )
         frame = stream_pb2.ServeRequest(request_id=_REGISTER, register=register)
         return frame.SerializeToString()
@@ -226,8 +228,18 @@ class Worker:
         finally:
             if self._jobs.get(job.call.stream_id) is job:
                 del self._jobs[job.call.stream_id]
+                self._forget_ended()
+                self._ended.append((self._journal.last, _resumed(job)))
             if not self._jobs:
                 self._idle.set()
+
+    def _forget_ended(self) -> None:
+        while self._ended and self._ended[0][0] <= self._journal.forgotten:
+            self._ended.popleft()
+
+
+def _resumed(job: Job) -> stream_pb2.ResumedInvocation:
+    return stream_pb2.ResumedInvocation(stream_id=job.call.stream_id, attempt=job.call.attempt)
 
 
 def _ping(count: int) -> bytes:

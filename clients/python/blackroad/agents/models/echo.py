@@ -22,7 +22,8 @@ def words(text: str) -> list[str]:
 class EchoModel:
     """Answers with exactly the text of the last user message, a word at a time.
 
-    Usage counts words, those of instructions left out. With 0 words per second nothing is waited for. `max_tokens` counts words.
+    Usage counts words, those of instructions left out; so does `max_tokens`. With 0 words per
+    second nothing is waited for.
     """
 
     def __init__(self, words_per_second: float) -> None:

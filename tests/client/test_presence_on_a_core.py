@@ -1,0 +1,33 @@
+"""Who is here, on a real core."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from blackroad.client import Agent, Call, Client
+
+
+async def test_an_agent_that_serves_is_here_and_one_that_is_drained_is_not(client: Client) -> None:
+    agent = Agent("A", ["chat"], max_concurrency=3, metadata={"colour": "blue"})
+    ready = asyncio.Event()
+
+    @agent.answer
+    async def answer(call: Call) -> AsyncIterator[str]:
+        yield call.text
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        watch = aiter(client.presence("agent"))
+        group.create_task(agent.serve(client=client, ready=ready.set))
+        await ready.wait()
+        here = await client.presence("agent")
+        assert [(each.entity_id, each.status) for each in here] == [("A", "online")]
+        assert here[0].metadata == {"colour": "blue"}
+        assert here[0].sessions[0].capabilities == ("chat",)
+        assert here[0].sessions[0].max_concurrency == 3
+        assert [each.status for each in await client.presence("agent", "A")] == ["online"]
+        seen = [await anext(watch)]
+        agent.drain()
+        while seen[-1].status != "offline":
+            seen.append(await anext(watch))
+        await watch.aclose()  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue] - it is a generator
+    assert {each.entity_id for each in seen} == {"A"}
+    assert [each.status for each in await client.presence("agent", "A")] == ["offline"]
