@@ -97,6 +97,14 @@ async def test_channels_of_different_partitions_all_come(log: Log) -> None:
             assert sequences == sorted(sequences)
 
 
+async def test_partitions_share_the_bytes_of_a_page(log: Log) -> None:
+    start = log.heads()
+    for number in range(60):
+        await say(log, f"acme.floor.{number}", f"{number}")
+    entries, _ = await page(log, ["acme.floor.*"], start, log.heads(), max_bytes=1_000)
+    assert sum(entry.size for entry in entries[:-1]) < 1_000
+
+
 async def test_what_a_pattern_matches_comes_as_far_as_it_is_visible(log: Log) -> None:
     start = await talk(log)
     asked: list[str] = []

@@ -19,6 +19,10 @@ class Catalog:
         self._added: list[str] = []
         self._dropped = 0
 
+    def __len__(self) -> int:
+        """Return how many keys are held, those included that ceased and are not swept out yet."""
+        return len(self._keys) + len(self._added)
+
     def add(self, key: str) -> None:
         """Note a key that came to be."""
         self._added.append(key)
