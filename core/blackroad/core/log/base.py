@@ -189,7 +189,9 @@ class Log(Protocol):
         At most about `max_bytes` and never beyond `until`.
 
         Each entry once, also where several topics match it. Synchronous, from what this node has at
-        hand; a GapReason where that is gone for good, None where `fetch` must be asked.
+        hand; a GapReason where that is gone for good, None where `fetch` must be asked. An entry
+        past its own time is passed over: a hole in the offsets that is no loss. A page may end
+        early, even empty, where much was passed over: go on from `reached` until it is `until`.
         """
         ...
 

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from itertools import islice
 
 from blackroad.core.log.base import HistoryPage, Keep
 from blackroad.core.log.entry import Entry
@@ -92,6 +91,8 @@ class Histories:
         """Come back under the bytes; the channel that was written last is cut, not forgotten."""
         while self.bytes > self._max_bytes and len(self._by_key) > 1:
             self.forget(next(iter(self._by_key)))
-        history = next(islice(self._by_key.values(), 1))
+        key, history = next(iter(self._by_key.items()))
         while self.bytes > self._max_bytes and history.entries:
             self.bytes -= history.cut(1)
+        if not history.entries:
+            self.forget(key)

@@ -112,11 +112,7 @@ class MemoryLog:
         max_bytes: int,
         visible: Visible,
     ) -> Page | GapReason:
-        """Return the entries of the topics after a place; see `Log`. Everything is at hand.
-
-        A page may end early, even empty, where much had to be passed over: go on from `reached`
-        until it is `until`.
-        """
+        """Return the entries of the topics after a place; see `Log`. Everything is at hand."""
         now_ns = self._settle()
         selection = Selection(topics, visible)
         if reason := self._missing(selection, after):
