@@ -174,131 +174,17 @@ class PresenceSettings(Part):
 class AnswersSettings(Part):
     """How long invocations may wait, and how long an answer can be looked at after its end."""
 
-    keep_seconds: float = Field(3600, gt=0)
-    keep_bytes: int = Field(64 * MIB, ge=MIB, description="of ended answers; the oldest go first")
-    deadline_seconds: float = Field(600, gt=0, description="where an invocation names none")
-    queue_items: int = Field(1000, ge=0, description="that wait for one target")
-    queue_bytes: int = Field(32 * MIB, ge=0, description="that wait for one target")
-    grace_seconds: float = Field(5, ge=0, description="that a lost worker has to come back")
-    cancel_seconds: float = Field(5, gt=0, description="that a worker has to confirm a cancel")
-
-
-def _checked_pattern(pattern: str) -> str:
-    try:
-        return check_pattern(pattern)
-    except Rejection as rejection:
-        raise ValueError(rejection.message) from None
-
-
-def _checked_secret(secret: SecretStr) -> SecretStr:
-    try:
-        read_secret(secret.get_secret_value())
-    except RefusedKeyError as refused:
-        raise ValueError(str(refused)) from None
-    return secret
-
-
-def _checked_public_key(pem_or_path: str) -> str:
-    try:
-        read_public_key(pem_or_path)
-    except RefusedKeyError as refused:
-        raise ValueError(str(refused)) from None
-    return pem_or_path
-
-
-def _unimplemented(value: str) -> str:
-    if value:
-        raise ValueError("is not implemented in this version")
-    return value
-
-
-Address = Annotated[str, AfterValidator(_checked_address)]
-
-
-Secret = Annotated[SecretStr, AfterValidator(_checked_secret)]
-PublicKey = Annotated[str, AfterValidator(_checked_public_key)]
-Unimplemented = Annotated[str, AfterValidator(_unimplemented)]
-
-
-class AuthSettings(Part):
-    """How tokens are verified. No key at all means development mode."""
-
-    secret: Secret | None = Field(default=None, description="HS256 secret, at least 32 bytes")
-    public_key: PublicKey | None = Field(
-        default=None, description="PEM of an RSA, P-256 or Ed25519 public key, inline or a file"
-    )
-    jwks: Unimplemented | None = Field(default=None, description="address or file of a JWKS")
-    audience: str | None = Field(default=None, description="what `aud` must contain")
-    issuer: str | None = Field(default=None, description="what `iss` must be")
-
-    @property
-    def development(self) -> bool:
-        """Whether there are no keys."""
-        return self.secret is None and self.public_key is None
-
-
-class TlsSettings(Part):
-    """Files for TLS. Until it is there, end TLS in front of processes on loopback."""
-
-    cert: Unimplemented | None = Field(default=None, description="PEM file of the chain")
-    key: Unimplemented | None = Field(default=None, description="PEM file of its key")
-    client_ca: Unimplemented | None = Field(default=None, description="authority of clients")
-
-
-class RateSettings(Part):
-    """One kind's limits, by the names of the guide."""
-
-    messages_per_second: float = Field(default=2000, gt=0)
-    messages_per_minute: int = Field(default=0, ge=0, description="0: no such window")
-    burst_limit: int = Field(default=4000, ge=1)
-    cooldown_seconds: float = Field(default=60, ge=0)
-
-
-class UserRateSettings(RateSettings):
-    """A user's limits."""
-
-    messages_per_second: float = Field(default=10, gt=0)
-    burst_limit: int = Field(default=20, ge=1)
-
-
-class LimitsSettings(Part):
-    """How many publishes and invocations each kind may make, over all its sessions."""
-
-    user: UserRateSettings = UserRateSettings()
-    agent: RateSettings = RateSettings()
-    service: RateSettings = RateSettings()
-
-
-class NamespaceSettings(Part):
-    """The policy of channels that nobody created, by the longest pattern that matches."""
-
-    access: Literal["public", "private"] = "public"
-    presence: bool = False
-    history_limit: int = Field(default=100, ge=0, le=100_000)
-    history_seconds: float = Field(default=3600, ge=0, le=30 * 86400)
-    max_members: int = Field(default=1000, ge=0, description="0: no limit")
-    publishers: Literal["anyone", "services", "owner", "server"] = "anyone"
-    history_before_join: bool = True
-
-
-class RetentionSettings(Part):
-    """How much of the log is kept for resume, whichever is less."""
-
-    seconds: float = Field(default=300, gt=0)
-    bytes: int = Field(default=64 * MIB, ge=MIB)
-
-
-class PresenceSettings(Part):
-    """How long an entry of presence outlives its connection."""
-
-    lease_seconds: float = Field(default=30, gt=0)
-    grace_seconds: float = Field(default=5, ge=0)
-
-
-class AnswersSettings(Part):
-    """How long an answer can be looked at after its end."""
-
     keep_seconds: float = Field(default=3600, gt=0)
+    keep_bytes: int = Field(
+        default=64 * MIB, ge=MIB, description="of ended answers; the oldest go first"
+    )
+    deadline_seconds: float = Field(default=600, gt=0, description="where an invocation names none")
+    queue_items: int = Field(default=1000, ge=0, description="that wait for one target")
+    queue_bytes: int = Field(default=32 * MIB, ge=0, description="that wait for one target")
+    grace_seconds: float = Field(default=5, ge=0, description="that a lost worker has to come back")
+    cancel_seconds: float = Field(
+        default=5, gt=0, description="that a worker has to confirm a cancel"
+    )
 
 
 Namespaces = dict[Annotated[str, AfterValidator(_checked_pattern)], NamespaceSettings]
