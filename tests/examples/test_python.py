@@ -17,7 +17,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples/python"
 async def running(core: str, name: str, *arguments: str) -> AsyncGenerator[Process]:
     """Run an example while the context lasts."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, EXAMPLES / name, *arguments),
+        *(sys.executable, str(EXAMPLES / name), *arguments),
         env=os.environ | {"BLACKROAD_URL": core},
         stdout=PIPE,
         stderr=PIPE,

@@ -22,14 +22,18 @@ _ACCESSES: Final[dict[Access, channel_pb2.ChannelAccess.ValueType]] = {
     "public": channel_pb2.CHANNEL_ACCESS_PUBLIC,
     "private": channel_pb2.CHANNEL_ACCESS_PRIVATE,
 }
-_ACCESS_WORDS: Final = {number: access for access, number in _ACCESSES.items()}
+_ACCESS_WORDS: Final[dict[channel_pb2.ChannelAccess.ValueType, Access]] = {
+    number: access for access, number in _ACCESSES.items()
+}
 _PUBLISHERS: Final[dict[Publishers, channel_pb2.ChannelPublishers.ValueType]] = {
     "anyone": channel_pb2.CHANNEL_PUBLISHERS_ANYONE,
     "services": channel_pb2.CHANNEL_PUBLISHERS_SERVICES,
     "owner": channel_pb2.CHANNEL_PUBLISHERS_OWNER,
     "server": channel_pb2.CHANNEL_PUBLISHERS_SERVER,
 }
-_PUBLISHER_WORDS: Final = {number: word for word, number in _PUBLISHERS.items()}
+_PUBLISHER_WORDS: Final[dict[channel_pb2.ChannelPublishers.ValueType, Publishers]] = {
+    number: word for word, number in _PUBLISHERS.items()
+}
 
 
 @dataclass(frozen=True, slots=True)

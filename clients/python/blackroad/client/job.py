@@ -159,7 +159,7 @@ def _chunk(item: Text | Thinking | ToolCall | ToolResult | Usage) -> stream_pb2.
             return stream_pb2.Chunk(tool_result=write_tool_result(item))
         case Usage():
             return stream_pb2.Chunk(usage=_usage(item))
-        case _:
+        case _:  # pyright: ignore[reportUnnecessaryComparison] - what is not type-checked
             raise TypeError(f"an agent yields text or typed parts, not {type(item).__name__}")
 
 
