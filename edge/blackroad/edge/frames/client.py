@@ -1,4 +1,4 @@
-"""What a client may say on the WebSocket: one struct for each frame, and the strict way from bytes to it."""
+"""What a client may say on the WebSocket: a struct for each frame, and the way from bytes to it."""
 
 import re
 from typing import Annotated, Final, Literal, NamedTuple
@@ -176,7 +176,7 @@ TYPES: Final = frozenset(
     }
 )
 
-_DECODER: Final = Decoder(ClientFrame)
+_DECODER: Final[Decoder[ClientFrame]] = Decoder(ClientFrame)
 _MISSING = re.compile(r"missing required field `([a-z_]+)`")
 _PATH = re.compile(r"at `\$\.?([^`]*)`")
 
@@ -191,7 +191,7 @@ class BadFrame(NamedTuple):
 def decode(
     data: bytes, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH
 ) -> ClientFrame | BadFrame:
-    """Read one frame. What is wrong with it comes back as a BadFrame: a client's mistake harms nobody."""
+    """Read one frame; what is wrong with it comes back as a BadFrame."""
     request_id: str | None = None
     try:
         value = scan(data, max_bytes, max_depth)

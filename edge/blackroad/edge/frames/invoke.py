@@ -75,7 +75,7 @@ class Turn(Struct):
     """One message of an input; `content` is short for one part of text."""
 
     role: Literal["system", "user", "assistant", "tool"] = "user"
-    parts: list[Part] = []  # noqa: RUF012 - msgspec copies it
+    parts: list[Part] = []
     content: str | None = None
 
 
@@ -106,9 +106,11 @@ def target_of(
         raise Refusal("missing_field", "one of `agent`, `capability` and `model` is needed")
     if len(given) > 1:
         raise Refusal("bad_frame", "give only one of `agent`, `capability` and `model`")
-    return stream_pb2.Target(
-        agent=agent or None, capability=capability or None, model=model or None
-    )
+    if agent:
+        return stream_pb2.Target(agent=agent)
+    if capability:
+        return stream_pb2.Target(capability=capability)
+    return stream_pb2.Target(model=model or "")
 
 
 def put_input(invoke: stream_pb2.Invoke, document: bytes) -> None:
@@ -169,12 +171,10 @@ def _text_of(document: bytes) -> str:
 
 
 def _media(media: Media) -> stream_pb2.Media:
-    if (media.url is None) == (media.data is None):
-        raise Refusal("missing_field", "an image or file has `url`, or `data` with `media_type`")
-    if media.data is None:
+    if media.url is not None and media.data is None:
         return stream_pb2.Media(url=media.url, media_type=media.media_type)
-    if not media.media_type:
-        raise Refusal("missing_field", "`media_type` is missing")
+    if media.url is not None or media.data is None or not media.media_type:
+        raise Refusal("missing_field", "an image or file has `url`, or `data` with `media_type`")
     return stream_pb2.Media(data=decode_base64(media.data), media_type=media.media_type)
 
 

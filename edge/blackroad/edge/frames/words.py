@@ -63,3 +63,13 @@ DOORS: Final = {
     admin_pb2.DOOR_HTTP: "http",
 }
 DOOR_VALUES: Final = {word: value for value, word in DOORS.items()}
+
+
+def kind_of(word: str | None) -> common_pb2.EntityKind.ValueType:
+    """Return the kind that a checked word names; none: unspecified."""
+    return KIND_VALUES.get(word or "", common_pb2.ENTITY_KIND_UNSPECIFIED)
+
+
+def status_of(word: str | None) -> presence_pb2.PresenceStatus.ValueType:
+    """Return the status that a checked word names; none: unspecified."""
+    return STATUS_VALUES.get(word or "", presence_pb2.PRESENCE_STATUS_UNSPECIFIED)

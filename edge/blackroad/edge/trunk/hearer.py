@@ -17,8 +17,8 @@ class Hearer(Protocol):
         """Take that a subscription of the client's own stands."""
         ...
 
-    def on_delivery(self, delivery: event_pb2.Delivery, request_id: str | None, /) -> int:
-        """Take events of a catching-up subscription; return how many bytes were sent to the client."""
+    def on_delivery(self, delivery: event_pb2.Delivery, request_id: str | None, /) -> None:
+        """Take events of a catching-up subscription."""
         ...
 
     def on_snapshot(

@@ -224,6 +224,14 @@ class Session:
                 return ""  # live events wait for what was missed
         return self._upstream.cursor if self.subscriptions else ""
 
+    def follows(self, channel: str) -> bool:
+        """Whether a subscription matches a channel."""
+        return any(
+            matches(name, channel)
+            for subscription in self.subscriptions.values()
+            for name in (subscription.channel, *subscription.unit)
+        )
+
     # What the core says.
 
     def find(self, key: str, channel: str) -> Subscription | None:
@@ -396,9 +404,10 @@ class Session:
             subscription.numbers and not subscription.caught_up
             for subscription in self.subscriptions.values()
         )
-        if receiver is not None and receiver.queued_bytes and holds:
-            if not receiver.sink.backlogged:
-                receiver.shed()
+        if not holds or receiver is None or receiver.sink.backlogged:
+            return
+        if receiver.queued_bytes:
+            receiver.shed()
 
     def restore(self) -> Iterator[Request]:
         """Yield what tells a new core about the session and what it follows."""
@@ -406,6 +415,18 @@ class Session:
         yield Request(session=self.number, session_opened=opened)
         for subscription in self.subscriptions.values():
             yield subscription.request(self.number, subscription.cursor)
+
+
+def matches(pattern: str, channel: str) -> bool:
+    """Whether a name or pattern matches a channel's name."""
+    if pattern == channel:
+        return True
+    wanted, tokens = pattern.split("."), channel.split(".")
+    if wanted[-1] in {">", "**"}:
+        wanted, tokens, longer = wanted[:-1], tokens[: len(wanted) - 1], len(tokens) >= len(wanted)
+    else:
+        longer = len(tokens) == len(wanted)
+    return longer and all(one in {"*", token} for one, token in zip(wanted, tokens, strict=True))
 
 
 def channel_gap(subscribed: channel_pb2.Subscribed) -> event_pb2.Gap:

@@ -79,6 +79,26 @@ class Trunk:
         """What the present core said of itself; empty before the first."""
         return self._welcome
 
+    @property
+    def open_requests(self) -> int:
+        """How many requests wait for an answer."""
+        return len(self._asks)
+
+    @property
+    def live_events(self) -> int:
+        """How many live events were handed to the fan-out."""
+        return self._live.delivered
+
+    @property
+    def catch_up_events(self) -> int:
+        """How many missed events were handed to sessions."""
+        return self._catch_up.delivered
+
+    @property
+    def lagged(self) -> int:
+        """How often the core has dropped what waited for this edge."""
+        return self._live.lagged
+
     async def link(self) -> Link:
         """Return the link, waiting for one; Refusal `unavailable` when none comes in time."""
         with suppress(TimeoutError):
@@ -113,6 +133,10 @@ class Trunk:
             raise answer
         session.accept(answer.session_accepted)
         return session
+
+    def followers(self, channel: str) -> int:
+        """Count the sessions here that follow a channel, by name or pattern."""
+        return sum(session.follows(channel) for session in self.sessions.values())
 
     def key(self) -> str:
         """Return a request id that was never used."""

@@ -1,0 +1,74 @@
+"""The edge's application: all doors on one context."""
+
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from typing_extensions import override
+
+from blackroad.edge.chat import door as chat_door
+from blackroad.edge.context import Context
+from blackroad.edge.errors import Refusal
+from blackroad.edge.gate import Gate
+from blackroad.edge.problems import on_fault, on_http_exception, on_invalid, on_refusal
+from blackroad.edge.rest import channels, operators, pages, people, probes, publish, streams
+from blackroad.edge.rest.documents import schemas
+from blackroad.edge.sse import door as sse_door
+from blackroad.edge.version import VERSION
+from blackroad.edge.websocket import door as websocket_door
+
+PROBLEM: Final = {
+    "description": "What went wrong: a problem document (RFC 9457) with `code`",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+ROUTERS: Final = (
+    pages.router,
+    probes.router,
+    websocket_door.router,
+    chat_door.router,
+    publish.router,
+    streams.router,
+    channels.router,
+    people.router,
+    operators.router,
+    sse_door.router,
+)
+
+
+class EdgeApp(FastAPI):
+    """FastAPI with the schemas of what the routes really answer."""
+
+    @override
+    def openapi(self):  # type: ignore[no-untyped-def]  # the framework's type has Any
+        """Return the OpenAPI document, made once."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            components = document.setdefault("components", {}).setdefault("schemas", {})
+            components.update(schemas())
+            for routes in document["paths"].values():
+                for route in routes.values():
+                    route["responses"].pop("422", None)
+                    route["responses"]["default"] = PROBLEM
+        return self.openapi_schema or {}
+
+
+def make_app(context: Context) -> FastAPI:
+    """Return the application of an edge."""
+    app = EdgeApp(
+        title="BlackRoad Realtime",
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    app.state.context = context
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_exception_handler(Refusal, on_refusal)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(Exception, on_fault)
+    app.add_middleware(Gate, context=context)
+    return app

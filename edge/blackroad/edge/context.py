@@ -1,0 +1,67 @@
+"""What all doors of one edge share."""
+
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
+
+from starlette.requests import HTTPConnection
+
+from blackroad.edge.credentials import read_credentials
+from blackroad.edge.fanout import Fanout
+from blackroad.edge.settings import EdgeSettings
+from blackroad.edge.transport import Transport
+from blackroad.edge.trunk import Opening, Trunk
+from blackroad.realtime.v1 import admin_pb2, event_pb2
+
+
+@dataclass(slots=True)
+class Context:
+    """The parts of a running edge, for its doors."""
+
+    settings: EdgeSettings
+    transport: Transport
+    fanout: Fanout[event_pb2.Event, str]
+    trunk: Trunk
+    draining: bool = field(default=False)
+
+    def opening(
+        self, connection: HTTPConnection, client_id: str, door: admin_pb2.Door.ValueType
+    ) -> Opening:
+        """Return who comes with this request."""
+        offered: list[str] = connection.scope.get("subprotocols", [])
+        credentials = read_credentials(
+            connection.headers, connection.query_params, connection.cookies, offered
+        )
+        return Opening(
+            client_id=client_id,
+            door=door,
+            token=credentials.token,
+            ticket=credentials.ticket,
+            address=self.address_of(connection),
+            client_name=connection.headers.get("user-agent", ""),
+        )
+
+    def address_of(self, connection: HTTPConnection) -> str:
+        """Return the peer's address; what a listed proxy says of it is believed, from the right."""
+        address = connection.client.host if connection.client else ""
+        forwarded = connection.headers.get("x-forwarded-for", "")
+        for hop in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
+            if not self._trusts(address):
+                break
+            address = hop
+        return address
+
+    def _trusts(self, address: str) -> bool:
+        try:
+            peer = ip_address(address)
+        except ValueError:
+            return False
+        proxies = self.settings.trusted_proxies
+        return any(peer in ip_network(proxy, strict=False) for proxy in proxies)
+
+
+def context_of(connection: HTTPConnection) -> Context:
+    """Return the context of the app that serves a request."""
+    context = connection.app.state.context
+    if not isinstance(context, Context):
+        raise TypeError("the app was not made by make_app")
+    return context

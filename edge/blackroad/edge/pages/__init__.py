@@ -1,0 +1,1 @@
+"""The pages that an edge shows, all their files beside this one."""

@@ -1,0 +1,78 @@
+"""Errors over HTTP: RFC 9457 problem documents with `code`."""
+
+import math
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from blackroad.edge.errors import MEANINGS, Refusal
+from blackroad.edge.frames.values import ENCODER
+
+MEDIA_TYPE = "application/problem+json"
+_BY_STATUS = {
+    400: "bad_frame",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "unimplemented",
+    413: "too_large",
+    415: "bad_frame",
+    422: "bad_frame",
+    503: "unavailable",
+}
+
+
+def problem(refusal: Refusal, status: int | None = None, title: str = "") -> Response:
+    """Return the document of a refusal, with `Retry-After` and `WWW-Authenticate` where they apply."""
+    found = status or refusal.meaning.http_status
+    document: dict[str, object] = {
+        "type": "about:blank",
+        "title": title or refusal.meaning.text,
+        "status": found,
+        "detail": refusal.message,
+        "code": refusal.code,
+        "retryable": refusal.retryable,
+    }
+    headers: dict[str, str] = {"Cache-Control": "no-store"}
+    if refusal.channel:
+        document["channel"] = refusal.channel
+    if refusal.retry_after_seconds is not None:
+        document["retry_after_seconds"] = refusal.retry_after_seconds
+        headers["Retry-After"] = str(max(1, math.ceil(refusal.retry_after_seconds)))
+    if found == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="blackroad"'
+    return Response(ENCODER.encode(document), found, headers, MEDIA_TYPE)
+
+
+async def on_refusal(_request: Request, error: Exception) -> Response:
+    """Answer what a route refused."""
+    return problem(error if isinstance(error, Refusal) else Refusal("internal"))
+
+
+async def on_invalid(_request: Request, error: Exception) -> Response:
+    """Answer a body, path or query that does not fit its model: which field, and no more."""
+    if not isinstance(error, RequestValidationError):
+        return problem(Refusal("internal"))
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:]) or "the body"
+    if first["type"] == "missing":
+        return problem(Refusal("missing_field", f"`{where}` is missing"))
+    return problem(Refusal("bad_frame", f"`{where}` is not what the protocol allows"))
+
+
+async def on_http_exception(_request: Request, error: Exception) -> Response:
+    """Answer what the framework refused, such as an unknown path."""
+    if not isinstance(error, HTTPException):
+        return problem(Refusal("internal"))
+    code = _BY_STATUS.get(error.status_code, "internal")
+    title = MEANINGS[code].text if error.status_code != 405 else "this method is not allowed here"
+    response = problem(Refusal(code), error.status_code, title)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def on_fault(_request: Request, _error: Exception) -> Response:
+    """Answer a fault of ours without a word of it; the server logs it."""
+    return problem(Refusal("internal"))

@@ -1,0 +1,68 @@
+"""One unary call to the core on a request's behalf."""
+
+from typing import Final, TypeVar
+
+import grpc
+from fastapi import Request
+
+from blackroad.edge.context import Context, context_of
+from blackroad.edge.credentials import read_credentials
+from blackroad.edge.errors import Refusal, from_call
+from blackroad.realtime.v1 import (
+    access_pb2_grpc,
+    admin_pb2_grpc,
+    channel_pb2_grpc,
+    presence_pb2_grpc,
+    stream_pb2_grpc,
+)
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+CLIENT_ID: Final = "blackroad-act-as-client-id"
+TOKEN: Final = "blackroad-act-as-token"  # noqa: S105 - a name
+TICKET: Final = "blackroad-act-as-ticket"
+
+
+class Caller:
+    """The core's services, for whoever made an HTTP request."""
+
+    def __init__(
+        self, channel: grpc.aio.Channel, metadata: list[tuple[str, str]], seconds: float
+    ) -> None:
+        self._metadata = tuple(metadata)
+        self._seconds = seconds
+        self.access = access_pb2_grpc.AccessServiceStub(channel)
+        self.admin = admin_pb2_grpc.AdminServiceStub(channel)
+        self.channels = channel_pb2_grpc.ChannelServiceStub(channel)
+        self.presence = presence_pb2_grpc.PresenceServiceStub(channel)
+        self.streams = stream_pb2_grpc.StreamServiceStub(channel)
+
+    async def call(self, method: grpc.aio.UnaryUnaryMultiCallable[Q, A], request: Q) -> A:
+        """Make one call; Refusal with the core's code where it fails."""
+        try:
+            return await method(request, timeout=self._seconds, metadata=self._metadata)
+        except grpc.aio.AioRpcError as error:
+            raise from_call(error) from error
+        except grpc.aio.UsageError as error:  # the channel was closed: the core is being changed
+            raise Refusal("unavailable") from error
+
+
+async def caller_of(request: Request) -> Caller:
+    """Return the caller of a request; Refusal `unavailable` where no core comes in time."""
+    context = context_of(request)
+    link = await context.trunk.link()
+    return Caller(
+        link.channel, _metadata(request, context), context.settings.limits.request_seconds
+    )
+
+
+def _metadata(request: Request, context: Context) -> list[tuple[str, str]]:
+    shown = read_credentials(request.headers, request.query_params, request.cookies)
+    metadata = [(CLIENT_ID, "")]
+    if shown.token:
+        metadata.append((TOKEN, shown.token))
+    elif shown.ticket:
+        metadata.append((TICKET, shown.ticket))
+    if context.settings.token:
+        metadata.append(("authorization", f"Bearer {context.settings.token}"))
+    return metadata

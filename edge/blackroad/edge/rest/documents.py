@@ -1,0 +1,379 @@
+"""What the HTTP routes answer: one struct for each document, made from the contract's messages."""
+
+from typing import Final, Generic, TypeVar
+
+import msgspec
+from fastapi.responses import Response
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from blackroad.edge.frames import words
+from blackroad.edge.frames.answer import AnswerFrame, AnswerPart, ending_frame, snapshot_frames
+from blackroad.edge.frames.times import rfc3339
+from blackroad.edge.frames.values import ENCODER, Policy, Usage, json_of, policy_of
+from blackroad.realtime.v1 import (
+    access_pb2,
+    admin_pb2,
+    channel_pb2,
+    stream_pb2,
+)
+
+T = TypeVar("T")
+SHOWN: Final[dict[str, type[Struct]]] = {}
+
+
+class Page(Struct, Generic[T], omit_defaults=True):
+    """A page of a list; the last one has no `next_page_token`."""
+
+    items: list[T]
+    next_page_token: str | UnsetType = UNSET
+
+
+class Channel(Struct, omit_defaults=True):
+    """A channel as it stands."""
+
+    name: str
+    policy: Policy
+    member_count: int
+    last_offset: int
+    created: bool
+    metadata: Raw | str | UnsetType = UNSET
+    owner: str | UnsetType = UNSET
+    created_at: str | UnsetType = UNSET
+    updated_at: str | UnsetType = UNSET
+    etag: str | UnsetType = UNSET
+
+
+class Member(Struct, omit_defaults=True):
+    """A subject with a lasting right to a channel."""
+
+    client_id: str
+    present: bool
+    joined_at: str | UnsetType = UNSET
+
+
+class Invitation(Struct):
+    """A code that makes members."""
+
+    code: str
+    expires_at: str
+
+
+class Joined(Struct):
+    """Where the caller is a member now."""
+
+    channel: str
+    member: Member
+
+
+class Events(Struct):
+    """A page of a channel's past, by offset."""
+
+    items: list[object]
+    more: bool
+
+
+class Published(Struct, omit_defaults=True):
+    """What became of one publish; a failed one of several has `code` and `message`."""
+
+    channel: str
+    event_id: str | UnsetType = UNSET
+    offset: int | UnsetType = UNSET
+    duplicate: bool | UnsetType = UNSET
+    code: str | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+    retryable: bool | UnsetType = UNSET
+
+
+class PublishedAll(Struct):
+    """What became of a publish to several channels."""
+
+    results: list[Published]
+
+
+class Broadcast(Struct):
+    """A broadcast is in the log; `clients` receive it at this edge."""
+
+    status: str
+    event_id: str
+    clients: int
+
+
+class Target(Struct, omit_defaults=True):
+    """Who was asked."""
+
+    agent: str | UnsetType = UNSET
+    capability: str | UnsetType = UNSET
+    model: str | UnsetType = UNSET
+
+
+class Stream(Struct, omit_defaults=True):
+    """An answer as it is kept."""
+
+    stream_id: str
+    status: str
+    text: str
+    target: Target
+    viewers: int
+    index: int
+    parts: list[AnswerPart] | UnsetType = UNSET
+    thinking: str | UnsetType = UNSET
+    agent: str | UnsetType = UNSET
+    model: str | UnsetType = UNSET
+    usage: Usage | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    output: Raw | str | UnsetType = UNSET
+    code: str | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+    invoker: str | UnsetType = UNSET
+    conversation: str | UnsetType = UNSET
+    created_at: str | UnsetType = UNSET
+    ended_at: str | UnsetType = UNSET
+    cursor: str | UnsetType = UNSET
+
+
+class Opened(Struct):
+    """An answer was started."""
+
+    stream_id: str
+
+
+class Conversation(Struct, omit_defaults=True):
+    """A conversation's turns, and the answer in progress."""
+
+    conversation: str
+    messages: list[object]
+    more: bool
+    stream_id: str | None = None
+
+
+class Session(Struct, omit_defaults=True):
+    """A connected client as operators see it."""
+
+    session_id: str
+    client_id: str
+    kind: str
+    door: str
+    node: str
+    subscriptions: list[str]
+    queued_bytes: int
+    catching_up: bool
+    client: str | UnsetType = UNSET
+    method: str | UnsetType = UNSET
+    connected_at: str | UnsetType = UNSET
+
+
+class Explanation(Struct, omit_defaults=True):
+    """Why a session gets the events of a channel, or does not."""
+
+    delivered: bool
+    summary: str
+    member: bool
+    catching_up: bool
+    queued_bytes: int
+    policy: Policy
+    subscription: str | UnsetType = UNSET
+    grant: str | UnsetType = UNSET
+    gap_at: str | UnsetType = UNSET
+
+
+class Node(Struct, omit_defaults=True):
+    """One core process."""
+
+    name: str
+    version: str
+    sessions: int
+    edges: int
+    workers: int
+    engine: str
+    engine_healthy: bool
+    draining: bool
+    started_at: str | UnsetType = UNSET
+
+
+class Revocation(Struct, omit_defaults=True):
+    """What ends tokens before their time."""
+
+    jti: str | UnsetType = UNSET
+    subject: str | UnsetType = UNSET
+    before: str | UnsetType = UNSET
+    created_at: str | UnsetType = UNSET
+    created_by: str | UnsetType = UNSET
+
+
+class Ticket(Struct):
+    """A single-use credential for `?ticket=`."""
+
+    ticket: str
+    expires_at: str
+
+
+class Problem(Struct, omit_defaults=True):
+    """RFC 9457, with `code`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    retryable: bool
+    channel: str | UnsetType = UNSET
+    retry_after_seconds: float | UnsetType = UNSET
+
+
+def reply(document: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Return a document as JSON."""
+    return Response(ENCODER.encode(document), status, headers, "application/json")
+
+
+def page(items: list[T], next_page_token: str) -> Response:
+    """Return a page of a list."""
+    return reply(Page(items, next_page_token or UNSET))
+
+
+Responses = dict[int | str, dict[str, object]]
+
+
+def returns(kind: type[Struct], *, status: int = 200, listed: bool = False) -> Responses:
+    """Return what OpenAPI is told about a route's answers."""
+    SHOWN[kind.__name__] = kind
+    schema: dict[str, object] = {"$ref": f"#/components/schemas/{kind.__name__}"}
+    if listed:
+        items = {"type": "array", "items": schema}
+        properties = {"items": items, "next_page_token": {"type": "string"}}
+        schema = {"type": "object", "properties": properties, "required": ["items"]}
+    return {
+        status: {
+            "description": (kind.__doc__ or "").partition("\n")[0],
+            "content": {"application/json": {"schema": schema}},
+        }
+    }
+
+
+def schemas() -> dict[str, object]:
+    """Return the JSON schemas of all documents that `returns` has named."""
+    kinds = [*SHOWN.values(), Problem]
+    _, found = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    return dict(found)
+
+
+def channel_of(channel: channel_pb2.Channel) -> Channel:
+    """Return a channel."""
+    created, updated = channel.HasField("create_time"), channel.HasField("update_time")
+    return Channel(
+        name=channel.name,
+        policy=policy_of(channel.policy),
+        member_count=channel.member_count,
+        last_offset=channel.last_offset,
+        created=channel.created,
+        metadata=json_of(channel.metadata_json or "{}"),
+        owner=channel.owner or UNSET,
+        created_at=rfc3339(channel.create_time) if created else UNSET,
+        updated_at=rfc3339(channel.update_time) if updated else UNSET,
+        etag=channel.etag or UNSET,
+    )
+
+
+def member_of(member: channel_pb2.Member) -> Member:
+    """Return a member."""
+    joined = rfc3339(member.join_time) if member.HasField("join_time") else UNSET
+    return Member(member.subject, member.present, joined)
+
+
+def target_of(target: stream_pb2.Target) -> Target:
+    """Return who was asked."""
+    return Target(target.agent or UNSET, target.capability or UNSET, target.model or UNSET)
+
+
+def stream_of(answer: stream_pb2.Answer) -> Stream:
+    """Return an answer; its parts only where they are there."""
+    snapshot = answer.snapshot
+    frame = snapshot_frames(snapshot)[0]
+    ended = ending_frame(snapshot) if snapshot.WhichOneof("ending") else None
+    stream = Stream(
+        stream_id=snapshot.stream_id,
+        status=words.ANSWER_STATES.get(snapshot.state, "queued"),
+        text="" if isinstance(frame.text, UnsetType) else frame.text,
+        target=target_of(answer.target),
+        viewers=answer.viewers,
+        index=snapshot.index,
+        parts=frame.parts,
+        thinking=frame.thinking or UNSET,
+        agent=frame.agent,
+        model=frame.model,
+        usage=frame.usage,
+        invoker=answer.invoker.subject or UNSET,
+        conversation=answer.conversation or UNSET,
+        created_at=rfc3339(answer.create_time) if answer.HasField("create_time") else UNSET,
+        ended_at=rfc3339(answer.end_time) if answer.HasField("end_time") else UNSET,
+        cursor=snapshot.cursor or UNSET,
+    )
+    if ended is not None:
+        _put_ending(stream, ended)
+    return stream
+
+
+def _put_ending(stream: Stream, ended: AnswerFrame) -> None:
+    stream.reason, stream.output = ended.reason, ended.output
+    stream.code, stream.message = ended.code, ended.message
+    stream.usage = ended.usage
+
+
+def session_of(session: admin_pb2.SessionInfo) -> Session:
+    """Return a session."""
+    connected = session.HasField("connect_time")
+    return Session(
+        session_id=session.session_id,
+        client_id=session.identity.subject,
+        kind=words.KINDS.get(session.identity.kind, "user"),
+        door=words.DOORS.get(session.door, "grpc"),
+        node=session.node,
+        subscriptions=list(session.subscriptions),
+        queued_bytes=session.queued_bytes,
+        catching_up=session.catching_up,
+        client=session.client.name or UNSET,
+        method=session.method or UNSET,
+        connected_at=rfc3339(session.connect_time) if connected else UNSET,
+    )
+
+
+def explanation_of(explained: admin_pb2.ExplainResponse) -> Explanation:
+    """Return why a session gets what it gets."""
+    return Explanation(
+        delivered=explained.delivered,
+        summary=explained.summary,
+        member=explained.member,
+        catching_up=explained.catching_up,
+        queued_bytes=explained.queued_bytes,
+        policy=policy_of(explained.policy),
+        subscription=explained.subscription or UNSET,
+        grant=explained.grant or UNSET,
+        gap_at=rfc3339(explained.gap_time) if explained.HasField("gap_time") else UNSET,
+    )
+
+
+def node_of(node: admin_pb2.NodeInfo) -> Node:
+    """Return a core process."""
+    return Node(
+        name=node.name,
+        version=node.version,
+        sessions=node.sessions,
+        edges=node.edges,
+        workers=node.workers,
+        engine=node.engine,
+        engine_healthy=node.engine_healthy,
+        draining=node.draining,
+        started_at=rfc3339(node.start_time) if node.HasField("start_time") else UNSET,
+    )
+
+
+def revocation_of(revocation: access_pb2.Revocation) -> Revocation:
+    """Return a revocation."""
+    subject = revocation.subject if revocation.WhichOneof("target") == "subject" else None
+    before = subject is not None and subject.HasField("before_time")
+    return Revocation(
+        jti=revocation.jti or UNSET,
+        subject=subject.subject if subject else UNSET,
+        before=rfc3339(subject.before_time) if subject and before else UNSET,
+        created_at=rfc3339(revocation.create_time) if revocation.HasField("create_time") else UNSET,
+        created_by=revocation.creator.subject or UNSET,
+    )

@@ -1,0 +1,163 @@
+"""The edge as a process: listens, keeps its trunk, drains, ends."""
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import grpc
+import uvicorn
+import uvloop
+from typing_extensions import override
+
+from blackroad.edge.app import make_app
+from blackroad.edge.chat.peer import ChatPeer
+from blackroad.edge.chat.viewer import Viewer
+from blackroad.edge.context import Context
+from blackroad.edge.errors import Refusal
+from blackroad.edge.fanout import Fanout
+from blackroad.edge.rendering import render
+from blackroad.edge.settings import Address, EdgeSettings
+from blackroad.edge.sse.listener import Listener
+from blackroad.edge.transport import Limits, Socket, SseStream, Transport
+from blackroad.edge.trunk import Trunk, TrunkOptions
+from blackroad.edge.websocket.peer import Peer
+
+_logger = logging.getLogger(__name__)
+Ready = Callable[[Address], None]
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+RETRY_SECONDS: Final = (0.5, 5.0)
+LAST_SECONDS: Final = 5
+BACKLOG: Final = 4096
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server without its signal handlers: the edge has its own drain."""
+
+    @override
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+class Edge:
+    """One edge: `serve` until `drain` has been called and has ended."""
+
+    def __init__(self, settings: EdgeSettings) -> None:
+        self.settings = settings
+        self._draining = asyncio.Event()
+        transport = Transport(_limits(settings))
+        fanout = Fanout(render)
+        options = TrunkOptions(
+            addresses=settings.core,
+            token=settings.token,
+            public=not settings.http.loopback,
+            wait_seconds=settings.limits.core_wait_seconds,
+            request_seconds=settings.limits.request_seconds,
+            credentials=grpc.ssl_channel_credentials() if settings.core_tls else None,
+        )
+        self.context = Context(settings, transport, fanout, Trunk(options, fanout))
+
+    async def serve(self, ready: Ready) -> None:
+        """Listen, call `ready` with the address, and serve until drained.
+
+        Raises OSError where the address cannot be had, `PublicDevelopmentError` where it would be unsafe.
+        """
+        listener = _listen(self.settings.http)
+        config = uvicorn.Config(
+            make_app(self.context),
+            http=self.context.transport.http_protocol(),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=LAST_SECONDS,
+            ssl_certfile=self.settings.tls.cert or None,
+            ssl_keyfile=self.settings.tls.key or None,
+        )
+        server = Server(config)
+        async with asyncio.TaskGroup() as tasks:
+            trunk = tasks.create_task(self.context.trunk.run())
+            self.context.transport.start()
+            serving = tasks.create_task(server.serve(sockets=[listener]))
+            host, port = listener.getsockname()[:2]
+            ready(Address(host=str(host), port=int(port)))
+            await self._draining.wait()
+            await self._drain()
+            server.should_exit = True
+            await serving
+            trunk.cancel()
+        self.context.transport.close()
+
+    def drain(self) -> None:
+        """Begin to end. Idempotent."""
+        self._draining.set()
+
+    async def _drain(self) -> None:
+        # 1. Not ready, and nobody new; 2. everybody is told, in batches; 3. what is left is cut off.
+        self.context.draining = True
+        _logger.info("draining %d sessions", len(self.context.trunk.sessions))
+        await self.context.transport.drain(_farewell, self.settings.limits.drain_seconds)
+
+
+def _farewell(outlet: Socket | SseStream) -> None:
+    handler = outlet.handler
+    after = random.uniform(*RETRY_SECONDS)  # noqa: S311 - it spreads
+    if isinstance(handler, Peer | ChatPeer | Listener | Viewer):
+        handler.on_ended(Refusal("draining", retry_after_seconds=round(after, 3)))
+
+
+async def serve(settings: EdgeSettings, ready: Ready) -> None:
+    """Serve until SIGTERM or SIGINT has drained it; a second signal ends the process at once."""
+    edge = Edge(settings)
+    loop = asyncio.get_running_loop()
+    count = 0
+
+    def on_signal() -> None:
+        nonlocal count
+        count += 1
+        if count > 1:
+            os._exit(1)
+        edge.drain()
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, on_signal)
+    try:
+        await edge.serve(ready)
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def run(settings: EdgeSettings, ready: Ready) -> None:
+    """Serve on a loop of its own, with uvloop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings, ready))
+
+
+def _listen(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    return socket.create_server(
+        (address.host, address.port), family=family, backlog=BACKLOG, reuse_port=False
+    )
+
+
+def _limits(settings: EdgeSettings) -> Limits:
+    limits = settings.limits
+    return Limits(
+        body_bytes=limits.max_frame_bytes,
+        handshake_seconds=limits.handshake_seconds,
+        message_bytes=limits.max_frame_bytes,
+        ping_seconds=round(limits.ping_interval_seconds),
+        pong_seconds=round(limits.pong_timeout_seconds),
+        comment_seconds=round(limits.sse_comment_seconds),
+        write_seconds=limits.write_timeout_seconds,
+        stall_seconds=limits.stall_seconds,
+    )
