@@ -1,6 +1,6 @@
 """Pages of the roster: bounded in items, bytes and the records that a filter passes over."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from binascii import Error
 from collections.abc import Callable, Sequence
 
@@ -73,6 +73,7 @@ def token_after(place: str) -> str:
 def after_token(token: str) -> str:
     """Return the place after which a page begins; BAD_FRAME for what is no token."""
     try:
-        return urlsafe_b64decode((token + "=" * (-len(token) % 4)).encode("ascii")).decode()
+        padded = token.encode("ascii") + b"=" * (-len(token) % 4)
+        return b64decode(padded, b"-_", validate=True).decode()
     except (Error, ValueError):
         raise Rejection(Code.BAD_FRAME, "page_token is not one of ours") from None

@@ -157,6 +157,8 @@ class TrackSession:
         watch = Watch(request_id, topic, entity, self._roster, self._hub, self._clock, self._wake)
         self._watches[name] = watch
         watch.open()
+        self._ready[watch] = None
+        self._feed()
 
     def _unwatch(self, request_id: str, said: presence_pb2.Unwatch) -> None:
         self._drop(self._target(said)[0])

@@ -45,9 +45,8 @@ class Watch:
         self._said: dict[str, int] = {}  # versions whose events are still to come, by key
 
     def open(self) -> None:
-        """Begin to listen."""
+        """Begin to listen. What comes first is there to be pulled."""
         self._hub.watch(self._topic, self._hear)
-        self._wake(self)
 
     def close(self) -> None:
         """Stop listening. Idempotent."""
