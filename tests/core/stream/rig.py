@@ -19,13 +19,15 @@ from blackroad.core.presence.roster import Roster
 from blackroad.core.publisher import Publisher
 from blackroad.core.sessions import Session, Sessions
 from blackroad.core.settings import AnswersSettings, AuthSettings
+from blackroad.core.stream.answer import Answer
 from blackroad.core.stream.answers import Answers
 from blackroad.core.stream.service import StreamServicer
+from blackroad.core.stream.worker import Worker as Held
 from blackroad.realtime.v1 import common_pb2, event_pb2, stream_pb2, stream_pb2_grpc
 
 if TYPE_CHECKING:
     from blackroad.core.node import Node
-    from blackroad.realtime.v1.stream_pb2_grpc import StreamServiceAsyncStub as AsyncStub
+    from blackroad.realtime.v1.stream_pb2_grpc import StreamServiceStub as AsyncStub
 
 TIMEOUT: Final = 10.0
 BATCHES: Final = common_pb2.Hello(features=["batch"])
@@ -63,6 +65,21 @@ class Rig:
     def __init__(self, parts: Parts, address: str) -> None:
         self.parts = parts
         self.address = address
+
+    def answer(self, stream_id: str) -> Answer:
+        """Return an answer as the node has it."""
+        answer = self.parts.answers.archive.find(f"default.stream.{stream_id}")
+        assert answer is not None
+        return answer
+
+    def workers(self) -> list[Held]:
+        """Return all workers as the node has them."""
+        serving = self.parts.answers.dispatcher.pool.all()
+        return list(serving)
+
+    def held(self) -> list[str]:
+        """Return the agents of workers that hold something."""
+        return [worker.agent for worker in self.workers() if worker.holding]
 
     @asynccontextmanager
     async def caller(self, *, token: str = "", batches: bool = True) -> AsyncGenerator["Caller"]:

@@ -48,6 +48,10 @@ class Pool:
         """Return the workers that serve a key."""
         return list(self._serving.get(key, ()))
 
+    def all(self) -> set[Worker]:
+        """Return all workers."""
+        return {worker for workers in self._serving.values() for worker in workers}
+
     def serves_under(self, prefix: str) -> bool:
         """Tell whether a worker serves a key that begins so."""
         return any(key.startswith(prefix) for key in self._serving)
