@@ -3,7 +3,7 @@
 What clients publish is checked here, what the server says is encoded here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -39,6 +39,8 @@ class Publisher:
         self._log = log
         self._directory = directory
         self._clock = clock
+        # Told with whose rights each event is published, before it is appended.
+        self.spoken: Callable[[Identity, str, str], None] = lambda identity, name, event_id: None
 
     async def publish(
         self, identity: Identity, session_id: str, request: channel_pb2.PublishRequest
@@ -68,6 +70,8 @@ class Publisher:
         records = [self._checked(identity, session_id, name, draft) for draft in request.events]
         if sum(len(record.body) for record in records) > MAX_APPEND_BYTES:
             raise Rejection(Code.TOO_LARGE, "at most 1 MiB at once", channel=name)
+        for record in records:
+            self.spoken(identity, name, record.event_id)
         key = _label(request.idempotency_key, "idempotency_key")
         expected = request.expected_offset if request.HasField("expected_offset") else None
         return Append(

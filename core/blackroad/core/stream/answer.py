@@ -43,6 +43,7 @@ class Answer:
 
     __slots__ = (
         "abandoned_timer",
+        "asked_by",
         "ancestors",
         "attempt",
         "children",
@@ -71,6 +72,7 @@ class Answer:
         "position",
         "prefix",
         "refused_by",
+        "room",
         "route",
         "size",
         "stop_timer",
@@ -102,6 +104,8 @@ class Answer:
         self.created_ns = created_ns
         self.ended_ns = 0
         self.conversation = invoke.conversation
+        self.room = ""  # where it was asked for and is said, and by which event
+        self.asked_by = ""
         self.ancestors: tuple[str, ...] = ()
         self.lineage: frozenset[str] = frozenset()  # agents that wait for this answer
         self.children: list[Answer] = []

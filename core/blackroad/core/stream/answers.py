@@ -26,6 +26,7 @@ from blackroad.core.stream.invocation import as_messages
 from blackroad.core.stream.journal import Journal
 from blackroad.core.stream.limits import StreamLimits
 from blackroad.core.stream.pool import Pool
+from blackroad.core.stream.rooms import Rooms
 from blackroad.core.stream.route import route_of
 from blackroad.core.stream.views import Views
 from blackroad.core.stream.wheel import Wheel
@@ -61,6 +62,8 @@ class Answers:
         self.archive = Archive(clock, limits)
         self.audiences = Audiences(hub)
         self.conversations = Conversations(log, self.journal, clock, limits)
+        self.rooms = Rooms(hub, self.journal, self.begin)
+        publisher.spoken = self.rooms.spoke
         self._views = Views(self.wheel, limits, self.dispatcher.cancel)
         self._waiting: dict[Answer, asyncio.Event] = {}
         directory.owner_of["stream"] = self._owner
@@ -224,6 +227,8 @@ class Answers:
         """Keep an answer whose ending is in the log."""
         if answer.conversation:
             self.conversations.leave(answer)
+        if answer.room:
+            self.rooms.reply(answer)
         self.archive.keep(answer)
         if event := self._waiting.pop(answer, None):
             event.set()

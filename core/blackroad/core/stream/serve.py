@@ -85,6 +85,7 @@ class ServeSession:
             await self._duplex.run(requests)
         finally:
             self._dispatcher.leave(self._worker)
+            self._answers.rooms.leave(self._worker)
             await self._answers.attendance.leave(self._worker, clean=self._clean)
 
     # What comes in (door.duplex.Handler).
@@ -151,7 +152,9 @@ class ServeSession:
             raise Rejection(Code.DRAINING, "this worker drains")
         await self._answers.attendance.enter(self._worker, request.register)
         self._answer(request, registered=stream_pb2.Registered(serves=names))
+        self._answers.rooms.leave(self._worker)
         self._dispatcher.register(self._worker, request.register)
+        self._answers.rooms.enter(self._worker)
 
     def _drain(self) -> None:
         self._dispatcher.drain(self._worker)
