@@ -181,6 +181,17 @@ async def test_pages_of_any_size_list_each_channel_once_by_name(world: World, si
     assert await listed(world, ADA, "m.*", size) == ["m.a", "m.aa", "m.b", "m.c"]
 
 
+async def test_made_channels_are_listed_in_their_place_among_many_used_ones(world: World) -> None:
+    used = [f"u{number:03}" for number in range(600)]
+    for name in used:
+        await world.say(ADMIN, name, "used")
+    made = ["a", "u100a", "u400a", "z"]
+    for name in made:
+        await world.make(name)
+    names = await listed(world, ADA, size=500)
+    assert names == sorted([*used, *made, "agents", "alerts", "broadcast", "tasks"])
+
+
 async def test_pages_go_on_where_most_channels_are_not_the_callers(world: World) -> None:
     """More unreadable channels than one call looks at lie before the readable one."""
     own = identity("x", grant("z", [Action.SUBSCRIBE]))

@@ -128,6 +128,18 @@ async def test_a_companion_is_read_by_who_may_read_its_channel(world: World) -> 
     assert not world.directory.is_private("acme.presence.channel.lobby")
 
 
+async def test_whoever_follows_a_companion_is_told_of_changes_too(world: World) -> None:
+    await world.make("plans", "ada", access=PRIVATE)
+    world.changes.clear()
+    await world.calls.remove_member(
+        ADMIN, channel_pb2.RemoveMemberRequest(channel="plans", subject="ada")
+    )
+    assert [(change.key, change.what, change.subject) for change in world.changes] == [
+        ("acme.plans", What.MEMBER_REMOVED, "ada"),
+        ("acme.presence.channel.plans", What.POLICY, "ada"),
+    ]
+
+
 async def test_patterns_show_private_channels_to_those_who_may_read_them(world: World) -> None:
     await world.make("team.red", "ada", access=PRIVATE)
     await world.make("team.blue", "bob", access=PRIVATE)

@@ -74,6 +74,16 @@ async def test_a_reload_does_not_flap(world: World) -> None:
     assert await world.told() == [left("ada", 0)]
 
 
+async def test_who_came_back_in_time_stays(world: World) -> None:
+    await world.occupants.join(AGENTS, ADA, "se_1")
+    await world.occupants.leave(AGENTS, ADA, "se_1", clean=False)
+    world.clock.advance(3)
+    await world.occupants.join(AGENTS, ADA, "se_2")
+    world.clock.advance(3)
+    await world.occupants.settle()
+    assert world.occupants.present(AGENTS, "ada")
+
+
 async def test_a_channel_without_presence_has_no_occupants(world: World) -> None:
     world.watch("acme.presence.>")
     await world.occupants.join("acme.tasks", ADA, "se_1")

@@ -21,8 +21,8 @@ from tests.core.channel.tape import TapeLog
 from tests.core.channel.world import identity
 
 KEY = "acme.plans"
-BOUND = 3  # of the lists that are told, so that few identities get over it
-subjects = st.sampled_from(["ada", "bob", "cyd", "dan", "eve"])
+BOUND = 2  # of the lists that are told, so that few identities get over it
+subjects = st.sampled_from(["ada", "bob", "cyd"])
 sessions = st.sampled_from(["se_1", "se_2"])
 
 
@@ -50,7 +50,7 @@ class OccupantsMachine(RuleBasedStateMachine):
         """Await."""
         self._runner.run(work)
 
-    @initialize(max_members=st.integers(0, 4))
+    @initialize(max_members=st.integers(0, 3))
     def make(self, max_members: int) -> None:
         """Make the channel."""
         self.max_members = max_members

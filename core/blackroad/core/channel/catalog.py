@@ -80,11 +80,8 @@ class Catalog:
         used = await self._log.names(topic, after, CHUNK)
         records = self._store.keys(tenant, after, CHUNK)
         standing = [key for key in (scope(tenant, n) for n in DEFAULT_CHANNELS) if key > after]
-        # Beyond the last of a full list there may be keys that it does not show.
-        ends = [keys[-1] for keys in (used, records) if len(keys) == CHUNK]
         shown = {key for key in (*records, *standing) if matches(topic, key)}.union(used)
-        end = min(ends, default="")
-        return sorted(key for key in shown if not end or key <= end)[:CHUNK]
+        return sorted(shown)[:CHUNK]  # what a full list does not show comes after all of these
 
     def _stands(self, key: str) -> bool:
         """Tell whether a channel without events exists."""
