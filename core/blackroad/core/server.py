@@ -96,7 +96,8 @@ class CoreServer:
             self._add_services()
             await self._server.start()
             stack.push_async_callback(self._stop)
-            await self._say(health_pb2.HealthCheckResponse.SERVING)
+            for name in (health.OVERALL_HEALTH, *SERVICES):
+                await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
             self.ready = True
             yield addresses
             await self.drain()
@@ -138,10 +139,6 @@ class CoreServer:
     def _reflects(self) -> bool:
         wanted = self._settings.reflection
         return self._settings.auth.development if wanted is None else wanted
-
-    async def _say(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
-        for name in (health.OVERALL_HEALTH, *SERVICES):
-            await self._health.set(name, status)
 
     def _registry(self) -> CollectorRegistry:
         registry = CollectorRegistry()

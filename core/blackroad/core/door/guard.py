@@ -130,7 +130,10 @@ class Guard:
         except grpc.aio.AbortError:
             code = _as_code(context.code())
             raise
-        except Exception as error:  # noqa: BLE001 (everything else is a fault of ours, and told)
+        except Exception as error:
+            if _is_lost(error):
+                code = grpc.StatusCode.CANCELLED
+                raise asyncio.CancelledError from error
             coded = _coded(error) or self._fault(error)
             code = code_of(coded)
             await context.abort_with_status(status_of(coded))
@@ -244,6 +247,14 @@ def _coded(error: BaseException) -> CodedError | None:
     group = cast("BaseExceptionGroup[BaseException]", error)
     coded = [_coded(inner) for inner in group.exceptions]
     return coded[0] if all(coded) else None
+
+
+def _is_lost(error: BaseException) -> bool:
+    """Tell whether the peer went while something was being written to it."""
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return all(_is_lost(inner) for inner in group.exceptions)
+    return isinstance(error, grpc.aio.InternalError)
 
 
 def _kind(handler: Handler) -> str:

@@ -49,6 +49,15 @@ class Child:
             )
         return cls(name, process, await asyncio.open_connection(sock=ours))
 
+    @property
+    def pid(self) -> int:
+        """The process, and its group."""
+        return self._process.pid
+
+    def abandon(self) -> None:
+        """Close the lifeline: the child takes it that `up` has gone."""
+        self._line_end.close()
+
     async def ready(self) -> dict[str, str]:
         """Return where the child serves; raise `ChildError` where it ended, or takes a minute."""
         try:
@@ -73,15 +82,18 @@ class Child:
             async with asyncio.timeout(grace_seconds):
                 await self._process.wait()
         except TimeoutError:
-            await self.kill()
+            pass  # it hangs
+        await self.kill()
 
     async def kill(self) -> None:
-        """End the child's whole group at once. Idempotent."""
+        """End the child's whole group at once, where it still runs. Idempotent."""
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
         self._line_end.close()
+        with contextlib.suppress(OSError):
+            await self._line_end.wait_closed()
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process.returncode is None:

@@ -4,6 +4,7 @@ One socket pair a part. The part writes one line, `{"ready": {name: address}}`; 
 The end of the line at the part means that `up` is gone, however it went.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -28,7 +29,9 @@ class Lifeline:
     def ready(self, addresses: Mapping[str, str]) -> None:
         """Say that the part serves, and where."""
         if self._socket is not None:
-            self._socket.sendall(json.dumps({"ready": dict(addresses)}).encode() + b"\n")
+            line = json.dumps({"ready": dict(addresses)}).encode() + b"\n"
+            with contextlib.suppress(OSError):  # `up` has gone: the watching thread ends us
+                self._socket.sendall(line)
 
     @staticmethod
     def _watch(line: socket.socket) -> None:
