@@ -14,9 +14,13 @@ class Holder(Protocol):
 
 
 class Budget:
-    """Bytes that wait in queues; above the limit the largest queues are given up first."""
+    """Bytes that wait in queues: in each at most 1 MiB, in all 256 MiB.
 
-    def __init__(self, limit: int = 256 * MIB) -> None:
+    Above the common limit the largest queues are given up first.
+    """
+
+    def __init__(self, limit: int = 256 * MIB, each: int = MIB) -> None:
+        self.each = each
         self._limit = limit
         self._held: dict[Holder, int] = {}
         self._total = 0

@@ -83,19 +83,21 @@ class Fanout(Generic[E, R]):
         With `held` its live events wait until `receiver.release(number)`: what it missed comes
         first.
         """
+        self._settle(receiver)
         if receiver.closed:
             return
         seats = {**receiver.group.numbers, number: request_id}
-        self._move(receiver, frozenset(seats.items()))
+        self._regroup(receiver, frozenset(seats.items()))
         receiver.seat(number, self._window.moves(len(self._window)), held)
 
     def part(self, receiver: Receiver[R], number: int) -> None:
         """Let a receiver not belong to a number, from the next event on; idempotent."""
-        receiver.unseat(number)
         if number in receiver.group.numbers:
-            seats = {**receiver.group.numbers}
-            del seats[number]
-            self._move(receiver, frozenset(seats.items()))
+            self._settle(receiver)
+        receiver.unseat(number)
+        seats = {**receiver.group.numbers}
+        if seats.pop(number, None) is not None and not receiver.closed:
+            self._regroup(receiver, frozenset(seats.items()))
 
     def enter(self, receiver: Receiver[R]) -> Group[R]:
         """Return the group of those without a number; `Receiver` calls it."""
@@ -105,7 +107,8 @@ class Fanout(Generic[E, R]):
 
     def leave(self, receiver: Receiver[R]) -> None:
         """Take a receiver off all its numbers, without what is not flushed; `Receiver` calls it."""
-        self._late.pop(receiver, None)
+        if len(self._window):
+            self._late[receiver] = len(self._window)
         self._regroup(receiver, frozenset())
 
     def exit(self, receiver: Receiver[R]) -> None:
@@ -156,11 +159,12 @@ class Fanout(Generic[E, R]):
         """Write to every group that has a number in the window."""
         for group, seats in self._hit(window).items():
             data = window.joined(self._render, group.rendering, seats)
+            slow = list(group.slow)  # before the writes: who becomes slow by one has got it
             for sink in group.sinks():
                 sink.write(data)
-            if group.slow:
+            if slow:
                 chunk = Chunk(data, window.before(0), window.moves(0))
-                for receiver in list(group.slow):
+                for receiver in slow:
                     if receiver.group is group:  # it may have been shed for a neighbour's sake
                         receiver.take(chunk)
 
@@ -178,13 +182,18 @@ class Fanout(Generic[E, R]):
         if data:
             receiver.take(Chunk(data, window.before(start), window.moves(start)))
 
-    def _move(self, receiver: Receiver[R], seats: Seats) -> None:
-        """Change what a receiver belongs to, between the events before and those after."""
+    def _settle(self, receiver: Receiver[R]) -> None:
+        """Give a receiver its events until now: it is about to change its numbers.
+
+        They may be too many for its queue; then it belongs to none when this returns.
+        """
         window = self._window
-        if len(window):
-            self._deliver(window, receiver, self._late.get(receiver, 0))
-            self._late[receiver] = len(window)
-        self._regroup(receiver, seats)
+        if not len(window) or receiver.closed:
+            return
+        start = self._late.get(receiver, 0)
+        receiver.group.remove(receiver)
+        self._late[receiver] = len(window)
+        self._deliver(window, receiver, start)
 
     def _regroup(self, receiver: Receiver[R], seats: Seats) -> None:
         old = receiver.group

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Hashable)
 
 SLOW_CONSUMER = 4413
-QUEUE_BYTES = 1 << 20
 WRITE_DEADLINE_SECONDS = 5.0
 
 
@@ -220,7 +219,7 @@ class Receiver(Generic[R]):
             self._queue = self._queue or deque()
             self._queue.append(chunk)
         self._charge(self._queued_bytes + len(chunk.data))
-        if self._queued_bytes > QUEUE_BYTES:
+        if self._queued_bytes > self._fanout.budget.each:
             self.shed()
 
     def _charge(self, size: int) -> None:
@@ -256,7 +255,7 @@ class Receiver(Generic[R]):
         self._charge(sum(len(chunk.data) for chunk in own))
         if not self._slow:
             self._drain()
-        elif self._queued_bytes > QUEUE_BYTES:
+        elif self._queued_bytes > self._fanout.budget.each:
             self._give_up()
 
     def _give_up(self) -> None:
