@@ -6,6 +6,7 @@ from blackroad.core.channel.control import Change, What
 from blackroad.core.errors import Code, Rejection
 from blackroad.core.identity.development import developer_service
 from blackroad.core.identity.identity import ALL_ACTIONS, Action, Identity, Kind, grant
+from blackroad.core.names import token
 from blackroad.core.settings import NamespaceSettings
 from blackroad.realtime.v1 import channel_pb2
 from tests.core.channel.world import ADA, ADMIN, BOB, World, identity, open_world
@@ -75,6 +76,15 @@ async def test_only_services_publish_to_a_client(world: World) -> None:
     service = identity("x", spelled, kind=Kind.SERVICE)
     assert publishing(world, service, "client.ada") is None
     assert publishing(world, ADMIN, "client.ada") is Code.FORBIDDEN  # its wildcard does not reach
+
+
+async def test_everybody_reads_what_is_for_its_own_client(world: World) -> None:
+    assert reading(world, NOBODY, "client.nobody") is None
+    assert reading(world, ADA, "client.nobody") is Code.FORBIDDEN
+    assert reading(world, ADA, "client.*") is Code.FORBIDDEN
+    strange = Identity("acme", "ada@x.org", Kind.USER)
+    assert reading(world, strange, f"client.{token('ada@x.org')}") is None
+    assert publishing(world, NOBODY, "client.nobody") is Code.FORBIDDEN
 
 
 async def test_publishers_of_the_policy_decide_beyond_the_grant(world: World) -> None:

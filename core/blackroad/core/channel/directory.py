@@ -19,6 +19,7 @@ from blackroad.core.names import (
     is_pattern,
     scope,
     tenant_of,
+    token,
     unscope,
 )
 from blackroad.core.topics import matches
@@ -83,9 +84,12 @@ class Directory:
     def check_read(self, identity: Identity, name: str) -> None:
         """Return where the identity may read the channel or pattern; else FORBIDDEN or NOT_MEMBER.
 
-        A companion is read by who may read its channel, and where that is open to all with a grant,
-        also by a grant for the companion.
+        Everybody reads `client.<own id>`, which is there for that. A companion is read by who may
+        read its channel, and where that is open to all with a grant, also by a grant for the
+        companion.
         """
+        if name == f"client.{token(identity.subject)}":
+            return
         if name.startswith(COMPANION):
             base = name[len(COMPANION) :]
             if allows(identity, Action.SUBSCRIBE, name) and not self.is_closed(identity, base):
