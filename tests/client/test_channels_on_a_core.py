@@ -1,12 +1,21 @@
 """Publishing and following on a real core."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from blackroad.client import Client, Conflict, Event, InvalidRequest, NotFound, Policy
+from blackroad.client import (
+    Client,
+    Conflict,
+    Event,
+    InvalidRequest,
+    NotFound,
+    Policy,
+    Unavailable,
+)
 from tests.client.cable import Cable
 
 
@@ -74,6 +83,37 @@ async def test_a_key_and_an_expected_offset_are_obeyed(client: Client) -> None:
         with pytest.raises(Conflict):
             await client.publish("room", "b", expected_offset=first.offset + 7)
         await client.publish("room", "b", expected_offset=first.offset)
+
+
+async def test_a_call_without_a_core_says_where_none_is(core: str) -> None:
+    async with asyncio.timeout(10), Client("grpc://127.0.0.1:1", timeout_seconds=0.2) as client:
+        with pytest.raises(Unavailable, match=r"no core answers at 127\.0\.0\.1:1"):
+            await client.history("room")
+        with pytest.raises(Unavailable, match=r"no core answers at 127\.0\.0\.1:1"):
+            await client.publish("room", "x")
+
+
+async def test_a_second_address_is_used_where_the_first_is_dead(core: str) -> None:
+    both = f"grpc://127.0.0.1:1,{core.removeprefix('grpc://')}"
+    async with asyncio.timeout(20):
+        async with Client(both) as client:
+            assert (await client.history("room")).events == ()
+        async with Client(both) as client, asyncio.TaskGroup() as group:
+            for number in range(4):
+                group.create_task(client.publish(f"room.{number}", "x"))
+                group.create_task(_stand(client, f"room.{number}"))
+
+
+async def _stand(client: Client, channel: str) -> None:
+    async with client.subscribe(channel):
+        pass
+
+
+async def test_more_subscriptions_than_one_connection_carries_all_stand(client: Client) -> None:
+    async with asyncio.timeout(30), AsyncExitStack() as stack:
+        for number in range(130):
+            await stack.enter_async_context(client.subscribe(f"room.{number}"))
+        await client.publish("room.0", "x")
 
 
 @pytest.mark.parametrize("channel", ["a b", "", "a..b", "a.*"])

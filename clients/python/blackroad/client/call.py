@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Protocol
 
 import orjson
@@ -43,6 +42,7 @@ class Call:
         self._invocation = invocation
         self._line = line
         self._client = client
+        self._messages: list[Message] | None = None
         self._inputs: deque[asyncio.Future[JSONValue]] = deque()
         self.stream_id = stream_id
         self.attempt = attempt
@@ -53,19 +53,21 @@ class Call:
             left = invocation.deadline.ToTimedelta().total_seconds()
             self.deadline = asyncio.get_running_loop().time() + left
 
-    @cached_property
+    @property
     def messages(self) -> list[Message]:
         """The input, with the conversation's earlier turns before it."""
-        return [read_message(message) for message in self._invocation.messages]
+        if self._messages is None:
+            self._messages = [read_message(message) for message in self._invocation.messages]
+        return self._messages
 
-    @cached_property
+    @property
     def text(self) -> str:
         """The text of the last message of the user."""
         turns = (message for message in reversed(self.messages) if message.role == "user")
         last = next(turns, None)
         return "" if last is None else last.text
 
-    @cached_property
+    @property
     def options(self) -> Options:
         """The caller's limits and wishes."""
         return read_options(self._invocation.options)

@@ -1,5 +1,6 @@
 """The connection to the core: gRPC channels, the identity on each call, and unary calls."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
@@ -9,6 +10,7 @@ from google.protobuf.message import Message
 
 from blackroad.client.address import Address
 from blackroad.client.codes import from_status
+from blackroad.client.errors import Unavailable
 
 Response = TypeVar("Response", bound=Message)
 
@@ -22,6 +24,8 @@ _OPTIONS: Final = (
     ("grpc.max_receive_message_length", 8 << 20),
     ("grpc.enable_http_proxy", 0),
 )
+# How long one of several targets may take to connect.
+_TARGET_SECONDS: Final = 1.0
 _PACKAGE: Final = "/blackroad.realtime.v1."
 # A server allows 100 streams on one connection; the rest would wait without a word.
 _STREAMS_PER_CONNECTION: Final = 64
@@ -48,12 +52,12 @@ class Dial:
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._channels: list[tuple[grpc.aio.Channel, set[object]]] = []
         self._retired: list[grpc.aio.Channel] = []
-        self._turn = 0
+        self.turn = 0
 
     @property
     def target(self) -> str:
         """The target in use, for people."""
-        return self._address.targets[self._turn % len(self._address.targets)]
+        return self._address.targets[self.turn % len(self._address.targets)]
 
     def open(
         self, rpc: Rpc[Response], holder: object = None
@@ -79,6 +83,7 @@ class Dial:
         timeout_seconds: float,
     ) -> Response:
         """Make a unary call, `ChannelService/Publish` for example. Raises RealtimeError."""
+        await self._find_target(timeout_seconds)
         method: grpc.aio.UnaryUnaryMultiCallable[Message, Response] = self._channel().unary_unary(
             _PACKAGE + name, request_serializer=_serialize, response_deserializer=parse
         )
@@ -87,7 +92,30 @@ class Dial:
                 request, metadata=self._metadata, timeout=timeout_seconds, wait_for_ready=True
             )
         except grpc.aio.AioRpcError as error:
-            raise from_status(error) from None
+            failed = from_status(error)
+            if failed.code == "deadline_exceeded" and not self._reached():
+                where = f"no core answers at {self.target}"
+                failed = Unavailable("unavailable", where, retryable=True)
+            raise failed from None
+
+    async def _find_target(self, timeout_seconds: float) -> None:
+        """Try several targets in turn for a connection, for so long at most."""
+        if len(self._address.targets) == 1:
+            return
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_seconds
+        while loop.time() < deadline:
+            turn = self.turn
+            try:
+                async with asyncio.timeout_at(min(deadline, loop.time() + _TARGET_SECONDS)):
+                    await self._channel().channel_ready()
+                    return
+            except TimeoutError:
+                self.move_on(turn)
+
+    def _reached(self) -> bool:
+        """Tell whether there is a connection: which side a passed deadline is to be blamed on."""
+        return self._channel().get_state() is grpc.ChannelConnectivity.READY
 
     def _channel(self, holder: object = None) -> grpc.aio.Channel:
         for channel, holders in self._channels:
@@ -110,10 +138,13 @@ class Dial:
         for _, holders in self._channels:
             holders.discard(holder)
 
-    def move_on(self) -> None:
-        """Use the next target from now on, where there are several; streams that stand go on."""
-        if len(self._address.targets) > 1:
-            self._turn += 1
+    def move_on(self, turn: int) -> None:
+        """Leave the target that failed, where there are several; streams that stand go on.
+
+        `turn` is that of the failed attempt: many that fail together move on once.
+        """
+        if len(self._address.targets) > 1 and turn == self.turn:
+            self.turn += 1
             self._retired += [channel for channel, _ in self._channels]
             self._channels = []
 

@@ -65,6 +65,7 @@ class Link(Generic[Response]):
         self._welcomed: asyncio.Future[None] | None = None
         self._closing: RealtimeError | None = None
         self._retry_after: float | None = None
+        self._turn = 0
         self._leaving = False
         self._hung_up = asyncio.Event()
         self.standing = False
@@ -88,7 +89,7 @@ class Link(Generic[Response]):
                 error,
                 wait,
             )
-            self._dial.move_on()
+            self._dial.move_on(self._turn)
             if await self._hung_up_within(wait):
                 return None
 
@@ -130,6 +131,7 @@ class Link(Generic[Response]):
     async def _session(self) -> RealtimeError | None:
         """Open one stream and stay to its end; return why it ended."""
         loop = asyncio.get_running_loop()
+        self._turn = self._dial.turn
         call = self._call = self._dial.open(self._rpc)
         self._welcomed, self._closing = loop.create_future(), None
         deadline = loop.call_later(WELCOME_SECONDS, self._give_up, call, self._welcomed)

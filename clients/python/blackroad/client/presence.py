@@ -124,6 +124,7 @@ class PresenceQuery:
         view = _View()
         backoff = Backoff()
         while True:
+            turn = self._dial.turn
             call = self._dial.open(TRACK, view)
             error: RealtimeError = Unavailable("unavailable", "the core ended the stream")
             try:
@@ -147,7 +148,7 @@ class PresenceQuery:
                 raise error
             wait = backoff.next_seconds(error.retry_after_seconds)
             log.warning("presence: %s; trying again in %.1f s", error, wait)
-            self._dial.move_on()
+            self._dial.move_on(turn)
             await asyncio.sleep(wait)
 
     def _request(self) -> bytes:

@@ -51,6 +51,7 @@ class Subscription:
         self._call: grpc.aio.StreamStreamCall[bytes, channel_pb2.ConnectResponse] | None = None
         self._items: deque[tuple[Received | None, str]] = deque()
         self._resume = start.cursor
+        self._turn = 0
         self._closed = False
         self._stands = False
         self._stood = False
@@ -129,6 +130,7 @@ class Subscription:
 
     async def _connect(self) -> None:
         """Open a stream, subscribe on it, and wait until the subscription stands."""
+        self._turn = self._dial.turn
         call = self._call = self._dial.open(CONNECT, self)
         request = channel_pb2.ConnectRequest(request_id="1", subscribe=self._subscribe())
         loop = asyncio.get_running_loop()
@@ -169,7 +171,7 @@ class Subscription:
         wait = self._backoff.next_seconds(error.retry_after_seconds or self._retry_after)
         self._retry_after = None
         log.warning("%s: %s; trying again in %.1f s", self.channel, error, wait)
-        self._dial.move_on()
+        self._dial.move_on(self._turn)
         await asyncio.sleep(wait)
 
     def _receive(self, frame: channel_pb2.ConnectResponse) -> None:
