@@ -105,7 +105,7 @@ async def measure(kind: str, count: int, runs: int) -> list[tuple[float, float]]
     figures: list[tuple[float, float]] = []
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(edge.server.serve())
-        while not edge.server.started:
+        while not edge.server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
         edge.transport.start()
         port = edge.server.servers[0].sockets[0].getsockname()[1]
@@ -121,11 +121,11 @@ async def measure(kind: str, count: int, runs: int) -> list[tuple[float, float]]
         await order((kind, 200))  # warm
         await order("close")
         for _ in range(runs):
-            while len(edge.transport):
+            while len(edge.transport):  # noqa: ASYNC110 - a benchmark may
                 await asyncio.sleep(0.01)
             memory, begun = resident(), time.process_time()
             await order((kind, count))
-            while len(edge.transport) < count:
+            while len(edge.transport) < count:  # noqa: ASYNC110 - a benchmark may
                 await asyncio.sleep(0.01)
             seconds = time.process_time() - begun
             figures.append(((resident() - memory) / count / 1024, count / seconds))

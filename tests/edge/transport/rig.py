@@ -97,7 +97,7 @@ class Server:
 async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     """Wait until something is so."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - no event tells of what another process did
             await asyncio.sleep(0.005)
 
 

@@ -115,7 +115,8 @@ async def test_a_later_request_on_a_connection_has_the_same_bounds() -> None:
         writer.write(GET + b"\r\n")
         await reader.readuntil(b"\r\n\r\n0")
         writer.write(GET + b"\r\n" + GET + b"\r\n")
-        assert (await reader.readuntil(b"\r\n\r\n0")) and await reader.readuntil(b"\r\n\r\n0")
+        for _ in range(2):
+            await reader.readuntil(b"\r\n\r\n0")
         writer.write(GET)
         assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
         writer.close()

@@ -47,7 +47,7 @@ async def test_a_message_of_any_size_comes_back() -> None:
     async with serve() as server, websockets.connect(server.url, max_size=None) as ws:
         for size in (0, 1, 125, 126, 127, 65_535, 65_536, 1_000_000):
             await ws.send("ä" * (size // 2) + "x" * (size % 2))
-            assert len((await asyncio.wait_for(ws.recv(decode=False), 5))) == size
+            assert len(await asyncio.wait_for(ws.recv(decode=False), 5)) == size
 
 
 async def test_fragments_and_pings_between_them_come_back_as_one() -> None:
@@ -125,17 +125,19 @@ async def test_a_message_too_big_in_fragments_is_1009_although_more_is_on_its_wa
 
 
 async def test_a_message_of_exactly_the_limit_passes() -> None:
-    async with serve(Limits(message_bytes=100_000)) as server:
-        async with websockets.connect(server.url) as ws:
-            await ws.send("x" * 100_000)
-            assert len(await ws.recv()) == 100_000
-            await ws.send(["x" * 50_000, "x" * 50_000])
-            assert len(await ws.recv()) == 100_000
-            await ws.send("x" * 100_001)
-            with pytest.raises(ConnectionClosed) as closed:
-                await ws.recv()
-            assert closed.value.rcvd is not None
-            assert closed.value.rcvd.code == 1009
+    async with (
+        serve(Limits(message_bytes=100_000)) as server,
+        websockets.connect(server.url) as ws,
+    ):
+        await ws.send("x" * 100_000)
+        assert len(await ws.recv()) == 100_000
+        await ws.send(["x" * 50_000, "x" * 50_000])
+        assert len(await ws.recv()) == 100_000
+        await ws.send("x" * 100_001)
+        with pytest.raises(ConnectionClosed) as closed:
+            await ws.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1009
 
 
 @pytest.mark.parametrize(

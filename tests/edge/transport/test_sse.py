@@ -124,6 +124,7 @@ async def test_a_reader_that_stops_ends_with_4413_and_a_neighbour_goes_on() -> N
             await asyncio.sleep(0)
         reader, writer = await stream(server)
         neighbour = server.peers[1]
+        number = 0
         for number in itertools.count():
             server.transport.tick()
             neighbour.stream.write(b"data: %03d\n\n" % number)

@@ -17,9 +17,10 @@ GAP_FACTOR = 3.0
 """How long the next flush waits while more comes, in durations of the last one."""
 LONGEST_GAP_SECONDS = 0.010
 PROBE_EVERY = 16
-"""Events that come one at a time, each when the last was delivered, gain nothing by a gap and would be
-slowed down: after a flush of one event there is none. But a flood that is read one event a turn looks
-the same, so each 16th such flush in a row is followed by a gap, and what gathers in it tells."""
+"""Events that come one at a time, each when the last was delivered, gain nothing by a gap and would
+be slowed down: after a flush of one event there is none. But a flood that is read one event a turn
+looks the same, so each 16th such flush in a row is followed by a gap, and what gathers in it tells.
+"""
 _WINDOW_EVENTS = 256
 _WINDOW_BYTES = 256 * 1024
 

@@ -1,4 +1,4 @@
-"""One session's place in the fan-out: written to in step, or by a queue of its own while it is slow."""
+"""One session's place in the fan-out: written to in step, or by a queue of its own."""
 
 from collections import deque
 from collections.abc import Hashable
@@ -154,7 +154,7 @@ class Receiver(Generic[R]):
         self.place()
 
     def on_backlog(self, waiting: bool) -> None:
-        """Leave the group for the slow path, or come back with all that waited in one write. Idempotent."""
+        """Leave for the slow path, or come back with all that waited in one write. Idempotent."""
         if self.closed or waiting == self._slow:
             return
         self._slow = waiting
@@ -238,7 +238,7 @@ class Receiver(Generic[R]):
                 self.owner.on_overflow(lost)
 
     def _overflow(self, first: Chunk) -> None:
-        """Drop what is live and leave all numbers; tell the owner, at once or when there is room."""
+        """Drop what is live, leave all numbers, tell the owner: at once or when there is room."""
         if self._slow and self.sink.stalled_seconds >= WRITE_DEADLINE_SECONDS:
             self._give_up()
             return

@@ -1,4 +1,4 @@
-"""The bytes of the edge: uvicorn's protocol classes, slim sockets and streams, and the wheel that pings them.
+"""The bytes of the edge: uvicorn's protocol class, slim sockets and streams, and their wheel.
 
 How a door uses it:
 

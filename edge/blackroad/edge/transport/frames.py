@@ -7,7 +7,7 @@ _LONGEST_MEDIUM = 0xFFFF
 
 
 def text_frame(payload: bytes) -> bytes:
-    """Return a final, unmasked text frame (RFC 6455, 5.2) around UTF-8 that the caller vouches for."""
+    """Return a final, unmasked text frame (RFC 6455, 5.2); the caller vouches for the UTF-8."""
     size = len(payload)
     if size <= _LONGEST_SHORT:
         return b"\x81%c%b" % (size, payload)

@@ -57,11 +57,11 @@ class WebSocketHandover:
 
     @staticmethod
     def of(scope: Scope) -> "WebSocketHandover":
-        """Return the handover of a websocket scope. Raises RuntimeError where the server is not ours."""
+        """Return a websocket scope's handover. Raises TypeError where the server is not ours."""
         extensions = cast("MutableMapping[str, object]", scope.get("extensions", {}))
         found = extensions.get(EXTENSION)
         if not isinstance(found, WebSocketHandover):
-            raise RuntimeError("serve the app with Transport.http_protocol()")
+            raise TypeError("serve the app with Transport.http_protocol()")
         return found
 
     @property
@@ -72,7 +72,7 @@ class WebSocketHandover:
     def accept(
         self, handler: "SocketHandler", subprotocol: str = "", headers: Headers = ()
     ) -> Socket:
-        """Finish the handshake and return the open socket; its first `on_text` comes in a later turn.
+        """Finish the handshake and return the open socket; `on_text` comes in a later turn.
 
         A peer that has gone meanwhile makes no difference, but that `on_close(1006)` comes before
         this returns. Raises ValueError for a subprotocol that was not offered, RuntimeError if it
@@ -104,7 +104,7 @@ class WebSocketHandover:
         self._scope = None
         try:
             await app(scope, self._receive, self._send)
-        except Exception:  # noqa: BLE001 - the app's fault ends this handshake only
+        except Exception:  # the app's fault ends this handshake only
             _logger.exception("the app failed in a handshake")
         finally:
             if not self.decided:

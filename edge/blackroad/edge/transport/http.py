@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with the bounds that it lacks, and the two ways out of it: a socket or a stream."""
+"""uvicorn's HTTP protocol with the bounds that it lacks, and its two ways out: socket, stream."""
 
 import asyncio
 from collections.abc import Callable, MutableMapping
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 from urllib.parse import unquote
 
 import httptools
-from starlette.types import Scope, Send
+from starlette.types import ASGIApp, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from blackroad.edge.transport.handover import WebSocketHandover
@@ -23,7 +23,7 @@ _FRAMING_ALLOWANCE = 1 << 16
 """Chunk sizes, extensions and trailers that a body may have beside 8 bytes for each of its own."""
 
 
-class _OverTheLimit(Exception):
+class _LimitError(Exception):
     """Stops the parser in the middle of what it was fed."""
 
 
@@ -51,9 +51,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     # Bytes in
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a head."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", transport))
         self._wait(self.process.limits.head_seconds, self._late)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -68,6 +68,8 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self._unset_keepalive_if_required()
         self._fed_bytes += len(data)
+        if self.parser is None:
+            return
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -149,7 +151,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _stop(self, status: int) -> None:
         self._status = status
-        raise _OverTheLimit
+        raise _LimitError
 
     @property
     def _declared_bytes(self) -> int:
@@ -210,7 +212,7 @@ class HttpProtocol(HttpToolsProtocol):
         await send({"type": "http.response.start", "status": 200, "headers": headers})
 
     def hand_over_stream(self, stream: "SseStream") -> None:
-        """Give the connection to a stream whose head is written: for uvicorn the response is complete.
+        """Give the connection to a stream whose head is written; uvicorn is done with it.
 
         Raises RuntimeError where a middleware holds the head back.
         """
@@ -279,7 +281,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self.flow.pause_reading()
         self._wait(self.process.limits.handshake_seconds, lambda: self.refuse(408))
-        task = self.loop.create_task(handover.run(self.config.loaded_app))
+        task = self.loop.create_task(handover.run(cast("ASGIApp", self.app)))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 
@@ -353,15 +355,15 @@ def _extensions(scope: object) -> MutableMapping[str, object]:
 
 
 def connection_of(scope: Scope) -> HttpProtocol:
-    """Return the connection of a request. Raises RuntimeError where the server is not ours."""
+    """Return the connection of a request. Raises TypeError where the server is not ours."""
     found = _extensions(scope).get(EXTENSION)
     if not isinstance(found, HttpProtocol):
-        raise RuntimeError("serve the app with Transport.http_protocol()")
+        raise TypeError("serve the app with Transport.http_protocol()")
     return found
 
 
 def limit_body(scope: Scope, limit: int) -> None:
-    """Lower the bound of a request's body; above it the peer gets 413, and the app `http.disconnect`.
+    """Lower the bound of a request's body: above it, 413, and `http.disconnect` for the app.
 
     Call it before the body is read.
     """

@@ -18,7 +18,7 @@ Message = tuple[Opcode, bytes | tuple[int, str]]
 
 
 def whole_frame(data: bytes, start: int) -> tuple[int, bytes, int] | None:
-    """Return first byte, unmasked payload and end of the frame at `start`; None: leave it to `Inbox`.
+    """Return first byte, payload and end of the frame at `start`; None: leave it to `Inbox`.
 
     It knows only masked text and pong frames, unfragmented, shortest length form, all there.
     """

@@ -8,10 +8,10 @@ MIB = 1024 * KIB
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a peer may cost; every figure is one of design.md's, and a test may lower any of them."""
+    """What a peer may cost. Deployments keep these; a test may lower any of them."""
 
     head_seconds: float = 10.0
-    """From the first moment of a connection, or the first byte of a later request, to the head's end."""
+    """From the connection's beginning, or a later request's first byte, to the head's end."""
     head_bytes: int = 16 * KIB
     head_fields: int = 100
     body_seconds: float = 60.0

@@ -1,7 +1,7 @@
 """What a WebSocket and a stream of events have in common: one way out, and one ending."""
 
 import asyncio
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, cast
 
 from blackroad.edge.transport.handler import StreamHandler
 
@@ -11,10 +11,8 @@ if TYPE_CHECKING:
 LOST = 1006
 SLOW_CONSUMER = 4413
 
-H = TypeVar("H", bound=StreamHandler)
 
-
-class Outlet(asyncio.Protocol, Generic[H]):
+class Outlet(asyncio.Protocol):
     """A connection that was handed over by uvicorn: no task, queue, scope or timer of its own.
 
     Not made by doors: see `WebSocketHandover.accept` and `SseStream`. All methods are for the event
@@ -24,7 +22,7 @@ class Outlet(asyncio.Protocol, Generic[H]):
     __slots__ = ("_closer", "_code", "_process", "_transport", "handler", "place")
 
     def __init__(
-        self, process: "Transport", transport: asyncio.Transport | None, handler: H
+        self, process: "Transport", transport: asyncio.Transport | None, handler: StreamHandler
     ) -> None:
         self.handler = handler
         self._process = process
@@ -51,25 +49,27 @@ class Outlet(asyncio.Protocol, Generic[H]):
 
     @property
     def stalled_seconds(self) -> float:
-        """Return for how long the backlog has not become smaller; 0 without one. Exact to a tick."""
+        """Return for how long the backlog has not become smaller, to a tick; 0 without one."""
         return self._process.stalled_seconds(self)
 
     @property
     def peer(self) -> str:
         """Return the peer's address, empty where it has none."""
-        name: object = self._transport and self._transport.get_extra_info("peername")
-        return str(name[0]) if isinstance(name, tuple) and name else ""
+        if self._transport is None:
+            return ""
+        name = cast("tuple[str, int] | str | None", self._transport.get_extra_info("peername"))
+        return name[0] if isinstance(name, tuple) else ""
 
     def write(self, data: bytes) -> None:
-        """Write bytes in their wire form, at once where the kernel takes them; nothing after the ending.
+        """Write bytes in their wire form, at once as far as the kernel takes them.
 
-        What the kernel does not take waits here without bound: heed `on_backlog`.
+        The rest waits here without bound: heed `on_backlog`. After the ending it does nothing.
         """
         if self._code is None and self._transport is not None:
             self._transport.write(data)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """End it: idempotent; `on_close` comes before this returns. What was written before still goes out.
+        """End it, after what was written; idempotent. `on_close` comes before this returns.
 
         A peer that does not let it out within `Limits.write_seconds` is cut off.
         """

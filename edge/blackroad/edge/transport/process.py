@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from blackroad.edge.transport.handler import SocketHandler, StreamHandler
 from blackroad.edge.transport.http import HttpProtocol
 from blackroad.edge.transport.limits import Limits
 from blackroad.edge.transport.outlet import SLOW_CONSUMER, Outlet
@@ -12,11 +11,10 @@ from blackroad.edge.transport.socket import Socket
 from blackroad.edge.transport.sse import SseStream
 from blackroad.edge.transport.wheel import Ring
 
-AnyOutlet = Outlet[SocketHandler] | Outlet[StreamHandler]
 Farewell = Callable[[Socket | SseStream], None]
 DRAINING = 1012
 TICK_SECONDS = 1.0
-"""Time is counted in turns of the wheel: after a pause of this process nobody is blamed for its length."""
+"""Time is counted in turns: after a pause of this process nobody is blamed for its length."""
 _BATCHES_PER_SECOND = 10
 
 
@@ -30,11 +28,11 @@ class Stall:
 
 
 class Transport:
-    """What the sockets of one process and loop share; see the package's page for the order of its calls."""
+    """What the sockets of one process and loop share; the package's page has the order of calls."""
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
-        self.stalls: dict[AnyOutlet, Stall] = {}
+        self.stalls: dict[Outlet, Stall] = {}
         self._sockets = Ring[Socket](self.limits.ping_seconds)
         self._streams = Ring[SseStream](self.limits.comment_seconds)
         self._ticks = 0
@@ -47,7 +45,7 @@ class Transport:
         return self._open
 
     def http_protocol(self) -> type[HttpProtocol]:
-        """Return the class for `uvicorn.Config(http=…)`, bound to this process's limits and wheel."""
+        """Return the class for `uvicorn.Config(http=…)`, with these limits and this wheel."""
         return type("BoundHttpProtocol", (HttpProtocol,), {"process": self})
 
     def start(self) -> None:
@@ -56,7 +54,7 @@ class Transport:
             self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self._turn)
 
     async def drain(self, farewell: Farewell, seconds: float) -> None:
-        """End everything that is open, in batches spread over so many seconds, with close code 1012.
+        """End everything that is open with 1012, in batches spread over so many seconds.
 
         `farewell` is called for each just before, and may write and close. Who came meanwhile is
         ended too. It returns when every connection is gone, at most `Limits.write_seconds` after
@@ -83,7 +81,7 @@ class Transport:
             outlet.abort()
 
     def tick(self) -> None:
-        """Do what is due each second: close who did not answer, ping, comment, end who stands still."""
+        """Do what is due each second: ping, comment, close who is late or stands still."""
         self._ticks += 1
         for socket in self._sockets.due(self._ticks - self.limits.pong_seconds):
             socket.expect_pong()
@@ -102,7 +100,7 @@ class Transport:
         else:
             outlet.place = self._streams.add(outlet)
 
-    def forget(self, outlet: AnyOutlet) -> None:
+    def forget(self, outlet: Outlet) -> None:
         """Let go of a connection that is gone; idempotent."""
         self.stalls.pop(outlet, None)
         if outlet.place < 0:
@@ -116,18 +114,18 @@ class Transport:
         if not self._open:
             self._emptied.set()
 
-    def stall(self, outlet: AnyOutlet) -> bool:
+    def stall(self, outlet: Outlet) -> bool:
         """Note that a backlog began; False where one stood already."""
         if outlet in self.stalls:
             return False
         self.stalls[outlet] = Stall(outlet.buffered, self._ticks)
         return True
 
-    def unstall(self, outlet: AnyOutlet) -> bool:
+    def unstall(self, outlet: Outlet) -> bool:
         """Note that a backlog is gone; False where there was none."""
         return self.stalls.pop(outlet, None) is not None
 
-    def stalled_seconds(self, outlet: AnyOutlet) -> float:
+    def stalled_seconds(self, outlet: Outlet) -> float:
         """Return for how long its backlog has not become smaller."""
         stall = self.stalls.get(outlet)
         return 0.0 if stall is None else (self._ticks - stall.since_tick) * TICK_SECONDS

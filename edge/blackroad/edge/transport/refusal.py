@@ -1,4 +1,4 @@
-"""What a peer hears that the app never sees, or does not want: one short HTTP response, then the end."""
+"""What a refused peer hears: one short HTTP response, then the end."""
 
 import json
 from collections.abc import Iterable

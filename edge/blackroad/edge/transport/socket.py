@@ -22,7 +22,7 @@ NO_CODE = 1005
 _logger = logging.getLogger(__name__)
 
 
-class Socket(Outlet[SocketHandler]):
+class Socket(Outlet):
     """An accepted WebSocket; `WebSocketHandover.accept` makes it.
 
     It checks frames and UTF-8, answers pings, sends its own by the wheel, and ends itself with
@@ -30,10 +30,11 @@ class Socket(Outlet[SocketHandler]):
     without a pong in time, 4413 when a backlog stands still.
     """
 
-    __slots__ = ("_awaits_pong", "_deaf", "_inbox")
+    __slots__ = ("_awaits_pong", "_deaf", "_inbox", "_reader")
 
     def __init__(self, process: "Transport", transport: Wire, handler: SocketHandler) -> None:
         super().__init__(process, transport, handler)
+        self._reader = handler
         self._inbox: Inbox | None = None
         self._awaits_pong = False
         self._deaf = False
@@ -49,7 +50,7 @@ class Socket(Outlet[SocketHandler]):
             self._cut_off_later()
 
     def beat(self) -> None:
-        """Let the handler send its bookmark, then ping. A peer with a backlog has its own deadline."""
+        """Let the handler send its bookmark, then ping; a backlog has a deadline of its own."""
         if self.backlogged or self.closed:
             return
         self.handler.on_beat()
@@ -57,7 +58,7 @@ class Socket(Outlet[SocketHandler]):
         self.write(PING)
 
     def expect_pong(self) -> None:
-        """Close with 4408 where the last ping is unanswered; the wheel asks `Limits.pong_seconds` after it."""
+        """Close with 4408 where the last ping is unanswered; asked `Limits.pong_seconds` later."""
         if self._awaits_pong and not self.backlogged:
             self.close(LATE, "no pong")
 
@@ -111,10 +112,10 @@ class Socket(Outlet[SocketHandler]):
             return
         try:
             if opcode is Opcode.TEXT:
-                self.handler.on_text(payload)
+                self._reader.on_text(payload)
             else:
-                self.handler.on_binary(payload)
-        except Exception:  # noqa: BLE001 - a fault of ours ends this socket, and no other
+                self._reader.on_binary(payload)
+        except Exception:  # a fault of ours ends this socket, and no other
             _logger.exception("a socket's handler failed")
             self.close(OUR_FAULT)
 

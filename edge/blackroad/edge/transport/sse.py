@@ -26,7 +26,7 @@ _HEAD: Final = (
 )
 
 
-class SseStream(Outlet[StreamHandler]):
+class SseStream(Outlet):
     """One response of `text/event-stream`, ended by closing the connection.
 
     A route makes it, writes what it likes, and returns `stream.response()`. Until the head is out,
@@ -43,7 +43,7 @@ class SseStream(Outlet[StreamHandler]):
         self._unread = 0
 
     def response(self, headers: Iterable[tuple[str, str]] = ()) -> Response:
-        """Return what the route returns: a Starlette response that opens this stream. Use it once."""
+        """Return what the route returns: a response that opens this stream. Use it once."""
         return _SseResponse(self, headers)
 
     @property
@@ -61,7 +61,7 @@ class SseStream(Outlet[StreamHandler]):
                 self.close(SLOW_CONSUMER)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """See `Outlet.close`; the code is only for `on_close`. Before the head is out, blocks still follow it."""
+        """See `Outlet.close`; the code is for `on_close` only. It may come before the head."""
         self._end(code)
         self._shut()
 
@@ -72,7 +72,7 @@ class SseStream(Outlet[StreamHandler]):
             self.write(COMMENT)
 
     def open(self, transport: Wire) -> None:
-        """Take over the connection, whose head is written: what waited goes out. `response()` calls it."""
+        """Take over the connection, whose head is written: what waited goes out."""
         early, self._early = self._early or [], None
         self._transport = transport
         if early:

@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 class Ring(Generic[T]):
-    """A set whose members come round, one place a tick, spread evenly; adding and leaving are O(1)."""
+    """A set whose members take turns, one place a tick, spread evenly; adding is O(1)."""
 
     def __init__(self, ticks: int) -> None:
         self._places: list[set[T]] = [set() for _ in range(ticks)]
@@ -31,5 +31,5 @@ class Ring(Generic[T]):
         self._places[place].discard(member)
 
     def due(self, tick: int) -> list[T]:
-        """Return those whose turn it is at this tick; as many ticks later as the ring has, again."""
+        """Return those whose turn it is at this tick, once a round."""
         return list(self._places[tick % len(self._places)])
