@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
@@ -12,7 +12,9 @@ from blackroad.client import (
     Call,
     Cancelled,
     Client,
+    Event,
     Finished,
+    Gap,
     InputRequired,
     NoAgent,
     Progress,
@@ -24,6 +26,8 @@ from blackroad.client import (
     Usage,
     Yielded,
 )
+from blackroad.core.server import CoreServer
+from blackroad.core.settings import CoreSettings
 from tests.client.cable import Cable
 
 
@@ -226,3 +230,40 @@ async def test_a_cut_on_both_sides_costs_no_word(core: str, cable: Cable) -> Non
                     cable.cut()
     assert "".join(texts) == "".join(words)
     assert cable.connections >= 4
+
+
+async def test_an_agent_registers_again_with_a_core_that_was_restarted() -> None:
+    agent, ready = echo(), asyncio.Event()
+    first = CoreSettings(grpc="127.0.0.1:0", drain_seconds=0.2)
+    async with asyncio.timeout(40), AsyncExitStack() as stack:
+        async with CoreServer(first).open() as addresses:
+            client = await stack.enter_async_context(Client(f"grpc://{addresses['grpc']}"))
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            tasks.create_task(agent.serve(client=client, ready=ready.set))
+            await ready.wait()
+            assert await client.invoke("PARROT", "one").text() == "one "
+        again = CoreSettings(grpc=addresses["grpc"], drain_seconds=0.2)
+        await stack.enter_async_context(CoreServer(again).open())
+        stack.callback(agent.drain)
+        assert (await anext(aiter(client.presence("agent")))).entity_id == "PARROT"
+        assert await client.invoke("PARROT", "two").text() == "two "
+        agent.drain()
+
+
+async def test_a_drained_core_is_left_and_a_restarted_one_gets_the_rest_of_publishes() -> None:
+    first = CoreSettings(grpc="127.0.0.1:0", drain_seconds=0.2)
+    async with asyncio.timeout(40), AsyncExitStack() as stack:
+        async with CoreServer(first).open() as addresses:
+            client = await stack.enter_async_context(Client(f"grpc://{addresses['grpc']}"))
+            await client.publish("room", "one")
+            subscription = await stack.enter_async_context(client.subscribe("room"))
+        again = CoreSettings(grpc=addresses["grpc"], drain_seconds=0.2)
+        await stack.enter_async_context(CoreServer(again).open())
+        gap = await anext(subscription)
+        assert isinstance(gap, Gap)
+        assert gap.reason == "epoch_changed"
+        published = await client.publish("room", "two")
+        event = await anext(subscription)
+        assert isinstance(event, Event)
+        assert event.event_id == published.event_id
+        await client.close()

@@ -74,7 +74,7 @@ class Link(Generic[Response]):
         """Keep the stream; return why it is over for good, or None where this side ended it."""
         while True:
             error = await self._session()
-            if self._hung_up.is_set() or (error is None and self._leaving):
+            if self._hung_up.is_set() or (self._leaving and not (error and len(self._outbox))):
                 return None
             error = error or Unavailable("unavailable", "the core ended the stream")
             if error.code in TERMINAL:
@@ -94,7 +94,7 @@ class Link(Generic[Response]):
                 return None
 
     def leave(self) -> None:
-        """Let the stream end: from now on a clean end by the server is the end."""
+        """Let the stream end: its next end is the last one, unless something is unwritten."""
         self._leaving = True
 
     def hang_up(self) -> None:
