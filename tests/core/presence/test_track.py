@@ -12,7 +12,7 @@ from blackroad.core.errors import Code, Ending
 from blackroad.core.identity.identity import Identity, Kind
 from blackroad.core.presence.entity import Status
 from blackroad.core.presence.track import TrackSession
-from blackroad.core.presence.watch import PAGE_ITEMS
+from blackroad.core.presence.watch import PAGE_ITEMS, Watch
 from blackroad.realtime.v1 import common_pb2, presence_pb2
 from tests.core.presence.world import (
     ADA,
@@ -41,6 +41,7 @@ class Client:
         self.reading = asyncio.Event()
         self.reading.set()
         self.changed = asyncio.Event()
+        self.served = asyncio.Event()  # a request was, and the next is asked for
         self._requests: asyncio.Queue[Request | None] = asyncio.Queue()
 
     async def write(self, message: bytes) -> None:
@@ -51,6 +52,7 @@ class Client:
     async def sent(self) -> AsyncIterator[Request]:
         while (request := await self._requests.get()) is not None:
             yield request
+            self.served.set()
 
     def send(self, request_id: str = "", **frame: object) -> None:
         self._requests.put_nowait(Request(request_id=request_id, **frame))  # type: ignore[arg-type]  # one arm by its name
@@ -177,7 +179,7 @@ async def test_another_protocol_ends_the_session(world: World) -> None:
     with pytest.raises(Ending) as ended:
         await session.run(client.sent())
     assert ended.value.code is Code.BAD_FRAME
-    assert client.frames[-1].closing.code == Code.BAD_FRAME
+    assert Code(client.frames[-1].closing.code) is Code.BAD_FRAME
 
 
 @pytest.mark.parametrize(
@@ -326,6 +328,46 @@ async def test_a_snapshot_comes_in_pages_and_changes_after_them(world: World) ->
         completes = [frame.snapshot.complete for frame in client.of("snapshot")]
         assert completes == [False, False, True]
         assert len(client.fold()) == many
+
+
+async def test_a_change_between_two_pages_of_the_snapshot_is_not_lost(world: World) -> None:
+    large = '{"a":"' + "x" * 4000 + '"}'
+    for number in range(400):
+        await world.roster.enter(identity(f"u{number:03}"), f"se_{number:03}", 0, large)
+    await world.told()
+    async with tracking(world) as client:
+        client.reading.clear()
+        client.send("w", watch=ALL)
+        async with asyncio.timeout(5):
+            await client.served.wait()
+        for session_id in ("se_000", "se_399"):
+            await world.roster.update(session_id, Status.BUSY)
+        await world.told()
+        client.reading.set()
+        await client.answered()
+        await settled(world, client)
+        assert len(client.of("snapshot")) > 4
+        assert client.told() == [("u000", "busy")]
+        busy = [
+            each.entity_id for each in client.fold().values() if Status(each.status) is Status.BUSY
+        ]
+        assert busy == ["u000", "u399"]
+
+
+async def test_an_event_that_the_hub_has_yet_to_hand_on_is_not_said_again(world: World) -> None:
+    watch = Watch("w", "acme.presence.*.*", None, world.roster, world.hub, world.clock, _ignore)
+    watch.open()
+    await world.roster.enter(ADA, "se_1")
+    await world.roster.step()
+    assert Response.FromString(watch.next() or b"").snapshot.entities[0].entity_id == "ada"
+    assert world.seen == []  # the log has it, the hub has not handed it on
+    await world.catch_up()
+    assert (len(world.seen), watch.next()) == (1, None)
+    watch.close()
+
+
+def _ignore(watch: Watch) -> None:
+    pass
 
 
 async def test_a_slow_reader_gets_each_record_once_as_it_stands(world: World) -> None:
