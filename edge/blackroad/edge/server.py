@@ -29,7 +29,7 @@ from blackroad.edge.trunk import Trunk, TrunkOptions
 from blackroad.edge.websocket.peer import Peer
 
 _logger = logging.getLogger(__name__)
-Ready = Callable[[Address], None]
+Ready = Callable[[str], None]
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 RETRY_SECONDS: Final = (0.5, 5.0)
 LAST_SECONDS: Final = 5
@@ -88,7 +88,7 @@ class Edge:
             self.context.transport.start()
             serving = tasks.create_task(server.serve(sockets=[listener]))
             host, port = listener.getsockname()[:2]
-            ready(Address(host=str(host), port=int(port)))
+            ready(str(Address(host=str(host), port=int(port))))
             await self._draining.wait()
             await self._drain()
             server.should_exit = True

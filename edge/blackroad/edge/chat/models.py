@@ -3,10 +3,10 @@
 from typing import Annotated, Final
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Raw, Struct, field
 
 from blackroad.edge.errors import Refusal
-from blackroad.edge.frames.client import EMPTY, Identifier, Options, explain
+from blackroad.edge.frames.client import Identifier, Options, explain
 from blackroad.edge.frames.invoke import ABANDONED, options_of, put_input, target_of
 from blackroad.edge.frames.scan import scan
 from blackroad.edge.frames.times import duration_of
@@ -17,8 +17,8 @@ class ChatRequest(Struct, kw_only=True):
     """A prompt, or messages, for a model or an agent."""
 
     prompt: str | None = None
-    messages: Raw = EMPTY
-    input: Raw = EMPTY
+    messages: Raw = field(default_factory=Raw)
+    input: Raw = field(default_factory=Raw)
     model: str | None = None
     agent: str | None = None
     capability: str | None = None

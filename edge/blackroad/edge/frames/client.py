@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Final, Literal, NamedTuple
 
-from msgspec import Meta, Raw, Struct, ValidationError
+from msgspec import Meta, Raw, Struct, ValidationError, field
 from msgspec.json import Decoder
 
 from blackroad.edge.errors import Refusal
@@ -13,7 +13,6 @@ Identifier = Annotated[str, Meta(max_length=128)]
 History = Annotated[int, Meta(ge=0, le=300)]
 Offset = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Headers = dict[str, str]
-EMPTY: Final = Raw()
 
 
 class Frame(Struct, tag_field="type", kw_only=True):
@@ -64,7 +63,7 @@ class Unsubscribe(Roomed, tag="unsubscribe"):
 class Message(Roomed, tag="message", kw_only=True):
     """Publish a `message`."""
 
-    content: Raw = EMPTY
+    content: Raw = field(default_factory=Raw)
     data: str | None = None
     idempotency_key: Identifier | None = None
     headers: Headers | None = None
@@ -96,7 +95,7 @@ class PresenceUpdate(Frame, tag="presence.update", kw_only=True):
     """Say how one is."""
 
     status: Literal["online", "away", "busy"] | None = None
-    metadata: Raw = EMPTY
+    metadata: Raw = field(default_factory=Raw)
 
 
 class Options(Struct, kw_only=True):
@@ -107,9 +106,9 @@ class Options(Struct, kw_only=True):
     temperature: float | None = None
     stop: list[str] | str | None = None
     seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
-    tools: Raw = EMPTY
-    tool_choice: Raw = EMPTY
-    response_format: Raw = EMPTY
+    tools: Raw = field(default_factory=Raw)
+    tool_choice: Raw = field(default_factory=Raw)
+    response_format: Raw = field(default_factory=Raw)
 
 
 class AgentInvoke(Frame, tag="agent.invoke", kw_only=True):
@@ -118,7 +117,7 @@ class AgentInvoke(Frame, tag="agent.invoke", kw_only=True):
     agent: str | None = None
     capability: str | None = None
     model: str | None = None
-    input: Raw = EMPTY
+    input: Raw = field(default_factory=Raw)
     conversation: str | None = None
     deadline_seconds: Annotated[float, Meta(gt=0, le=86400)] | None = None
     on_abandoned: Literal["continue", "cancel"] | None = None
@@ -135,7 +134,7 @@ class Input(Frame, tag="input", kw_only=True):
     """Answer an answer's question."""
 
     stream_id: str
-    content: Raw = EMPTY
+    content: Raw = field(default_factory=Raw)
 
 
 class Token(Frame, tag="token", kw_only=True):

@@ -3,10 +3,10 @@
 from typing import Final, Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
 
 from blackroad.edge.errors import Refusal
-from blackroad.edge.frames.client import EMPTY, AgentInvoke, Options, explain
+from blackroad.edge.frames.client import AgentInvoke, Options, explain
 from blackroad.edge.frames.draft import decode_base64, string_of
 from blackroad.edge.frames.times import duration_of
 from blackroad.realtime.v1 import event_pb2, stream_pb2
@@ -51,7 +51,7 @@ class ToolCall(Struct, tag_field="type", tag="tool_call"):
 
     tool_call_id: str
     name: str
-    arguments: Raw = EMPTY
+    arguments: Raw = field(default_factory=Raw)
 
 
 class ToolResult(Struct, tag_field="type", tag="tool_result"):

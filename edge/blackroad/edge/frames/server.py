@@ -1,12 +1,10 @@
 """What the server says on the WebSocket besides events: one struct for each frame."""
 
-from collections.abc import Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
 from blackroad.edge.errors import Refusal, code_of
 from blackroad.edge.frames import words
-from blackroad.edge.frames.event import EventFrame
 from blackroad.edge.frames.times import rfc3339, seconds_of
 from blackroad.edge.frames.values import ENCODER, Entity, Policy, policy_of
 from blackroad.realtime.v1 import channel_pb2, common_pb2, event_pb2
@@ -71,7 +69,7 @@ class History(Struct, tag_field="type", tag="history", omit_defaults=True):
     """A page of a room's past, by offset."""
 
     room: str
-    events: Sequence[EventFrame | object]
+    events: list[object]
     more: bool
     id: str | None = None
 

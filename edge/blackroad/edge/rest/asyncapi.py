@@ -3,13 +3,13 @@
 from functools import cache
 from typing import Final, get_args
 
-import msgspec
 
 from blackroad.edge.chat.frames import SocketChunk, SocketDone, SocketError
 from blackroad.edge.chat.models import SocketRequest
 from blackroad.edge.frames.answer import AnswerFrame
 from blackroad.edge.frames.client import ClientFrame
 from blackroad.edge.frames.event import EventFrame
+from blackroad.edge.frames.schemas import schema_components
 from blackroad.edge.frames.server import ServerFrame
 from blackroad.edge.version import VERSION
 
@@ -35,7 +35,7 @@ def asyncapi() -> dict[str, object]:
         channels[name] = {"address": address, "messages": messages, **_parameters(address)}
         operations[f"{name}_receive"] = _operation("receive", name, received)
         operations[f"{name}_send"] = _operation("send", name, sent)
-    _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    _, schemas = schema_components(kinds)
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "BlackRoad Realtime", "version": VERSION},

@@ -2,12 +2,12 @@
 
 from typing import Final, Generic, TypeVar
 
-import msgspec
 from fastapi.responses import Response
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from blackroad.edge.frames import words
 from blackroad.edge.frames.answer import AnswerFrame, AnswerPart, ending_frame, snapshot_frames
+from blackroad.edge.frames.schemas import schema_components
 from blackroad.edge.frames.times import rfc3339
 from blackroad.edge.frames.values import ENCODER, Policy, Usage, json_of, policy_of
 from blackroad.realtime.v1 import (
@@ -252,7 +252,7 @@ def returns(kind: type[Struct], *, status: int = 200, listed: bool = False) -> R
 def schemas() -> dict[str, object]:
     """Return the JSON schemas of all documents that `returns` has named."""
     kinds = [*SHOWN.values(), Problem]
-    _, found = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    _, found = schema_components(kinds)
     return dict(found)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 import grpc
 
@@ -18,6 +19,7 @@ from blackroad.edge.trunk.session import Opening, Session
 from blackroad.realtime.v1 import common_pb2, event_pb2, gateway_pb2
 
 _logger = logging.getLogger(__name__)
+OPENED: Final = frozenset({"session_accepted", "session_refused"})
 
 
 class PublicDevelopmentError(Exception):
@@ -53,6 +55,7 @@ class Trunk:
         self._asks = Asks(options.request_seconds)
         self._live = Live(fanout, self.sessions)
         self._catch_up = CatchUp(self._live, self.sessions, self._put_catch_up)
+        self._opening: dict[int, str] = {}
         self._last_session = 0
         self._last_key = 0
         self._welcome = common_pb2.Welcome()
@@ -121,12 +124,15 @@ class Trunk:
         frame = gateway_pb2.TrunkRequest(
             session=session.number, request_id=self.key(), session_opened=opening.frame()
         )
+        self._opening[session.number] = frame.request_id
         try:
             self.ask(frame, lambda answer: _resolve(accepted, answer))
             answer = await accepted
         except BaseException:
             session.close(clean=True)
             raise
+        finally:
+            self._opening.pop(session.number, None)
         if isinstance(answer, Refusal):
             session.closed = True
             self.sessions.pop(session.number, None)
@@ -243,6 +249,8 @@ class Trunk:
         if kind == "closing":
             raise LinkLost
         session = self.sessions.get(response.session)
+        if kind in OPENED:
+            response.request_id = self._opening.get(response.session, "")
         if response.request_id and self._asks.answer(response):
             return
         if session is None:
