@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Final, cast
 
 import grpc
@@ -82,9 +82,9 @@ class Rig:
         return [worker.agent for worker in self.workers() if worker.holding]
 
     @asynccontextmanager
-    async def caller(self, *, token: str = "", batches: bool = True) -> AsyncGenerator["Caller"]:
+    async def caller(self, *, batches: bool = True) -> AsyncGenerator["Caller"]:
         """Open a session of `Open`."""
-        async with self._stub(token) as stub:
+        async with self.stub() as stub:
             caller = Caller(stub)
             if batches:
                 await caller.call.write(stream_pb2.OpenRequest(hello=BATCHES))
@@ -93,10 +93,10 @@ class Rig:
 
     @asynccontextmanager
     async def worker(
-        self, register: stream_pb2.Register, *, token: str = ""
+        self, register: stream_pb2.Register
     ) -> AsyncGenerator["Worker"]:
         """Open a session of `Serve`, and register."""
-        async with self._stub(token) as stub:
+        async with self.stub() as stub:
             worker = Worker(stub)
             await worker.call.write(stream_pb2.ServeRequest(hello=BATCHES))
             async with worker.reading():
@@ -104,14 +104,28 @@ class Rig:
                 await worker.next("registered")
                 yield worker
 
-    @asynccontextmanager
-    async def unary(self, token: str = "") -> AsyncGenerator["AsyncStub"]:
-        """Give a stub."""
-        async with self._stub(token) as stub:
-            yield stub
+    async def published(self, name: str, count: int) -> list[event_pb2.Event]:
+        """Return the events of a channel's history once there are so many."""
+        key = f"default.{name}"
+        async with asyncio.timeout(TIMEOUT):
+            while True:
+                page = await self.parts.log.history(key, 100)
+                if len(page.entries) >= count:
+                    return [entry.event for entry in page.entries]
+                await asyncio.sleep(0.005)
 
     @asynccontextmanager
-    async def _stub(self, token: str) -> AsyncGenerator["AsyncStub"]:
+    async def workers_named(self, names: list[str]) -> AsyncGenerator[list["Worker"]]:
+        """Open a session of `Serve` for each agent."""
+        async with AsyncExitStack() as stack:
+            yield [await stack.enter_async_context(self.worker(agent(name))) for name in names]
+
+    def slowest(self) -> int:
+        """Return the most bytes that wait for one session."""
+        return max(session.queued_bytes for session in self.parts.sessions.all())
+
+    @asynccontextmanager
+    async def stub(self) -> AsyncGenerator["AsyncStub"]:
         options = [("grpc.use_local_subchannel_pool", 1)]
         async with grpc.aio.insecure_channel(self.address, options=options) as channel:
             yield stream_pb2_grpc.StreamServiceStub(channel)
@@ -125,6 +139,7 @@ class Caller:
         self.frames: list[stream_pb2.OpenResponse] = []
         self.taken: dict[str, int] = {}
         self.done = False
+        self.batches = 0
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
@@ -207,6 +222,7 @@ class Caller:
                 frame = grpc.aio.EOF
             async with self._changed:
                 if isinstance(frame, stream_pb2.OpenResponse):
+                    self.batches += frame.HasField("batch")
                     self.frames += frame.batch.frames if frame.HasField("batch") else [frame]
                 else:
                     self.done = True
@@ -289,7 +305,8 @@ async def rig(
 ) -> AsyncGenerator[Rig]:
     """Serve the stream's doors on a free port."""
     parts = Parts(settings or AnswersSettings(), log or MemoryLogSettings())
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 6 << 20)]
+    server = grpc.aio.server(options=options)
     guarded = GuardedServer(server, Peers(AuthSettings()).caller, CallCollector())
     servicer = StreamServicer(cast("Node", parts))
     stream_pb2_grpc.add_StreamServiceServicer_to_server(servicer, guarded)

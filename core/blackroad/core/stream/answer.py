@@ -147,6 +147,11 @@ class Answer:
         return self.invoker.tenant
 
     @property
+    def viewers_count(self) -> int:
+        """How many sessions view it now."""
+        return len(self.viewers or ())
+
+    @property
     def ended(self) -> bool:
         """Whether an ending was decided."""
         return self.phase is Phase.ENDED

@@ -61,7 +61,7 @@ class StreamCalls:
             target=answer.route.target,
             invoker=answer.invoker.wire,
             conversation=answer.conversation,
-            viewers=len(answer.viewers or ()),
+            viewers=answer.viewers_count,
         )
         message.create_time.FromNanoseconds(answer.created_ns)
         if answer.folded.ended:

@@ -105,6 +105,10 @@ class Conversations:
         conversation.add(message, self._limits)
         self._publish(answer, message, folded.agent, Kind.AGENT)
 
+    def forget(self) -> None:
+        """Have nothing at hand but conversations with an answer in progress."""
+        self._at_hand = {key: kept for key, kept in self._at_hand.items() if kept.active}
+
     def _of(self, answer: Answer) -> Conversation:
         return self._at_hand[_key_of(answer)]
 
