@@ -23,9 +23,10 @@ _PATTERN = re.compile(rf"(?:{_WORD}|\*)(?:\.(?:{_WORD}|\*))*(?:\.(?:>|\*\*))?|>|
 _TYPE = re.compile(r"[A-Za-z0-9_:-]+(?:\.[A-Za-z0-9_:-]+)*", re.ASCII)
 _TENANT = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
-# Only the server publishes under these; `client` is for services. Wildcards never reach any of them.
+# Only the server publishes under the first three, services under `client`; conversations have an
+# owner. A wildcard in first place reaches none of them.
 SERVER_ONLY = frozenset({"presence", "stream", "system"})
-GUARDED = SERVER_ONLY | {"client"}
+GUARDED = SERVER_ONLY | {"client", "conversation"}
 
 _RESERVED_PREFIXES = ("room.", "channel.", "presence.")
 _RESERVED_TYPES = frozenset(

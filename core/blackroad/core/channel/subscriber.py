@@ -16,6 +16,7 @@ from blackroad.core.log.cursor import encode_cursor
 from blackroad.core.log.entry import Entry, Positions, latest
 from blackroad.core.names import check_pattern, companion, is_pattern
 from blackroad.realtime.v1 import channel_pb2, event_pb2
+from blackroad.wire.v1 import frames_pb2
 
 MAX_SUBSCRIPTIONS = 128
 PAGE_BYTES = 128 << 10
@@ -92,7 +93,7 @@ class Subscriber:
         Answer whether there is more.
         """
         while self._seats:
-            await self._leave(self._seats.pop(), clean=True)
+            await self._change_seat(self._seats.pop())
         if self._behind:
             subscription = self._behind.pop(0)
             if await self._read_on(subscription):
@@ -110,6 +111,7 @@ class Subscriber:
         names = self._check(request)
         start = await self._parts.starter.start(self.identity, names, request)
         occupied = await self._occupy(channel)
+        self._check_rights(names)  # they may have gone meanwhile
         if (old := self.subscriptions.get(channel)) is not None:
             await self._end(old, keep_seat=bool(occupied))
         subscription = Subscription(
@@ -127,7 +129,7 @@ class Subscriber:
         self._count += len(names)
         for key in self._answers(subscription):
             self._parts.viewed.viewer_joined(key, self.session_id)
-        self._begin(subscription, start)
+        self._begin(subscription, start, presence=request.presence)
 
     async def unsubscribe(self, channel: str) -> None:
         """End a subscription. Idempotent."""
@@ -162,6 +164,7 @@ class Subscriber:
         for subscription in tuple(self.subscriptions.values()):
             if change.key in subscription.topics:
                 self._recheck(subscription, change)
+                self._want_seat(subscription)
             elif subscription.patterns:
                 self._reveal(subscription)
 
@@ -191,13 +194,16 @@ class Subscriber:
         for name in map(check_pattern, asked):
             names[name] = None
             names.update(dict.fromkeys(COMPOSITE.get(name, ())))
+        self._check_rights(names)
+        return list(names)
+
+    def _check_rights(self, names: Iterable[str]) -> None:
         for name in names:
             try:
                 self._parts.directory.check_read(self.identity, name)
             except Rejection as rejection:
                 rejection.channel = name
                 raise
-        return list(names)
 
     def _topics(self, names: Iterable[str], presence: bool) -> tuple[str, ...]:
         followed = [self.identity.key(name) for name in names]
@@ -211,22 +217,32 @@ class Subscriber:
         Return its key, or nothing.
         """
         key = self.identity.key(channel)
-        if (
-            not self._occupies
-            or is_pattern(channel)
-            or not self._parts.directory.policy(key).presence
-        ):
+        if is_pattern(channel) or not self._counts(key):
             return ""
         await self._parts.occupants.join(key, self.identity, self.session_id)
         return key
 
-    def _begin(self, subscription: Subscription, start: Start) -> None:
+    def _counts(self, key: str) -> bool:
+        """Tell whether the session counts in a channel that it follows by name."""
+        return self._occupies and self._parts.directory.policy(key).presence
+
+    def _begin(self, subscription: Subscription, start: Start, *, presence: bool) -> None:
         self._outlet.subscribed(subscription, start.frame(subscription.channel))
         for snapshot in start.snapshots:
             self._outlet.snapshot(subscription, snapshot)
-        if start.entries:
-            self._hand_on(subscription, start.entries, start.before)
+        self._hand_on(subscription, start.entries, start.before)
+        if presence:
+            self._tell_who_is_here(subscription)
         self._catch_up(subscription)
+
+    def _tell_who_is_here(self, subscription: Subscription) -> None:
+        """Hand on the occupants of the channels that tell their comings and goings by changes."""
+        keys = [self.identity.key(name) for name in subscription.names if not is_pattern(name)]
+        records = [self._parts.occupants.snapshot(key) for key in keys]
+        stamp = frames_pb2.EventStamp(cursor=encode_cursor(subscription.after)).SerializeToString()
+        events = [record.body + stamp for record in records if record is not None]
+        if events:
+            self._outlet.missed(subscription, events)
 
     def _catch_up(self, subscription: Subscription) -> None:
         """Go live now where nothing was missed, else let the pump read on."""
@@ -251,8 +267,7 @@ class Subscriber:
         if isinstance(page, GapReason):
             await self._declare_gap(subscription, page)
         elif isinstance(page, Page):
-            if page.entries:
-                self._hand_on(subscription, page.entries, subscription.after)
+            self._hand_on(subscription, page.entries, subscription.after)
             subscription.after = page.reached
             if page.reached == hub.heads:
                 self._go_live(subscription)
@@ -276,14 +291,22 @@ class Subscriber:
     def _hand_on(
         self, subscription: Subscription, entries: Iterable[Entry], after: Positions
     ) -> None:
-        if len(after) == 1:
-            events = [entry.wire for entry in entries]
-        else:
-            events = []
-            for entry in entries:
-                after = entry.after(after)
-                events.append(entry.body + entry.stamp(encode_cursor(after)))
-        self._outlet.missed(subscription, events)
+        """Hand on entries, but for those from before the session's right to their channel."""
+        floors: dict[str, int] = {}
+        events: list[bytes] = []
+        for entry in entries:
+            floor = floors.get(entry.key)
+            if floor is None:
+                floor = self._parts.directory.history_floor(self.identity, entry.key)
+                floors[entry.key] = floor
+            after = entry.after(after)
+            if entry.offset > floor:
+                # With one partition a place is the same for everybody, and so are the bytes.
+                alone = len(after) == 1
+                cursor = "" if alone else encode_cursor(after)
+                events.append(entry.wire if alone else entry.body + entry.stamp(cursor))
+        if events:
+            self._outlet.missed(subscription, events)
 
     def _go_live(self, subscription: Subscription) -> None:
         subscription.after = self._parts.hub.heads
@@ -326,6 +349,22 @@ class Subscriber:
             if subscription.occupies:
                 self._seats.append(subscription)
                 self._pump.add(self)
+
+    def _want_seat(self, subscription: Subscription) -> None:
+        """Take a seat where the channel's policy has begun to count occupants."""
+        key = self.identity.key(subscription.channel)
+        if not subscription.ended and not subscription.occupies and self._counts(key):
+            self._seats.append(subscription)
+            self._pump.add(self)
+
+    async def _change_seat(self, subscription: Subscription) -> None:
+        if subscription.ended:
+            await self._leave(subscription, clean=True)
+        else:
+            try:
+                subscription.occupies = await self._occupy(subscription.channel)
+            except Rejection as rejection:
+                self._revoke(subscription, rejection.code)
 
     async def _leave(self, subscription: Subscription, *, clean: bool) -> None:
         """Give up the seat that the session has because of a subscription."""
@@ -374,6 +413,12 @@ class Subscribers:
         if not subscribers:
             self._of_subject.pop(_subject(subscriber), None)
 
+    def fall_back(self, after: Positions) -> None:
+        """Let all catch up from a place: the log's follower has missed what comes after it."""
+        for subscribers in tuple(self._of_subject.values()):
+            for subscriber in tuple(subscribers):
+                subscriber.fall_back(after)
+
     def _tell(self, change: Change) -> None:
         tenant = change.key[: change.key.index(".")]
         if change.subject:
@@ -400,6 +445,7 @@ class Parts:
         self.starter = starter
         self.viewed = viewed
         self.subscribers = Subscribers(directory)
+        hub.missed = self.subscribers.fall_back
 
 
 def _subject(subscriber: Subscriber) -> tuple[str, str]:

@@ -40,6 +40,7 @@ class Hub:
         self.heads: Positions = log.heads()
         self.is_private: Callable[[str], bool] = lambda key: False
         self.control: Watcher = lambda entry: None
+        self.missed: Callable[[Positions], None] = lambda after: None
         self._exact: dict[str, dict[Sink, str]] = {}
         self._patterns: Topics[tuple[Sink, str]] = Topics()
         self._pattern_count = 0
@@ -100,13 +101,17 @@ class Hub:
     def _dispatch(self, entry: Entry) -> None:
         if entry.type.startswith("channel."):
             self.control(entry)
+        head = self.heads[entry.partition]
+        if entry.sequence != head.sequence + 1 or entry.epoch != head.epoch:
+            self.missed(self.heads)
         self.heads = entry.heads = entry.after(self.heads)
         key = entry.key
+        private = self._pattern_count and self.is_private(key)
         sinks = self._exact.get(key)
         if sinks:
             for sink, topic in tuple(sinks.items()):
                 sink.offer(entry, topic)
-        if self._pattern_count and not self.is_private(key):
+        if self._pattern_count and not private:
             for sink, topic in self._patterns.match(key):
                 sink.offer(entry, topic)
 
