@@ -2,6 +2,7 @@
 
 from blackroad.client.address import Address
 from blackroad.client.agent import Agent
+from blackroad.client.announcement import Announcement
 from blackroad.client.answer import Answer
 from blackroad.client.call import Call
 from blackroad.client.channels import Channel, Channels, Invitation, Member, Policy
@@ -50,6 +51,7 @@ from blackroad.client.subscription import Received, Subscription
 __all__ = [
     "Address",
     "Agent",
+    "Announcement",
     "Answer",
     "AnswerFailed",
     "Call",

@@ -7,12 +7,13 @@ from typing import Final, Self, TypeVar
 from google.protobuf.message import Message as WireMessage
 
 from blackroad.client.address import Address
+from blackroad.client.announcement import Announcement
 from blackroad.client.answer import Answer
 from blackroad.client.answers import Answers
 from blackroad.client.channels import Channels
 from blackroad.client.dial import Dial
 from blackroad.client.environment import token_of
-from blackroad.client.event import Event
+from blackroad.client.event import Event, JSONValue
 from blackroad.client.messages import Message, Options, write_options, write_prompt
 from blackroad.client.presence import PresenceQuery, Status
 from blackroad.client.publisher import Body, Published, Publisher, draft
@@ -162,6 +163,10 @@ class Client:
         return PresenceQuery(
             self._dial, self._timeout_seconds, entity_type, entity_id, channel, status
         )
+
+    def announce(self, status: Status = "online", metadata: JSONValue = None) -> Announcement:
+        """Be here while the context lasts: `async with c.announce("busy") as here`."""
+        return Announcement(self._dial, status, metadata, self._timeout_seconds)
 
     def invoke(
         self,

@@ -41,7 +41,7 @@ class Rpc(Generic[Response]):
     name: str
     kind: type[Response]
     hello: bytes
-    batch: Callable[[list[bytes]], bytes]
+    batch: Callable[[list[bytes]], bytes] | None
 
 
 class Dial:

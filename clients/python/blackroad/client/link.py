@@ -183,7 +183,11 @@ class Link(Generic[Response]):
             await welcomed
             while True:
                 frames = await outbox.take()
-                await call.write(frames[0] if len(frames) == 1 else batch(frames))
+                if batch is None or len(frames) == 1:
+                    for frame in frames:
+                        await call.write(frame)
+                else:
+                    await call.write(batch(frames))
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             # The call is over; its reader tells why.
             return
