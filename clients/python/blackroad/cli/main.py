@@ -1,10 +1,14 @@
 """The command: its table of subcommands. What a subcommand needs is imported when it runs."""
 
+import os
 from typing import Annotated
 
 import typer
 
 from blackroad.cli.commands import clients, operators, parts
+
+# What gRPC's own core prints to stderr, we say in words of our own.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 app = typer.Typer(
     name="blackroad",

@@ -1,6 +1,7 @@
 """Runs one client command: with the SDK, by the settings, until it ends or is interrupted."""
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Generator
@@ -23,6 +24,10 @@ WAIT_SECONDS: Final = 5.0
 AWAY: Final = frozenset({"unavailable", "deadline_exceeded"})
 
 
+class StartError(Exception):
+    """A part cannot start, for a reason that its user can do something about."""
+
+
 @contextmanager
 def reported() -> Generator[None]:
     """Turn what a user can do something about into a line on stderr and an exit status."""
@@ -36,10 +41,13 @@ def reported() -> Generator[None]:
         for problem in error.problems:
             print_error(str(problem))
         raise typer.Exit(WRONG) from None
+    except StartError as error:
+        print_error(str(error))
+        raise typer.Exit(FAILED) from None
     except RealtimeError as error:
         print_error(str(error))
         if error.code in AWAY:
-            print_error("is the core running? --url or BLACKROAD_URL says where it is")
+            print_error("is it running? --url or BLACKROAD_URL says where it is")
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
@@ -51,6 +59,8 @@ def reported() -> Generator[None]:
 
 def run(work: Callable[["Client"], Awaitable[None]], url: str, token: str) -> None:
     """Run `work` with a client of the core that settings and options name."""
+    # What stops a command is told at its end; what is tried again on the way is not.
+    logging.getLogger("blackroad").setLevel(logging.ERROR)
     with reported():
         asyncio.run(_run(work, url, token))
 

@@ -4,19 +4,24 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
+import structlog
 from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR
 from prometheus_client.registry import CollectorRegistry
 
 from blackroad.agents.host import AgentHost
 from blackroad.agents.models.registry import ModelRegistry, default_model
+from blackroad.agents.roster import read_roster
 from blackroad.agents.settings import AgentsSettings
 from blackroad.cli.logs import configure
 from blackroad.cli.parts.lifeline import Lifeline
 from blackroad.cli.parts.stop import Stop
+from blackroad.cli.running import StartError
 from blackroad.cli.settings.parts import LoggingPart, MetricsPart
 from blackroad.cli.settings.read import settings_of
 from blackroad.core.door.probes import Probes
 from blackroad.core.settings import split_address
+
+LOG = structlog.get_logger(__name__)
 
 
 def run(flags: Sequence[str], lifeline_number: int | None) -> None:
@@ -25,6 +30,11 @@ def run(flags: Sequence[str], lifeline_number: int | None) -> None:
     settings = settings_of(AgentsSettings, flags)
     metrics = settings_of(MetricsPart, flags).metrics
     configure(settings_of(LoggingPart, flags).logging, "agents")
+    try:
+        roster = read_roster(settings.agents)
+    except (OSError, ValueError) as error:
+        raise StartError(str(error)) from error
+    LOG.info("agents.read", agents=sorted(roster.agents))
     asyncio.run(_serve(settings, metrics, lifeline))
 
 

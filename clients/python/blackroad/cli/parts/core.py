@@ -7,9 +7,10 @@ import uvloop
 from blackroad.cli.logs import configure
 from blackroad.cli.parts.lifeline import Lifeline
 from blackroad.cli.parts.stop import Stop
+from blackroad.cli.running import StartError
 from blackroad.cli.settings.parts import LoggingPart
 from blackroad.cli.settings.read import settings_of
-from blackroad.core.server import serve
+from blackroad.core.server import AddressTakenError, serve
 from blackroad.core.settings import CoreSettings
 
 
@@ -22,4 +23,7 @@ def run(flags: Sequence[str], lifeline_number: int | None) -> None:
     async def main() -> None:
         await serve(settings, lifeline.ready, Stop().asked)
 
-    uvloop.run(main())
+    try:
+        uvloop.run(main())
+    except (AddressTakenError, OSError) as error:
+        raise StartError(str(error)) from error

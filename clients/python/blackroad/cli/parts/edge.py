@@ -6,10 +6,12 @@ import uvloop
 
 from blackroad.cli.logs import configure
 from blackroad.cli.parts.lifeline import Lifeline
+from blackroad.cli.running import StartError
 from blackroad.cli.settings.parts import EdgePart, LoggingPart
 from blackroad.cli.settings.read import settings_of
 from blackroad.edge.server import serve
 from blackroad.edge.settings import EdgeSettings
+from blackroad.edge.trunk.trunk import PublicDevelopmentError
 
 
 def run(flags: Sequence[str], lifeline_number: int | None) -> None:
@@ -31,4 +33,12 @@ def run(flags: Sequence[str], lifeline_number: int | None) -> None:
             "log_level": logging.level,
         }
     )
-    uvloop.run(serve(settings, lambda address: lifeline.ready({"http": address})))
+    try:
+        uvloop.run(serve(settings, lambda address: lifeline.ready({"http": str(address)})))
+    except OSError as error:
+        raise StartError(f"cannot listen on {part.http}: {error.strerror}") from error
+    except ExceptionGroup as group:
+        if not group.subgroup(PublicDevelopmentError):
+            raise
+        text = f"http: {part.http} is public, and the core has no keys: set its auth.secret"
+        raise StartError(text) from None
