@@ -1,7 +1,7 @@
 """One entity's record: an entry for each of its sessions, and what they come to together."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ import msgspec
 
 from blackroad.core.identity.identity import Kind
 from blackroad.core.log.entry import Position, Positions
+from blackroad.core.names import scope
 from blackroad.core.presence.claims import NO_METADATA
 from blackroad.core.presence.entity import Entity, Status
 from blackroad.realtime.v1 import presence_pb2
@@ -33,6 +34,10 @@ class Stay:
     renewed: float  # monotonic seconds: when its lease was last renewed
     active: int = 0
     lost_ns: int = 0  # Unix time at which its connection was lost; 0: it is there
+    key: str = field(init=False)  # of the entity's record
+
+    def __post_init__(self) -> None:
+        self.key = self.entity.key
 
     @property
     def works(self) -> bool:
@@ -85,6 +90,7 @@ class Record:
         "entity",
         "key",
         "lost",
+        "name",
         "partition",
         "position",
         "postponed",
@@ -98,7 +104,8 @@ class Record:
 
     def __init__(self, entity: Entity) -> None:
         self.entity = entity
-        self.key = entity.key
+        self.name = entity.name
+        self.key = scope(entity.tenant, self.name)
         self.stays: dict[str, Stay] = {}  # by session, oldest first
         self.lost: dict[str, Stay] = {}  # those of them whose connection was lost, oldest first
         self.version = 0

@@ -1,7 +1,6 @@
 """The roster: every session that is here, under the entity that it makes present."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from blackroad.core.clock import Clock
@@ -15,6 +14,7 @@ from blackroad.core.presence.claims import (
     check_status,
 )
 from blackroad.core.presence.entity import Status, checked_entity, entity_of
+from blackroad.core.presence.grace import Graces
 from blackroad.core.presence.lease import Leases
 from blackroad.core.presence.page import list_page
 from blackroad.core.presence.record import Record, Stay
@@ -55,16 +55,15 @@ class Roster:
     ) -> None:
         settings = settings or PresenceSettings()
         self.lease_seconds = settings.lease_seconds
-        self._grace_seconds = settings.grace_seconds
         self._max_entities = max_entities
         self._max_sessions = max_sessions
         self._clock = clock
         self._node = node
         self._teller = Teller(log, publisher, clock)
+        self._graces = Graces(settings.grace_seconds)
         self._leases = Leases(settings.lease_seconds, alive)
         self._records: Records = MemoryRecords() if records is None else records
         self._stays: dict[str, Stay] = {}
-        self._lost: deque[tuple[float, Stay]] = deque()  # in the order in which their grace ends
         self._spoken = 0
         self._running = False
         self._draining = False
@@ -83,13 +82,31 @@ class Roster:
         max_concurrency: int = 0,
         entity: tuple[Kind, str] | None = None,
     ) -> Stay:
-        """Make a session's entry, or replace it. Zero status: online; empty metadata: none.
+        """Make a session's entry, or replace it; return it when it was told. See `arrive`."""
+        stay = self.arrive(
+            identity, session_id, status, metadata_json, capabilities, max_concurrency, entity
+        )
+        await self._told()
+        return stay
 
-        `max_concurrency` above zero makes it a worker's. `entity` is what it makes present, where
-        that is not the identity itself (a worker serves an agent's name). An entry of the same
-        entity whose connection was lost is taken over. Returns the entry, to be given to `leave`.
-        Raises `Rejection` (BAD_FRAME, TOO_LARGE, INVALID_NAME, FORBIDDEN; RATE_LIMITED for too many
-        sessions of one entity, UNAVAILABLE for too many entities) and then changed nothing.
+    def arrive(
+        self,
+        identity: Identity,
+        session_id: str,
+        status: int = Status.ONLINE,
+        metadata_json: str = "",
+        capabilities: Iterable[str] = (),
+        max_concurrency: int = 0,
+        entity: tuple[Kind, str] | None = None,
+    ) -> Stay:
+        """Make a session's entry, or replace it; it is told soon, with all others of this tick.
+
+        Zero status: online; empty metadata: none. `max_concurrency` above zero makes it a worker's.
+        `entity` is what it makes present, where that is not the identity itself (a worker serves an
+        agent's name). An entry of the same entity whose connection was lost is taken over. Returns
+        the entry, to be given to `leave`. Raises `Rejection` (BAD_FRAME, TOO_LARGE, INVALID_NAME,
+        FORBIDDEN; RATE_LIMITED for too many sessions of one entity, UNAVAILABLE for too many
+        entities) and then changed nothing.
         """
         whom = entity_of(identity) if entity is None else checked_entity(identity.tenant, *entity)
         stay = Stay(
@@ -105,7 +122,6 @@ class Roster:
             renewed=self._clock.monotonic(),
         )
         self._admit(stay)
-        await self._told()
         return stay
 
     async def update(
@@ -148,19 +164,24 @@ class Roster:
             self._changed(self._record_of(stay))
 
     async def leave(self, session_id: str, clean: bool, stay: Stay | None = None) -> None:
+        """End a session's entry; return when a clean leave was told. See `depart`."""
+        if self.depart(session_id, clean, stay):
+            await self._told()
+
+    def depart(self, session_id: str, clean: bool, stay: Stay | None = None) -> bool:
         """End a session's entry: at once where it said so (`clean`), else after a grace.
 
         Idempotent. With `stay`, only that entry: the late end of an old connection never evicts a
-        newer one of the same session.
+        newer one of the same session. Returns whether there is something to be told now.
         """
         present = self._stays.get(session_id)
         if present is None or (stay is not None and stay is not present):
-            return
+            return False
         if clean:
             self._forget(present)
-            await self._told()
         elif not present.lost_ns:
             self._lose(present)
+        return clean
 
     def entry(self, session_id: str) -> Stay | None:
         """Return a session's entry."""
@@ -220,16 +241,16 @@ class Roster:
         for stay in self._leases.lapsed(self._stays, now):
             self._lose(stay)
         if not self._draining:
-            self._end_graces(now)
+            for stay in self._graces.ended(now):
+                if self._stays.get(stay.session_id) is stay:
+                    self._forget(stay)
         await self._teller.tell()
 
     async def _wait(self) -> None:
         """Return when something changed, or the next thing is due."""
-        due = self._leases.due
-        if self._teller.due is not None:
-            due = min(due, self._teller.due)
-        if self._lost and not self._draining:
-            due = min(due, self._lost[0][0])
+        due = min(self._leases.due, self._teller.due)
+        if not self._draining:
+            due = min(due, self._graces.due)
         try:
             async with asyncio.timeout(max(due - self._clock.monotonic(), 0)):
                 await self._teller.changed.wait()
@@ -242,7 +263,7 @@ class Roster:
 
     def _admit(self, stay: Stay) -> None:
         """Put an entry in its place, and in the place of one that it continues."""
-        record = self._records.get(stay.entity.key) or Record(stay.entity)
+        record = self._records.get(stay.key) or Record(stay.entity)
         former = self._stays.get(stay.session_id) or record.lost_like(stay)
         self._check_room(record, former)
         if former is not None:
@@ -263,15 +284,8 @@ class Roster:
         """Begin the grace of an entry whose connection was lost."""
         stay.lost_ns = self._clock.time_ns()
         self._record_of(stay).lost[stay.session_id] = stay
-        self._lost.append((self._clock.monotonic() + self._grace_seconds, stay))
+        self._graces.begin(stay, self._clock.monotonic())
         self._teller.changed.set()
-
-    def _end_graces(self, now: float) -> None:
-        """Remove who did not come back; who did has another entry by now."""
-        while self._lost and self._lost[0][0] <= now:
-            _, stay = self._lost.popleft()
-            if self._stays.get(stay.session_id) is stay:
-                self._forget(stay)
 
     def _forget(self, stay: Stay) -> None:
         """Take an entry out of its record."""
@@ -285,7 +299,7 @@ class Roster:
         self._changed(record)
 
     def _record_of(self, stay: Stay) -> Record:
-        record = self._records.get(stay.entity.key)
+        record = self._records.get(stay.key)
         assert record is not None  # noqa: S101 (an entry is always in the record of its entity)
         return record
 

@@ -38,11 +38,11 @@ class Teller:
         return len(self._owed)
 
     @property
-    def due(self) -> float | None:
-        """The monotonic second at which `tell` has something to do; None where it has nothing."""
+    def due(self) -> float:
+        """The monotonic second at which `tell` has something to do; infinite where it has not."""
         if self._owed:
             return self._retry_at
-        return self._later[0][0] if self._later else None
+        return self._later[0][0] if self._later else float("inf")
 
     def owe(self, record: Record) -> None:
         """Note that a record changed."""
@@ -113,7 +113,7 @@ class Teller:
     def _event(self, record: Record, view: View) -> Append:
         entity = record.entity
         event = self._publisher.record(
-            entity.name,
+            record.name,
             entity.event_type,
             sender=entity.id,
             kind=entity.kind,
