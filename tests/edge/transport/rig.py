@@ -32,6 +32,7 @@ class Peer:
         self.beats = 0
         self.codes: list[int] = []
         self.outlet: Socket | SseStream | None = None
+        self.tell_backlog: Callable[[bool], None] | None = None
 
     @property
     def socket(self) -> Socket:
@@ -54,6 +55,8 @@ class Peer:
 
     def on_backlog(self, waiting: bool, /) -> None:
         self.backlogs.append(waiting)
+        if self.tell_backlog is not None:
+            self.tell_backlog(waiting)
 
     def on_beat(self) -> None:
         self.beats += 1
@@ -158,8 +161,10 @@ def app(server: Callable[[], Server]) -> Starlette:
 
 
 @contextlib.asynccontextmanager
-async def serve(limits: Limits | None = None) -> AsyncGenerator[Server]:
-    """Run a server on a free port until the block ends."""
+async def serve(
+    limits: Limits | None = None, certificate: str | None = None
+) -> AsyncGenerator[Server]:
+    """Run a server on a free port until the block ends; with TLS where a PEM file is given."""
     holder: list[Server] = []
     transport = Transport(limits)
     config = uvicorn.Config(
@@ -170,6 +175,7 @@ async def serve(limits: Limits | None = None) -> AsyncGenerator[Server]:
         ws="none",
         log_config=None,
         lifespan="off",
+        ssl_certfile=certificate,
         timeout_graceful_shutdown=5,
     )
     config.load()

@@ -50,6 +50,11 @@ class Fanout(Generic[E, R]):
         """The last position that was published or advanced to; empty before the first."""
         return self._window.position
 
+    @property
+    def empty(self) -> bool:
+        """Say whether there is no receiver."""
+        return not self._groups
+
     def count(self, number: int) -> int:
         """Count the receivers that belong to a number."""
         return sum(group.size for group in self._by_number.get(number, ()))

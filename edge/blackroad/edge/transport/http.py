@@ -243,7 +243,8 @@ class HttpProtocol(HttpToolsProtocol):
         _extensions(self.scope).pop(EXTENSION, None)
         self.transport.set_protocol(heir)
         self.process.adopt(heir)
-        self.transport.set_write_buffer_limits(high=0)
+        # a TLS transport compares with "at least", a plain one with "more than"
+        self.transport.set_write_buffer_limits(high=1 if self.scheme == "https" else 0, low=0)
         del self.parser
 
     @property

@@ -4,7 +4,7 @@ import logging
 from asyncio import Transport as Wire
 from typing import TYPE_CHECKING
 
-from wsproto.frame_protocol import Opcode, ParseFailed
+from wsproto.frame_protocol import CloseReason, Opcode, ParseFailed
 
 from blackroad.edge.transport.frames import PING, close_frame, pong_frame, text_frame
 from blackroad.edge.transport.handler import SocketHandler
@@ -82,6 +82,8 @@ class Socket(Outlet):
             if first != TEXT:
                 self._awaits_pong = False
                 continue
+            if len(payload) > self._process.limits.message_bytes:
+                raise ParseFailed("message too big", CloseReason.MESSAGE_TOO_BIG)
             if not payload.isascii():
                 payload.decode()
             self._deliver(Opcode.TEXT, payload)
