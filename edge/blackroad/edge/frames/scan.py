@@ -2,6 +2,7 @@
 
 import json
 import re
+from math import isinf
 from typing import Final, NoReturn
 
 from blackroad.edge.errors import Refusal
@@ -14,13 +15,16 @@ _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def scan(data: bytes, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> object:
-    """Return the parsed value; raise Refusal `too_large` or `bad_frame` saying what is wrong with it."""
+    """Return the parsed value; Refusal `too_large` or `bad_frame` says what is wrong with it."""
     if len(data) > max_bytes:
         raise Refusal("too_large", f"at most {max_bytes} bytes are taken")
     _check_depth(data, max_depth)
     try:
         value: object = json.loads(
-            data.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant
+            data.decode(),
+            object_pairs_hook=_unique,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
         )
     except Refusal:
         raise
@@ -53,6 +57,13 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _refuse_constant(_constant: str) -> NoReturn:
     raise Refusal("bad_frame", "JSON has no NaN and no Infinity")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if isinf(number):
+        raise Refusal("bad_frame", "a number is beyond all bounds")
+    return number
 
 
 def _check_surrogates(value: object) -> None:

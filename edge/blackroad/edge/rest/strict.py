@@ -19,10 +19,15 @@ Handler = Callable[[Request], Coroutine[object, object, Response]]
 class StrictRequest(Request):
     """A request whose JSON has no key twice, no NaN, no lone surrogate and a bounded depth."""
 
+    _value: tuple[object] | None = None
+
     async def json(self) -> object:
         """Return the parsed body; Refusal where it is not what the edge takes."""
         limits = context_of(self).settings.limits
-        return scan(await self.body(), limits.max_frame_bytes, limits.max_json_depth)
+        if self._value is None:
+            body = await self.body()
+            self._value = (scan(body, limits.max_frame_bytes, limits.max_json_depth),)
+        return self._value[0]
 
 
 class StrictRoute(APIRoute):
@@ -34,8 +39,11 @@ class StrictRoute(APIRoute):
 
         async def strict(request: Request) -> Response:
             limit_body(request.scope, context_of(request).settings.limits.max_frame_bytes)
+            strict_request = StrictRequest(request.scope, request.receive)
             try:
-                return await handler(StrictRequest(request.scope, request.receive))
+                if await strict_request.body():
+                    await strict_request.json()  # here, so that the refusal says what is wrong
+                return await handler(strict_request)
             except ClientDisconnect:
                 raise Refusal("cancelled") from None
 

@@ -1,0 +1,98 @@
+"""What is asked of agents and models, as the contract has it."""
+
+import json
+
+import pytest
+
+from blackroad.edge.errors import Refusal
+from blackroad.edge.frames.client import AgentInvoke, BadFrame, decode
+from blackroad.edge.frames.invoke import invoke_of
+from blackroad.realtime.v1 import stream_pb2
+
+
+def invoke(**fields: object) -> stream_pb2.Invoke:
+    frame = decode(json.dumps({"type": "agent.invoke", **fields}).encode())
+    if isinstance(frame, BadFrame):
+        raise frame.refusal
+    assert isinstance(frame, AgentInvoke)
+    return invoke_of(frame)
+
+
+def test_a_text_is_a_text() -> None:
+    asked = invoke(agent="ECHO", input="hi", conversation="c", deadline_seconds=1.5)
+    assert (asked.target.agent, asked.text, asked.conversation) == ("ECHO", "hi", "c")
+    assert (asked.deadline.seconds, asked.deadline.nanos) == (1, 500_000_000)
+
+
+def test_messages_have_every_kind_of_part() -> None:
+    asked = invoke(
+        model="builtin/echo",
+        input=[
+            {"role": "system", "content": "short"},
+            {
+                "role": "user",
+                "parts": [
+                    {"type": "text", "text": "t"},
+                    {"type": "image", "url": "https://example.com/i.png"},
+                    {"type": "file", "data": "AP8=", "media_type": "x/y"},
+                    {"type": "tool_call", "tool_call_id": "1", "name": "f", "arguments": {"a": 1}},
+                    {"type": "tool_result", "tool_call_id": "1", "content": {"b": 2}},
+                    {"type": "data", "data": [1]},
+                ],
+            },
+        ],
+    )
+    first, second = asked.messages
+    assert (first.role, first.parts[0].text) == (stream_pb2.ROLE_SYSTEM, "short")
+    assert [part.WhichOneof("part") for part in second.parts] == [
+        "text",
+        "image",
+        "file",
+        "tool_call",
+        "tool_result",
+        "data_json",
+    ]
+    assert second.parts[2].file.data == b"\x00\xff"
+    assert json.loads(second.parts[3].tool_call.arguments) == {"a": 1}
+    assert json.loads(second.parts[4].tool_result.content) == {"b": 2}
+
+
+def test_options_are_carried_over() -> None:
+    options = invoke(
+        agent="A",
+        input="x",
+        on_abandoned="cancel",
+        options={"max_tokens": 5, "max_seconds": 2, "temperature": 0, "stop": "s", "seed": -1},
+    ).options
+    assert (options.max_tokens, options.max_time.seconds, options.seed) == (5, 2, -1)
+    assert options.HasField("temperature")
+    assert list(options.stop) == ["s"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"input": "x"}, "missing_field"),
+        ({"agent": "A"}, "missing_field"),
+        ({"agent": "A", "input": ""}, "missing_field"),
+        ({"agent": "A", "input": []}, "missing_field"),
+        ({"agent": "A", "input": [{"role": "user"}]}, "missing_field"),
+        ({"agent": "A", "model": "B", "input": "x"}, "bad_frame"),
+        ({"agent": "A", "input": 5}, "bad_frame"),
+        ({"agent": "A", "input": [{"role": "robot", "content": "x"}]}, "bad_frame"),
+        ({"agent": "A", "input": [{"parts": [{"type": "image"}]}]}, "missing_field"),
+        (
+            {
+                "agent": "A",
+                "input": [{"parts": [{"type": "file", "data": "?", "media_type": "x"}]}],
+            },
+            "bad_frame",
+        ),
+        ({"agent": "A", "input": "x", "options": {"max_tokens": 0}}, "bad_frame"),
+        ({"agent": "A", "input": "x", "deadline_seconds": -1}, "bad_frame"),
+    ],
+)
+def test_what_is_wrong_is_refused(fields: dict[str, object], code: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        invoke(**fields)
+    assert caught.value.code == code
