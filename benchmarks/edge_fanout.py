@@ -54,7 +54,8 @@ class Session:
 class Edge:
     """An app with one route, whose every socket follows number 1."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: bool) -> None:
+        self.own = own
         self.transport = Transport()
         self.fanout: Fanout[bytes, str] = Fanout(lambda event, *_: text_frame(event))
         self.sockets: list[Socket] = []
@@ -70,6 +71,8 @@ class Edge:
         socket = WebSocketHandover.of(websocket.scope).accept(session)
         session.receiver = Receiver(self.fanout, socket, "websocket", session)
         self.fanout.join(session.receiver, 1)
+        if self.own:
+            self.fanout.join(session.receiver, 2 + len(self.sockets))
         self.sockets.append(socket)
 
     async def publish(self, count: int, burst: int) -> float:
@@ -121,9 +124,9 @@ async def _receive(port: int, sockets: int, pipe: Connection) -> None:
             browser.done = loop.create_future()
 
 
-async def measure(sockets: int, events: int, burst: int, runs: int) -> list[float]:
+async def measure(sockets: int, events: int, burst: int, runs: int, own: bool) -> list[float]:
     """Return deliveries per CPU second of this process, one for each run."""
-    edge = Edge()
+    edge = Edge(own)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(edge.server.serve())
         while not edge.server.started:  # noqa: ASYNC110 - uvicorn has no event for it
@@ -159,10 +162,11 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=5000)
     parser.add_argument("--burst", type=int, nargs="*", default=[1, 5, 64])
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--own", action="store_true", help="each socket follows one more, its own")
     chosen = parser.parse_args()
     for sockets in chosen.sockets:
         for burst in chosen.burst:
-            run = measure(sockets, chosen.events, burst, chosen.runs)
+            run = measure(sockets, chosen.events, burst, chosen.runs, chosen.own)
             figures = uvloop.run(run)
             low, middle, high = min(figures), statistics.median(figures), max(figures)
             print(
