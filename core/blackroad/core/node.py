@@ -56,7 +56,14 @@ class Node:
         self.occupants = Occupants(
             self.log, self.publisher, self.directory, clock, settings.presence.grace_seconds
         )
-        self.roster = Roster(self.log, self.publisher, clock, self.name, settings.presence)
+        self.roster = Roster(
+            self.log,
+            self.publisher,
+            clock,
+            self.name,
+            settings.presence,
+            alive=lambda session_id: self.sessions.get(session_id) is not None,
+        )
         self.answers = Answers(
             self.log, self.hub, self.publisher, self.directory, self.roster, clock, settings.answers
         )
@@ -129,10 +136,14 @@ class Node:
         return trunk
 
     async def drain(self, seconds: float) -> None:
-        """Tell every session to go, in batches over the time given, each with its own time to come back. Idempotent."""
+        """Tell every session to go, in batches over the time given.
+
+        Each with its own time to come back. Idempotent.
+        """
         if self.draining:
             return
         self.draining = True
+        self.roster.drain()
         self.trunks.drain(retry_after_seconds=0.0)
         sessions = self.sessions.all()
         batches = range(0, len(sessions), DRAIN_BATCH)

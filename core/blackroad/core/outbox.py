@@ -38,9 +38,12 @@ Live = TypeVar("Live", bound=LiveFrame)
 
 
 class Outbox(Generic[Live]):
-    """A queue of frames with one writer. Live frames are bounded: `overflow` gets the one too many instead.
+    """A queue of frames with one writer. Live frames are bounded.
 
-    Answers to requests are not refused; the reader of the requests awaits `room` before it takes the next one.
+    `overflow` gets the one too many instead.
+
+    Answers to requests are not refused; the reader of the requests awaits `room` before it takes
+    the next one.
     """
 
     def __init__(

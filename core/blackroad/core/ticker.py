@@ -8,7 +8,10 @@ from random import random
 
 
 class Ticker:
-    """Calls functions at intervals, each begun at a random point of its first interval, so that they spread."""
+    """Calls functions at intervals, each begun at a random point of its first interval.
+
+    So that they spread.
+    """
 
     def __init__(self) -> None:
         self._due: list[tuple[float, int, _Repeat]] = []

@@ -185,13 +185,11 @@ class ConnectSession:
         self._answer("", gap=frame)
 
     def follow(self, subscription: Subscription) -> None:
-        """Follow the subscription's topics live, and tell so where a start was asked for."""
+        """Follow the subscription's topics live, and tell so."""
         self._move()
-        if subscription.wants_caught_up:
-            cursor = encode_cursor(self._parts.hub.heads)
-            self._answer(
-                "", caught_up=channel_pb2.CaughtUp(channel=subscription.channel, cursor=cursor)
-            )
+        cursor = encode_cursor(self._parts.hub.heads)
+        frame = channel_pb2.CaughtUp(channel=subscription.channel, cursor=cursor)
+        self._answer("", caught_up=frame)
 
     def follow_changed(self, subscription: Subscription) -> None:
         """Take up what changed in a live subscription."""

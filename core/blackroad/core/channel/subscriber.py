@@ -120,7 +120,6 @@ class Subscriber:
             tuple(names),
             self._topics(names, request.presence),
             start.after,
-            wants_caught_up=request.WhichOneof("start") is not None,
             occupies=occupied,
             label=label,
         )
@@ -156,7 +155,6 @@ class Subscriber:
             self._outlet.unfollow(subscription)
             # What came before it went live it has had as pages of its own.
             subscription.after = latest(after, subscription.after)
-            subscription.wants_caught_up = True
             self._catch_up(subscription)
 
     def apply(self, change: Change) -> None:

@@ -22,7 +22,6 @@ class Subscription:
     names: tuple[str, ...]
     topics: tuple[str, ...]
     after: Positions
-    wants_caught_up: bool
     private: set[str] = field(
         default_factory=set
     )  # private channels that a pattern of it may show to this session

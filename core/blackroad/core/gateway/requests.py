@@ -9,6 +9,7 @@ from blackroad.core.gateway.session import BrowserSession
 from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.identity import Identity
 from blackroad.core.presence.calls import PresenceCalls
+from blackroad.core.presence.record import Stay
 from blackroad.core.publisher import Publisher
 from blackroad.core.sessions import Sessions
 from blackroad.realtime.v1 import channel_pb2, common_pb2, gateway_pb2, presence_pb2, stream_pb2
@@ -25,8 +26,8 @@ class Identities(Protocol):
 class Presences(Protocol):
     """Who keeps the sessions' entries of presence."""
 
-    async def enter(self, identity: Identity, session_id: str) -> object:
-        """Make a session's entry."""
+    def arrive(self, identity: Identity, session_id: str) -> Stay:
+        """Make a session's entry; it is told soon."""
         ...
 
     async def update(
@@ -39,8 +40,8 @@ class Presences(Protocol):
         """Change what is given of a session's entry."""
         ...
 
-    async def leave(self, session_id: str, clean: bool) -> None:
-        """End a session's entry."""
+    def depart(self, session_id: str, clean: bool, stay: Stay | None) -> object:
+        """End this entry of a session; it is told soon, or after a grace."""
         ...
 
 
@@ -92,10 +93,10 @@ class Requests:
             opened.client_id, token=credential.token, ticket=credential.ticket
         )
 
-    async def open(self, session: BrowserSession) -> None:
-        """Register a session and make its entry of presence."""
+    def open(self, session: BrowserSession) -> None:
+        """Register a session and make its entry of presence. Raises `Rejection`."""
         if session.present:
-            await self._roster.enter(session.identity, session.session_id)
+            session.stay = self._roster.arrive(session.identity, session.session_id)
         self._sessions.add(session)
 
     async def close(self, session: BrowserSession, *, clean: bool) -> None:
@@ -103,8 +104,8 @@ class Requests:
         session.ended = True
         self._sessions.remove(session)
         await session.subscriber.close(clean=clean)
-        if session.present:
-            await self._roster.leave(session.session_id, clean)
+        if session.stay is not None:
+            self._roster.depart(session.session_id, clean, session.stay)
 
     async def serve(  # noqa: C901 (one arm each)
         self, session: BrowserSession, request: gateway_pb2.TrunkRequest

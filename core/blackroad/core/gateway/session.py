@@ -10,6 +10,7 @@ from blackroad.core.gateway.feed import Feed
 from blackroad.core.identity.identity import Identity
 from blackroad.core.log.cursor import encode_cursor
 from blackroad.core.log.entry import Positions
+from blackroad.core.presence.record import Stay
 from blackroad.realtime.v1 import admin_pb2, channel_pb2, common_pb2, event_pb2, gateway_pb2
 from blackroad.wire.v1 import frames_pb2
 
@@ -44,6 +45,7 @@ class BrowserSession:
         "identity",
         "number",
         "session_id",
+        "stay",
         "subscriber",
         "window",
     )
@@ -68,6 +70,7 @@ class BrowserSession:
         self.connected_ns = connected_ns
         self.window = SESSION_WINDOW_BYTES
         self.ended = False
+        self.stay: Stay | None = None  # its entry of presence
         self._streams = streams
         self._parts = parts
         occupies = opened.door == admin_pb2.DOOR_WEBSOCKET

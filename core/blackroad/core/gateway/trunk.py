@@ -130,7 +130,7 @@ class Trunk:
                 self.pump,
                 self._parts,
             )
-            await self._requests.open(session)
+            self._requests.open(session)
         except Rejection as rejection:
             answer.session_refused.rejected.CopyFrom(rejected(rejection))
         else:

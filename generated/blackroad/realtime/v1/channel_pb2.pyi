@@ -388,9 +388,7 @@ Global___Subscribe: _TypeAlias = Subscribe  # noqa: Y015
 
 @_typing.final
 class Subscribed(_message.Message):
-    """Subscribed says that a subscription stands; what was missed follows, then CaughtUp where a start was given, then what
-    comes.
-    """
+    """Subscribed says that a subscription stands; what was missed follows, then CaughtUp, then what comes."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

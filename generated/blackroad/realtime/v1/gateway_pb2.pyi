@@ -468,7 +468,11 @@ Global___SessionEnded: _TypeAlias = SessionEnded  # noqa: Y015
 
 @_typing.final
 class Credit(_message.Message):
-    """Credit allows more bytes of Delivery on CATCH_UP. 1 MiB is given at the start."""
+    """Credit allows more bytes of Delivery on CATCH_UP. With session 0 it is the trunk's window, 1 MiB at the start, given back
+    as soon as the edge has taken a frame off the stream; with a session it is that session's window, 256 KiB at the start,
+    given back as the browser's socket drains. A Delivery is sent to a session while both are above zero; other frames need
+    none. What counts is the serialized size of the Delivery message.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -27,7 +27,8 @@ class GatewayServiceStub:
 
     Order: what concerns a subscription (Subscribed, AnswerSnapshot, Delivery, Gap, CaughtUp) comes on CATCH_UP. When a
     session's subscription has caught up the core sends Join on LIVE and, in the same tick, CaughtUp on CATCH_UP: from Join
-    on the edge holds that session's live events until the CaughtUp of the same subscription has come. Who belongs to a
+    on the edge holds that session's live events until the CaughtUp of the same subscription has come. A Join for a
+    subscription that is live already (a private channel became visible to its pattern) holds nothing. Who belongs to a
     number changes only by Join and Part, in order with the live events.
     """
 
@@ -50,7 +51,8 @@ class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Order: what concerns a subscription (Subscribed, AnswerSnapshot, Delivery, Gap, CaughtUp) comes on CATCH_UP. When a
         session's subscription has caught up the core sends Join on LIVE and, in the same tick, CaughtUp on CATCH_UP: from Join
-        on the edge holds that session's live events until the CaughtUp of the same subscription has come. Who belongs to a
+        on the edge holds that session's live events until the CaughtUp of the same subscription has come. A Join for a
+        subscription that is live already (a private channel became visible to its pattern) holds nothing. Who belongs to a
         number changes only by Join and Part, in order with the live events.
         """
 
