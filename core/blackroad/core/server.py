@@ -23,7 +23,7 @@ from blackroad.core.errors import Code, Ending
 from blackroad.core.gateway.service import GatewayServicer
 from blackroad.core.node import Node
 from blackroad.core.presence.service import PresenceServicer
-from blackroad.core.settings import MIB, CoreSettings, split_address
+from blackroad.core.settings import MIB, CoreSettings, LimitsSettings, split_address
 from blackroad.core.stream.service import StreamServicer
 from blackroad.realtime.v1 import (
     access_pb2_grpc,
@@ -163,6 +163,8 @@ async def serve(
             development=settings.auth.development,
             **addresses,
         )
+        if settings.limits != LimitsSettings():
+            LOG.warning("limits.unenforced", text="rate limits are not implemented in this version")
         ready(addresses)
         await stop.wait()
         LOG.info("core.draining", sessions=len(server.node.sessions))

@@ -23,6 +23,7 @@ def configure(settings: LoggingSettings, part: str) -> None:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _plain,
         _part(part),
     ]
     structlog.configure(
@@ -53,6 +54,12 @@ def _renderers(*, terminal: bool) -> list[Processor]:
         structlog.processors.dict_tracebacks,
         structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
     ]
+
+
+def _plain(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Drop uvicorn's second, coloured copy of its message."""
+    event.pop("color_message", None)
+    return event
 
 
 def _part(part: str) -> Processor:

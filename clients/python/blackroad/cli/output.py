@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import cast
+from typing import Final, cast
 
 import orjson
 from rich.console import Console
@@ -10,6 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 Row = Mapping[str, object]
+
+MAX_WIDTH: Final = 10_000
 
 CONSOLE = Console(highlight=False)
 ERRORS = Console(stderr=True, highlight=False)
@@ -39,7 +41,8 @@ def print_rows(rows: Iterable[Row], *, as_json: bool) -> None:
     if table is None:
         ERRORS.print("none")
     else:
-        CONSOLE.print(table)
+        # Ids are there to be copied: a line may be longer than the terminal.
+        CONSOLE.print(table, width=MAX_WIDTH, crop=False)
 
 
 def _cell(value: object) -> Text:

@@ -145,7 +145,10 @@ class Guard:
             return
         if self._calls.refusal is not None:
             raise self._calls.refusal
-        CALLER.set(self._identify(headers(context)))
+        sent = headers(context)
+        CALLER.set(self._identify(sent))
+        if trace := sent.get("traceparent"):
+            structlog.contextvars.bind_contextvars(trace=trace)
 
     def _fault(self, error: Exception) -> CodedError:
         LOG.error("call.failed", method=self._method, exc_info=error)

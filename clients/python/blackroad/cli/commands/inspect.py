@@ -1,6 +1,5 @@
 """What `config`, `doctor` and `bench` do."""
 
-import importlib.util
 import os
 import resource
 import socket
@@ -8,12 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Final, cast
 
 from pydantic import BaseModel, SecretStr
 
 from blackroad.cli.output import CONSOLE, print_error, print_json, print_rows
-from blackroad.cli.settings.names import ANY, Path, flag_name, paths, toml_name
+from blackroad.cli.settings.names import ANY, flag_name, paths, toml_name
+from blackroad.cli.settings.names import Path as Name
 from blackroad.cli.settings.parts import PARTS, EdgePart
 from blackroad.cli.settings.problems import SettingsError, shown
 from blackroad.cli.settings.read import read, settings_of
@@ -31,7 +32,7 @@ def show_settings(flags: Sequence[str], as_json: bool) -> None:
 
 
 def _settings(values: Values) -> Iterator[dict[str, object]]:
-    told: set[Path] = set()
+    told: set[Name] = set()
     for part in PARTS:
         settings = read(part, values)
         for path in paths(part):
@@ -43,7 +44,7 @@ def _settings(values: Values) -> Iterator[dict[str, object]]:
             yield {"name": toml_name(path), "value": value, "from": origin}
 
 
-def _value(settings: BaseModel, path: Path) -> object:
+def _value(settings: BaseModel, path: Name) -> object:
     value: object = settings
     for name in path:
         value = getattr(value, name)
@@ -125,7 +126,7 @@ def _check_clock(_: Sequence[str]) -> Iterator[Finding]:
 
 def run_benchmarks(arguments: Sequence[str]) -> int:
     """Run the benchmarks that lie beside the source; say where they are where they do not."""
-    if importlib.util.find_spec("benchmarks") is None:
-        print_error("the benchmarks are not installed: run `make bench` in a clone of the project")
+    if not Path("benchmarks/__main__.py").is_file():
+        print_error("the benchmarks are not here: run `blackroad bench` in a clone of the project")
         return 1
     return subprocess.run([sys.executable, "-m", "benchmarks", *arguments], check=False).returncode

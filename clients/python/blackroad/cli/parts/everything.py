@@ -48,5 +48,5 @@ def announce(addresses: Addresses, development: bool) -> None:
     table = Table.grid(padding=(0, 2))
     for name, text in rows.items():
         table.add_row(name, text)
-    note = "development: no keys, so only this machine can connect" if development else "with keys"
+    note = "development: only this machine can connect" if development else "with keys"
     CONSOLE.print(Panel.fit(table, title="BlackRoad is up", subtitle=note))
