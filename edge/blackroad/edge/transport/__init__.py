@@ -12,7 +12,9 @@ How a door uses it:
 - SSE: `stream = SseStream(transport, handler)`; write to it at will (before it is open, blocks
   wait); return `stream.response(headers)` from the route: a Starlette `Response`. Middlewares
   between must be plain ASGI ones that hand `send` on (no `BaseHTTPMiddleware`, no compression).
-- `limit_body(request.scope, n)` before the body is read; above it the peer gets 413 and is closed.
+- `limit_body(request.scope, n)` before the body is read; above it the peer gets 413 and is closed,
+  and whoever reads the body Starlette's `ClientDisconnect`: have an exception handler for it, or
+  every such request logs a traceback.
 - `text_frame(payload)` is the wire form of one server text message; several may be joined and given
   to `Socket.write` at once.
 """
