@@ -112,7 +112,7 @@ async def subscribe(
     """Follow a channel; return when that stands."""
     request = channel_pb2.Subscribe(channel=channel)
     await call.write(channel_pb2.ConnectRequest(subscribe=request))
-    for kind in ("welcome", "subscribed"):
+    for kind in ("welcome", "subscribed", "caught_up"):
         frame = await call.read()
         assert isinstance(frame, channel_pb2.ConnectResponse)
         assert frame.WhichOneof("frame") == kind
