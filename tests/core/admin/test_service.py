@@ -1,8 +1,10 @@
 """The operators' calls, over a real server with real sessions."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import grpc
 import jwt
@@ -22,7 +24,20 @@ from blackroad.realtime.v1 import (
     common_pb2,
 )
 
+Stream: TypeAlias = (
+    "grpc.aio.StreamStreamCall[channel_pb2.ConnectRequest, channel_pb2.ConnectResponse]"
+)
 HELLO = common_pb2.Hello()
+
+
+async def read_until(call: Stream, arm: str) -> None:
+    """Read up to a frame of this kind."""
+    async with asyncio.timeout(5):
+        while True:
+            frame = await call.read()
+            assert isinstance(frame, channel_pb2.ConnectResponse), f"it ended before {arm}"
+            if frame.WhichOneof("frame") == arm:
+                return
 
 
 @dataclass
@@ -30,7 +45,7 @@ class Session:
     """A subscribed session and its stream."""
 
     session_id: str
-    call: "grpc.aio.StreamStreamCall[channel_pb2.ConnectRequest, channel_pb2.ConnectResponse]"
+    call: Stream
 
 
 class Core:
@@ -51,9 +66,7 @@ class Core:
         for name in subscriptions:
             subscribe = channel_pb2.Subscribe(channel=name)
             await call.write(channel_pb2.ConnectRequest(subscribe=subscribe))
-            answer = await call.read()
-            assert isinstance(answer, channel_pb2.ConnectResponse)
-            assert answer.WhichOneof("frame") == "subscribed", answer
+            await read_until(call, "subscribed")
         return Session(welcome.welcome.session_id, call)
 
     async def explain(self, session: Session, channel: str) -> admin_pb2.ExplainResponse:
@@ -138,9 +151,7 @@ async def test_a_session_that_is_disconnected_ends_and_is_gone(core: Core) -> No
     session = await core.session("orders")
     request = admin_pb2.DisconnectSessionRequest(session_id=session.session_id)
     await core.admin.DisconnectSession(request, timeout=5)
-    closing = await session.call.read()
-    assert isinstance(closing, channel_pb2.ConnectResponse)
-    assert closing.WhichOneof("frame") == "closing"
+    await read_until(session.call, "closing")
     assert await session.call.code() is grpc.StatusCode.PERMISSION_DENIED
     assert await listed(core) == []
     with pytest.raises(grpc.aio.AioRpcError) as raised:
