@@ -10,9 +10,9 @@ from typing import Self
 from blackroad.core.channel.calls import ChannelCalls
 from blackroad.core.channel.directory import Directory
 from blackroad.core.channel.occupants import Occupants
+from blackroad.core.channel.parts import Parts
 from blackroad.core.channel.rules import Rules
 from blackroad.core.channel.start import Starter
-from blackroad.core.channel.subscriber import Parts
 from blackroad.core.clock import Clock, SystemClock
 from blackroad.core.errors import Code, Ending
 from blackroad.core.gateway.requests import Requests

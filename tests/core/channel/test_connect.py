@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from blackroad.core.channel.connect import ConnectSession
 from blackroad.core.channel.directory import Directory
 from blackroad.core.channel.occupants import Occupants
+from blackroad.core.channel.parts import Parts
 from blackroad.core.channel.rules import Rules
 from blackroad.core.channel.start import Starter
-from blackroad.core.channel.subscriber import Parts
 from blackroad.core.clock import SystemClock
 from blackroad.core.errors import Code, Rejection
 from blackroad.core.hub.group import Groups

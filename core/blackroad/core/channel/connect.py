@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator
 
+from blackroad.core.channel.parts import Parts
 from blackroad.core.channel.pump import Pump
-from blackroad.core.channel.subscriber import Parts, Subscriber
+from blackroad.core.channel.subscriber import Subscriber
 from blackroad.core.channel.subscription import Subscription
 from blackroad.core.door.duplex import Duplex, Writer
 from blackroad.core.door.frames import check_hello, closing, rejected, welcome

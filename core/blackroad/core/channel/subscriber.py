@@ -1,39 +1,21 @@
 """A session's subscriptions: where each begins, how it catches up, and when it goes live."""
 
 from collections.abc import Iterable
-from typing import Protocol
 
-from blackroad.core.channel.directory import Change, Directory
-from blackroad.core.channel.occupants import Occupants
+from blackroad.core.channel.directory import Change
+from blackroad.core.channel.parts import Parts
 from blackroad.core.channel.pump import Pump
-from blackroad.core.channel.start import Start, Starter
+from blackroad.core.channel.start import Start
 from blackroad.core.channel.subscription import Outlet, Subscription
 from blackroad.core.errors import Code, Rejection
-from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.identity import Identity
-from blackroad.core.log.base import GapReason, Page
-from blackroad.core.log.cursor import encode_cursor
-from blackroad.core.log.entry import Entry, Positions, latest
+from blackroad.core.log.entry import Positions, latest
 from blackroad.core.names import check_pattern, companion, is_pattern
-from blackroad.realtime.v1 import channel_pb2, event_pb2
-from blackroad.wire.v1 import frames_pb2
+from blackroad.realtime.v1 import channel_pb2
 
 MAX_SUBSCRIPTIONS = 128
-PAGE_BYTES = 128 << 10
 # The guide's rooms that stand for more than their own channel.
 COMPOSITE = {"agents": ("presence.agent.*",), "tasks": ("task.>",)}
-
-
-class Viewed(Protocol):
-    """Who is told that a session views an answer."""
-
-    def viewer_joined(self, key: str, session_id: str) -> None:
-        """Note that a session follows the answer's channel by name."""
-        ...
-
-    def viewer_left(self, key: str, session_id: str) -> None:
-        """Note that it does not any more."""
-        ...
 
 
 class Subscriber:
@@ -61,7 +43,7 @@ class Subscriber:
         session_id: str,
         outlet: Outlet,
         pump: Pump,
-        parts: "Parts",
+        parts: Parts,
         *,
         occupies: bool,
     ) -> None:
@@ -96,8 +78,7 @@ class Subscriber:
             await self._change_seat(self._seats.pop())
         if self._behind:
             subscription = self._behind.pop(0)
-            if await self._read_on(subscription):
-                self._behind.append(subscription)
+            await self._read_on(subscription)
         return bool(self._behind or self._seats)
 
     async def subscribe(
@@ -110,8 +91,8 @@ class Subscriber:
         channel = request.channel
         names = self._check(request)
         start = await self._parts.starter.start(self.identity, names, request)
-        occupied = await self._occupy(channel)
         self._check_rights(names)  # they may have gone meanwhile
+        occupied = await self._occupy(channel)
         if (old := self.subscriptions.get(channel)) is not None:
             await self._end(old, keep_seat=bool(occupied))
         subscription = Subscription(
@@ -119,6 +100,7 @@ class Subscriber:
             request_id,
             tuple(names),
             self._topics(names, request.presence),
+            self._answers(names),
             start.after,
             occupies=occupied,
             label=label,
@@ -126,7 +108,7 @@ class Subscriber:
         self._add_private(subscription)
         self.subscriptions[channel] = subscription
         self._count += len(names)
-        for key in self._answers(subscription):
+        for key in subscription.answers:
             self._parts.viewed.viewer_joined(key, self.session_id)
         self._begin(subscription, start, presence=request.presence)
 
@@ -209,6 +191,11 @@ class Subscriber:
             followed += [self.identity.key(companion(name)) for name in names]
         return tuple(followed)
 
+    def _answers(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the keys of the answers among the names."""
+        streams = (name for name in names if name.startswith("stream.") and not is_pattern(name))
+        return tuple(map(self.identity.key, streams))
+
     async def _occupy(self, channel: str) -> str:
         """Take a seat in the channel where its policy counts occupants.
 
@@ -228,19 +215,11 @@ class Subscriber:
         self._outlet.subscribed(subscription, start.frame(subscription.channel))
         for snapshot in start.snapshots:
             self._outlet.snapshot(subscription, snapshot)
-        self._hand_on(subscription, start.entries, start.before)
+        reader = self._parts.reader
+        reader.hand_on(self.identity, self._outlet, subscription, start.entries, start.before)
         if presence:
-            self._tell_who_is_here(subscription)
+            reader.tell_who_is_here(self.identity, self._outlet, subscription)
         self._catch_up(subscription)
-
-    def _tell_who_is_here(self, subscription: Subscription) -> None:
-        """Hand on the occupants of the channels that tell their comings and goings by changes."""
-        keys = [self.identity.key(name) for name in subscription.names if not is_pattern(name)]
-        records = [self._parts.occupants.snapshot(key) for key in keys]
-        stamp = frames_pb2.EventStamp(cursor=encode_cursor(subscription.after)).SerializeToString()
-        events = [record.body + stamp for record in records if record is not None]
-        if events:
-            self._outlet.missed(subscription, events)
 
     def _catch_up(self, subscription: Subscription) -> None:
         """Go live now where nothing was missed, else let the pump read on."""
@@ -250,61 +229,16 @@ class Subscriber:
             self._behind.append(subscription)
             self._pump.add(self)
 
-    async def _read_on(self, subscription: Subscription) -> bool:
-        """Hand on one page; answer whether there is more."""
-        hub = self._parts.hub
-        if any(after > head for after, head in zip(subscription.after, hub.heads, strict=True)):
-            await hub.reached(subscription.after)
+    async def _read_on(self, subscription: Subscription) -> None:
+        """Hand on one page, then go live or wait for the next turn."""
         if subscription.ended or subscription.live:
-            return False
-        page = hub.log.read(
-            subscription.followed, subscription.after, hub.heads, PAGE_BYTES, self._visible
-        )
-        if page is None:
-            page = await hub.log.fetch(subscription.followed, subscription.after, hub.heads)
-        if isinstance(page, GapReason):
-            await self._declare_gap(subscription, page)
-        elif isinstance(page, Page):
-            self._hand_on(subscription, page.entries, subscription.after)
-            subscription.after = page.reached
-            if page.reached == hub.heads:
-                self._go_live(subscription)
-                return False
-        return not subscription.ended
-
-    async def _declare_gap(self, subscription: Subscription, reason: GapReason) -> None:
-        subscription.after = self._parts.hub.heads
-        self._outlet.gap(
-            subscription,
-            event_pb2.Gap(
-                channel=subscription.channel,
-                reason=event_pb2.GapReason.ValueType(reason.value),
-                cursor=encode_cursor(subscription.after),
-            ),
-        )
-        for key in self._answers(subscription):
-            snapshot, subscription.after = await self._parts.starter.snapshot(self.identity, key)
-            self._outlet.snapshot(subscription, snapshot)
-
-    def _hand_on(
-        self, subscription: Subscription, entries: Iterable[Entry], after: Positions
-    ) -> None:
-        """Hand on entries, but for those from before the session's right to their channel."""
-        floors: dict[str, int] = {}
-        events: list[bytes] = []
-        for entry in entries:
-            floor = floors.get(entry.key)
-            if floor is None:
-                floor = self._parts.directory.history_floor(self.identity, entry.key)
-                floors[entry.key] = floor
-            after = entry.after(after)
-            if entry.offset > floor:
-                # With one partition a place is the same for everybody, and so are the bytes.
-                alone = len(after) == 1
-                cursor = "" if alone else encode_cursor(after)
-                events.append(entry.wire if alone else entry.body + entry.stamp(cursor))
-        if events:
-            self._outlet.missed(subscription, events)
+            return
+        try:
+            await self._parts.reader.read_page(self.identity, self._outlet, subscription)
+        except Rejection as rejection:
+            self._revoke(subscription, rejection.code)
+        if not subscription.ended:
+            self._catch_up(subscription)
 
     def _go_live(self, subscription: Subscription) -> None:
         subscription.after = self._parts.hub.heads
@@ -322,7 +256,7 @@ class Subscriber:
     def _detach(self, subscription: Subscription) -> None:
         if not subscription.ended:
             subscription.ended = True
-            for key in self._answers(subscription):
+            for key in subscription.answers:
                 self._parts.viewed.viewer_left(key, self.session_id)
             if subscription.live:
                 self._outlet.unfollow(subscription)
@@ -382,69 +316,3 @@ class Subscriber:
         self._add_private(subscription)
         if subscription.live and subscription.private != former:
             self._outlet.follow_changed(subscription)
-
-    def _visible(self, key: str) -> bool:
-        directory = self._parts.directory
-        return not directory.is_private(key) or directory.may_read(self.identity, key)
-
-    def _answers(self, subscription: Subscription) -> list[str]:
-        """Return the keys of the answers that it follows by name."""
-        prefix = self.identity.key("stream.")
-        return [t for t in subscription.topics if t.startswith(prefix) and not is_pattern(t)]
-
-
-class Subscribers:
-    """All subscribers of a node, told of each change of a channel."""
-
-    def __init__(self, directory: Directory) -> None:
-        self._of_subject: dict[tuple[str, str], dict[Subscriber, None]] = {}
-        directory.listeners.append(self._tell)
-
-    def add(self, subscriber: Subscriber) -> None:
-        """Add one."""
-        self._of_subject.setdefault(_subject(subscriber), {})[subscriber] = None
-
-    def remove(self, subscriber: Subscriber) -> None:
-        """Remove one. Idempotent."""
-        subscribers = self._of_subject.get(_subject(subscriber), {})
-        subscribers.pop(subscriber, None)
-        if not subscribers:
-            self._of_subject.pop(_subject(subscriber), None)
-
-    def fall_back(self, after: Positions) -> None:
-        """Let all catch up from a place: the log's follower has missed what comes after it."""
-        for subscribers in tuple(self._of_subject.values()):
-            for subscriber in tuple(subscribers):
-                subscriber.fall_back(after)
-
-    def _tell(self, change: Change) -> None:
-        tenant = change.key[: change.key.index(".")]
-        if change.subject:
-            for subscriber in tuple(self._of_subject.get((tenant, change.subject), ())):
-                subscriber.apply(change)
-        else:
-            for (other, _), subscribers in tuple(self._of_subject.items()):
-                if other == tenant:
-                    for subscriber in tuple(subscribers):
-                        subscriber.apply(change)
-
-
-class Parts:
-    """The parts of a node that subscribers stand on."""
-
-    __slots__ = ("directory", "hub", "occupants", "starter", "subscribers", "viewed")
-
-    def __init__(
-        self, hub: Hub, directory: Directory, occupants: Occupants, starter: Starter, viewed: Viewed
-    ) -> None:
-        self.hub = hub
-        self.directory = directory
-        self.occupants = occupants
-        self.starter = starter
-        self.viewed = viewed
-        self.subscribers = Subscribers(directory)
-        hub.missed = self.subscribers.fall_back
-
-
-def _subject(subscriber: Subscriber) -> tuple[str, str]:
-    return (subscriber.identity.tenant, subscriber.identity.subject)

@@ -21,6 +21,7 @@ class Subscription:
     request_id: str
     names: tuple[str, ...]
     topics: tuple[str, ...]
+    answers: tuple[str, ...]  # keys of the answers among them, followed by name
     after: Positions
     private: set[str] = field(
         default_factory=set

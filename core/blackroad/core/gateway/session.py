@@ -2,8 +2,9 @@
 
 from typing import Protocol
 
+from blackroad.core.channel.parts import Parts
 from blackroad.core.channel.pump import Pump
-from blackroad.core.channel.subscriber import Parts, Subscriber
+from blackroad.core.channel.subscriber import Subscriber
 from blackroad.core.channel.subscription import Subscription
 from blackroad.core.errors import Ending
 from blackroad.core.gateway.feed import Feed

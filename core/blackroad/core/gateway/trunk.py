@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from blackroad.core.channel.parts import Parts
 from blackroad.core.channel.pump import Pump
-from blackroad.core.channel.subscriber import Parts
 from blackroad.core.door.frames import rejected
 from blackroad.core.errors import Code, Ending, Rejection
 from blackroad.core.gateway.feed import Feed, TrunkFrame, batch_responses
