@@ -1,0 +1,321 @@
+"""The SSE door with REST beside it, driven by httpx."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+import httpx
+import msgspec
+from msgspec import Struct
+
+from tests.conformance.doors import (
+    CaughtUp,
+    Closed,
+    Event,
+    Gap,
+    Inbox,
+    Lost,
+    Published,
+    Refused,
+    Subscribed,
+    Update,
+    View,
+    soon,
+)
+from tests.conformance.websocket_door import FRAMES, Frame, Usage, event_of
+
+ALWAYS: Final = ("broadcast",)
+DEVELOPER: Final = "developer"
+
+
+class Problem(Struct):
+    """A problem document."""
+
+    code: str
+    retryable: bool = False
+
+
+class PublishedOne(Struct):
+    event_id: str
+    offset: int = 0
+    duplicate: bool = False
+
+
+class Page(Struct):
+    items: list[Frame]
+
+
+class Opened(Struct):
+    stream_id: str
+
+
+class ChatError(Struct):
+    code: str
+
+
+class Chat(Struct):
+    """A frame of `/v1/chat/stream`."""
+
+    content: str = ""
+    done: bool = False
+    snapshot: bool = False
+    part: Frame | None = None
+    finish_reason: str = ""
+    error: ChatError | None = None
+    usage: Usage | None = None
+    stream_id: str = ""
+
+
+@dataclass(slots=True)
+class Block:
+    """One block of a stream of events."""
+
+    id: str = ""
+    event: str = ""
+    data: str | None = None
+    retry: str = ""
+
+
+async def blocks(response: httpx.Response) -> AsyncIterator[Block]:
+    """Read blocks as the standard says, but for lone carriage returns."""
+    buffer = b""
+    async for chunk in response.aiter_bytes():
+        buffer += chunk
+        *whole, buffer = buffer.split(b"\n\n")
+        for text in whole:
+            block = Block()
+            for line in text.decode().split("\n"):
+                name, _, value = line.partition(": ")
+                match name:
+                    case "id":
+                        block.id = value
+                    case "event":
+                        block.event = value
+                    case "data":
+                        block.data = value if block.data is None else f"{block.data}\n{value}"
+                    case "retry":
+                        block.retry = value
+                    case _:
+                        assert line.startswith(":") or not line, line
+            yield block
+
+
+class SseDoor:
+    """SSE at an edge; what a client says goes by HTTP."""
+
+    name: Final = "sse"
+    several: Final = False
+
+    def __init__(self, http: str) -> None:
+        self._http = http
+
+    @asynccontextmanager
+    async def session(
+        self, client_id: str = "visitor", token: str = ""
+    ) -> AsyncGenerator["SseSession"]:
+        """Make a client; each subscription is a connection of its own."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+        async with httpx.AsyncClient(
+            base_url=f"http://{self._http}",
+            headers=headers,
+            trust_env=False,
+            limits=limits,
+            timeout=httpx.Timeout(10, read=40),
+        ) as http:
+            session = SseSession(http, client_id, client_id if token else DEVELOPER)
+            try:
+                yield session
+            finally:
+                await session.drop()
+
+
+class SseSession:
+    """One client of HTTP."""
+
+    def __init__(self, http: httpx.AsyncClient, client_id: str, subject: str) -> None:
+        self.http = http
+        self.client_id = client_id
+        self.subject = subject
+        self.inbox = Inbox()
+        self.blocks: list[Block] = []  # everything that came, for who looks closer
+        self._reading: dict[str, asyncio.Task[None]] = {}
+
+    async def subscribe(
+        self,
+        room: str,
+        *,
+        cursor: str | None = None,
+        history: int | None = None,
+        presence: bool = False,
+    ) -> Subscribed:
+        """Connect, and return when it is said. SSE has no `presence`."""
+        assert not presence
+        asked = {"channels": room, "full": "true", "history": history}
+        query = {name: str(value) for name, value in asked.items() if value is not None}
+        headers = {} if cursor is None else {"Last-Event-ID": cursor}
+        request = self.http.build_request(
+            "GET", f"/events/{quote(self.client_id)}", params=query, headers=headers
+        )
+        stands: asyncio.Future[Subscribed] = asyncio.get_running_loop().create_future()
+        following = self._follow(request, stands, room, cursor is not None or history is not None)
+        self._reading[room] = asyncio.create_task(following)
+        return await soon(stands)
+
+    async def _follow(
+        self,
+        request: httpx.Request,
+        stands: asyncio.Future[Subscribed],
+        room: str,
+        catches_up: bool,
+    ) -> None:
+        response = await self.http.send(request, stream=True)
+        code = ""
+        try:
+            if response.status_code != 200:
+                await response.aread()
+                stands.set_exception(refusal(response))
+                return
+            async for block in blocks(response):
+                self.blocks.append(block)
+                if block.event == "connected":
+                    stands.set_result(Subscribed(block.id))
+                    self.inbox.cursor = block.id
+                elif block.event == "closing":
+                    code = FRAMES.decode(block.data or "").code
+                    if not stands.done():
+                        stands.set_exception(Refused(code, retryable=True))
+                elif block.data is None and block.id and catches_up:
+                    catches_up = False
+                    self.inbox.put(CaughtUp(), block.id)
+                else:
+                    self._take(block, room)
+        except httpx.TransportError:
+            pass
+        finally:
+            await response.aclose()
+            if not stands.done():
+                stands.set_exception(Lost(code))
+        self.inbox.put(Closed(code))
+
+    def _take(self, block: Block, room: str) -> None:
+        self.inbox.cursor = block.id or self.inbox.cursor
+        if block.data is None:
+            return
+        frame = FRAMES.decode(block.data)
+        if block.event == "gap":
+            self.inbox.put(Gap(frame.reason))
+        elif frame.room not in {*ALWAYS, f"client.{self.client_id}"} or frame.room == room:
+            assert frame.type == block.event
+            assert frame.cursor == block.id
+            self.inbox.put(event_of(frame, block.data.encode()))
+
+    async def unsubscribe(self, room: str) -> None:
+        """Close its connection."""
+        task = self._reading.pop(room)
+        task.cancel()
+        await asyncio.wait([task])
+
+    async def publish(
+        self, room: str, content: object, *, event: str = "message", key: str = ""
+    ) -> Published:
+        """Publish by POST."""
+        body = {"channel": room, "event": event, "content": content}
+        headers = {"Idempotency-Key": key} if key else {}
+        response = checked(await self.http.post("/v1/publish", json=body, headers=headers))
+        made = msgspec.json.decode(response.content, type=PublishedOne)
+        return Published(made.event_id, made.offset, made.duplicate)
+
+    async def history(
+        self, room: str, limit: int, *, before: int | None = None, after: int | None = None
+    ) -> list[Event]:
+        """Read a page by GET."""
+        asked = {"limit": limit, "before": before, "after": after}
+        query = {name: str(value) for name, value in asked.items() if value is not None}
+        response = checked(await self.http.get(f"/v1/channels/{room}/events", params=query))
+        page = msgspec.json.decode(response.content, type=Page)
+        return [event_of(frame, b"{}") for frame in page.items]
+
+    async def invoke(self, agent: str, text: str) -> View:
+        """Ask by POST /v1/chat/stream."""
+        body = {"agent": agent, "prompt": text}
+        return await self._view(self.http.build_request("POST", "/v1/chat/stream", json=body))
+
+    async def join(self, stream_id: str, cursor: str | None = None) -> View:
+        """View by GET."""
+        headers = {} if cursor is None else {"Last-Event-ID": cursor}
+        address = f"/v1/streams/{stream_id}/events"
+        return await self._view(self.http.build_request("GET", address, headers=headers))
+
+    async def _view(self, request: httpx.Request) -> View:
+        response = await soon(self.http.send(request, stream=True))
+        if response.status_code != 200:
+            await response.aread()
+            await response.aclose()
+            raise refusal(response)
+        view = View(response.headers["X-Stream-Id"])
+        task = asyncio.create_task(self._read_answer(response, view))
+        self._reading[f"{view.stream_id} {len(self._reading)}"] = task
+        return view
+
+    async def _read_answer(self, response: httpx.Response, view: View) -> None:
+        try:
+            async for block in blocks(response):
+                self.blocks.append(block)
+                if block.data is not None:
+                    chat = msgspec.json.decode(block.data, type=Chat)
+                    view.put(update_of(chat, block.id))
+        finally:
+            await response.aclose()
+
+    async def cancel(self, stream_id: str) -> None:
+        """Cancel by DELETE."""
+        checked(await self.http.delete(f"/v1/streams/{stream_id}"))
+
+    async def drop(self) -> None:
+        """Close all connections: SSE knows no goodbye."""
+        tasks = list(self._reading.values())
+        self._reading.clear()
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+
+def checked(response: httpx.Response) -> httpx.Response:
+    """Return it where it succeeded; raise Refused otherwise."""
+    if response.is_success:
+        return response
+    raise refusal(response)
+
+
+def refusal(response: httpx.Response) -> Refused:
+    """Return what a failed response says."""
+    assert response.headers["Content-Type"] == "application/problem+json", response.text
+    problem = msgspec.json.decode(response.content, type=Problem)
+    return Refused(problem.code, problem.retryable)
+
+
+def update_of(chat: Chat, cursor: str) -> Update:
+    """Return a chat frame as an update."""
+    if chat.done:
+        if chat.error:
+            return Update("failed", "", cursor, chat.error.code)
+        status = "cancelled" if chat.finish_reason == "cancelled" else "finished"
+        tokens = chat.usage.output_tokens if chat.usage else 0
+        return Update(status, "", cursor, "", tokens)
+    if chat.snapshot:
+        return Update("snapshot", chat.content, cursor)
+    if chat.part:
+        return Update(chat.part.status, chat.part.delta, cursor)
+    return Update("streaming", chat.content, cursor)
+
+
+def document(response: httpx.Response) -> dict[str, object]:
+    """Return a JSON object."""
+    found: dict[str, object] = json.loads(response.content)
+    return found
