@@ -9,6 +9,8 @@ from blackroad.agents.roster import Persona, read_roster
 from blackroad.agents.settings import AgentsSettings
 from blackroad.client import Agent, Call, Client, Message, Usage, Yielded
 
+DEFAULT = "builtin/default"
+
 # Models are bounded by their provider, not by the host: the echo has no bound of its own.
 _MODELS_CONCURRENCY = 1024
 
@@ -23,7 +25,7 @@ class AgentHost:
         self._registry = ModelRegistry(settings.models)
         self._roster = read_roster(settings.agents)
         self._agents: list[Agent] = []
-        self._waiting: set[str] = set()
+        self._waiting: set[Agent] = set()
         self._drained = False
 
     async def serve(self, ready: Callable[[], None]) -> None:
@@ -36,7 +38,8 @@ class AgentHost:
         self._agents = self._personas(default)
         if self._registry.served:
             self._agents.append(self._models())
-        self._waiting = {agent.name for agent in self._agents}
+        self._agents.append(self._default(default))
+        self._waiting = set(self._agents)
         token = self._settings.token
         async with Client(
             self._settings.core, token.get_secret_value() if token else None
@@ -53,15 +56,15 @@ class AgentHost:
         try:
             async with asyncio.TaskGroup() as tasks:
                 for agent in self._agents:
-                    registered = self._registered(agent.name, ready)
+                    registered = self._registered(agent, ready)
                     tasks.create_task(agent.serve(client=client, ready=registered))
         except BaseExceptionGroup as group:
             # One that may not serve ends the host; the others only follow.
             raise group.exceptions[0] from None
 
-    def _registered(self, name: str, ready: Callable[[], None]) -> Callable[[], None]:
+    def _registered(self, agent: Agent, ready: Callable[[], None]) -> Callable[[], None]:
         def note() -> None:
-            self._waiting.discard(name)
+            self._waiting.discard(agent)
             if not self._waiting:
                 ready()
 
@@ -95,6 +98,17 @@ class AgentHost:
         @agent.answer
         async def answer(call: Call) -> AsyncIterator[Yielded]:
             async for part in self._run(call.model, call, call.messages):
+                yield part
+
+        return agent
+
+    def _default(self, default: str) -> Agent:
+        """Return the worker that answers where nobody named a model: those ask for `default`."""
+        agent = Agent(models=(DEFAULT,), max_concurrency=_MODELS_CONCURRENCY, model=default)
+
+        @agent.answer
+        async def answer(call: Call) -> AsyncIterator[Yielded]:
+            async for part in self._run(default, call, call.messages):
                 yield part
 
         return agent

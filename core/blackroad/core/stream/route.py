@@ -59,8 +59,8 @@ def route_of(
 ) -> Route:
     """Return where a target leads; `served` tells whether somebody serves a key now.
 
-    Raises MISSING_FIELD, INVALID_NAME, and MODEL_NOT_FOUND for a model or provider that nobody knows. An agent that
-    nobody serves has a route all the same.
+    Raises MISSING_FIELD, INVALID_NAME, and MODEL_NOT_FOUND for a model or provider that nobody
+    knows. An agent that nobody serves has a route all the same.
     """
     match target.WhichOneof("target"):
         case "agent":
@@ -78,7 +78,10 @@ def route_of(
 
 
 def served_names(register: stream_pb2.Register) -> tuple[str, ...]:
-    """Return the names that a worker registers, agent first; MISSING_FIELD, INVALID_NAME, TOO_LARGE, BAD_FRAME."""
+    """Return the names that a worker registers, agent first.
+
+    MISSING_FIELD, INVALID_NAME, TOO_LARGE, BAD_FRAME.
+    """
     names: list[str] = []
     if register.agent:
         names.append(f"agent.{token(check_id(register.agent))}")
@@ -112,7 +115,8 @@ def _named_model(
     route = model_route(tenant, provider, name)
     if any(map(served, route.keys)):
         return route
-    # A provider that this server knows may come back; a model that its provider does not have will not.
+    # A provider that this server knows may come back; a model that its provider does not have will
+    # not.
     if provider in PROVIDERS and not known_provider(f"{tenant}.model.{token(provider)}."):
         return route
     raise Rejection(Code.MODEL_NOT_FOUND, f"there is no model {model}")
@@ -122,8 +126,10 @@ def _bare_model(tenant: str, name: str, served: Callable[[str], bool]) -> Route:
     agent = agent_route(tenant, name)
     if served(agent.keys[0]):
         return agent
-    for provider in PROVIDERS:
-        route = model_route(tenant, provider, name)
-        if any(map(served, route.keys)):
-            return route
+    routes = [model_route(tenant, provider, name) for provider in PROVIDERS]
+    # A model that is served by its own name comes before a provider that takes any name.
+    for position in range(2):
+        for route in routes:
+            if served(route.keys[position]):
+                return route
     raise Rejection(Code.MODEL_NOT_FOUND, f"there is no agent or model {name}")
