@@ -26,34 +26,35 @@ def asyncapi() -> dict[str, object]:
         "events": ("/ws/{client_id}", CLIENT, SERVER),
         "chat": ("/v1/chat/ws", CHAT_CLIENT, CHAT_SERVER),
     }
+    kinds = [kind for _, received, sent in doors.values() for kind in (*received, *sent)]
+    references, schemas = schema_components(kinds)
+    payloads = dict(zip(kinds, references, strict=True))
     channels: dict[str, object] = {}
     operations: dict[str, object] = {}
-    kinds: list[type] = []
     for name, (address, received, sent) in doors.items():
-        kinds += [*received, *sent]
-        messages = {_key(name, kind): _message(kind) for kind in (*received, *sent)}
+        messages = {
+            _key(name, kind): {"summary": _summary(kind), "payload": payloads[kind]}
+            for kind in (*received, *sent)
+        }
         channels[name] = {"address": address, "messages": messages, **_parameters(address)}
         operations[f"{name}_receive"] = _operation("receive", name, received)
         operations[f"{name}_send"] = _operation("send", name, sent)
-    _, schemas = schema_components(kinds)
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "BlackRoad Realtime", "version": VERSION},
         "channels": channels,
         "operations": operations,
-        "components": {"schemas": dict(schemas)},
+        "components": {"schemas": schemas},
     }
 
 
 def _key(channel: str, kind: type) -> str:
-    return f"{channel}_{kind.__name__}"
+    module = kind.__module__.rpartition(".")[2]
+    return f"{channel}_{module}_{kind.__name__.rstrip('_')}"
 
 
-def _message(kind: type) -> dict[str, object]:
-    return {
-        "summary": (kind.__doc__ or "").partition("\n")[0],
-        "payload": {"$ref": f"#/components/schemas/{kind.__name__}"},
-    }
+def _summary(kind: type) -> str:
+    return (kind.__doc__ or "").partition("\n")[0]
 
 
 def _parameters(address: str) -> dict[str, object]:

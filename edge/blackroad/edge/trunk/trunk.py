@@ -181,10 +181,8 @@ class Trunk:
         """Forget a session that went, and tell the core."""
         if self.sessions.pop(session.number, None) is not None:
             self._live.forget(session)
-            if session.ended is None:
-                closed = gateway_pb2.SessionClosed(clean=clean)
-                frame = gateway_pb2.TrunkRequest(session=session.number, session_closed=closed)
-                self.say(frame)
+            closed = gateway_pb2.SessionClosed(clean=clean)
+            self.say(gateway_pb2.TrunkRequest(session=session.number, session_closed=closed))
 
     # Life.
 
