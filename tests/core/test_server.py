@@ -16,6 +16,8 @@ from blackroad.core.server import OPTIONS, SERVICES, AddressTakenError, CoreServ
 from blackroad.core.settings import CoreSettings
 from blackroad.realtime.v1 import channel_pb2, channel_pb2_grpc, common_pb2
 
+pytestmark = pytest.mark.usefixtures("one_loop")
+
 SETTINGS = CoreSettings(grpc="127.0.0.1:0", metrics="127.0.0.1:0", drain_seconds=2)
 Answer = health_pb2.HealthCheckResponse
 SERVING = health_pb2.HealthCheckResponse.SERVING

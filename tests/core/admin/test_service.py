@@ -24,6 +24,8 @@ from blackroad.realtime.v1 import (
     common_pb2,
 )
 
+pytestmark = pytest.mark.usefixtures("one_loop")
+
 Stream: TypeAlias = (
     "grpc.aio.StreamStreamCall[channel_pb2.ConnectRequest, channel_pb2.ConnectResponse]"
 )

@@ -24,6 +24,8 @@ from blackroad.realtime.v1 import (
     common_pb2,
 )
 
+pytestmark = pytest.mark.usefixtures("one_loop")
+
 SERVICE = "blackroad.realtime.v1.ChannelService"
 GET = f"/{SERVICE}/GetChannel"
 CONNECT = f"/{SERVICE}/Connect"
