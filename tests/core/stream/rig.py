@@ -92,9 +92,7 @@ class Rig:
                 yield caller
 
     @asynccontextmanager
-    async def worker(
-        self, register: stream_pb2.Register
-    ) -> AsyncGenerator["Worker"]:
+    async def worker(self, register: stream_pb2.Register) -> AsyncGenerator["Worker"]:
         """Open a session of `Serve`, and register."""
         async with self.stub() as stub:
             worker = Worker(stub)
@@ -119,6 +117,10 @@ class Rig:
         """Open a session of `Serve` for each agent."""
         async with AsyncExitStack() as stack:
             yield [await stack.enter_async_context(self.worker(agent(name))) for name in names]
+
+    async def viewed(self, stream_id: str, sessions: int) -> None:
+        """Return when so many sessions view an answer."""
+        await until(lambda: self.answer(stream_id).viewers_count == sessions)
 
     def slowest(self) -> int:
         """Return the most bytes that wait for one session."""
@@ -187,6 +189,10 @@ class Caller:
         """Return when the stream has ended."""
         async with asyncio.timeout(TIMEOUT), self._changed:
             await self._changed.wait_for(lambda: self.done)
+
+    async def many(self, request_id: str, frames: int) -> None:
+        """Return when a request has more than so many frames."""
+        await until(lambda: len(self.of(request_id)) > frames)
 
     def of(self, request_id: str) -> list[stream_pb2.OpenResponse]:
         """Return all frames of a request so far."""
@@ -332,5 +338,5 @@ def agent(name: str = "ECHO", max_concurrency: int = 1, **more: object) -> strea
 async def until(holds: Callable[[], bool]) -> None:
     """Return when a condition holds; look after every turn of the loop."""
     async with asyncio.timeout(TIMEOUT):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 (what is waited for is the server's affair)
             await asyncio.sleep(0.005)

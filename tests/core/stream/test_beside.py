@@ -1,4 +1,7 @@
-"""What is said beside answers: tasks, thinking, rooms, presence; conversations; answers asked for by answers."""
+"""What is said beside answers.
+
+Tasks, thinking, rooms, presence; conversations; answers asked for by answers.
+"""
 
 import json
 
@@ -11,7 +14,11 @@ from tests.core.stream.rig import agent, rig, until
 
 
 async def test_a_task_is_told_from_start_to_end_without_its_words() -> None:
-    async with rig() as run, run.worker(agent(model="builtin/echo")) as worker, run.caller() as caller:
+    async with (
+        rig() as run,
+        run.worker(agent(model="builtin/echo")) as worker,
+        run.caller() as caller,
+    ):
         await caller.start("1", text="secret")
         work = await worker.next()
         await worker.send(work, progress=event_pb2.AnswerProgress(percent=50, message="half"))
@@ -39,7 +46,11 @@ async def test_a_task_is_told_from_start_to_end_without_its_words() -> None:
 
 
 async def test_thinking_is_told_once_a_block_where_the_agent_wants_it() -> None:
-    async with rig() as run, run.worker(agent(publish_thinking=True)) as worker, run.caller() as caller:
+    async with (
+        rig() as run,
+        run.worker(agent(publish_thinking=True)) as worker,
+        run.caller() as caller,
+    ):
         await caller.start("1")
         work = await worker.next()
         for index, thought in enumerate(("let ", "me ", "see"), 1):

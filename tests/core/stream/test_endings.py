@@ -200,7 +200,11 @@ async def test_a_chunk_is_taken_once_and_none_is_left_out() -> None:
 
 
 async def test_many_who_end_one_answer_at_once_end_it_once() -> None:
-    async with rig() as run, run.worker(agent(max_concurrency=50)) as worker, run.caller() as caller:
+    async with (
+        rig() as run,
+        run.worker(agent(max_concurrency=50)) as worker,
+        run.caller() as caller,
+    ):
         for number in range(50):
             await caller.start(str(number), deadline=Duration(nanos=200_000_000))
 

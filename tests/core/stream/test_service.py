@@ -36,9 +36,7 @@ async def test_an_answer_is_read_listed_and_cancelled() -> None:
         assert not rest.next_page_token
         finished = stream_pb2.ListStreamsRequest(state=event_pb2.ANSWER_STATE_FINISHED)
         assert len((await stub.ListStreams(finished)).answers) == 1
-        cancelling = stub.CancelStream(
-            stream_pb2.CancelStreamRequest(stream_id=works[1].stream_id)
-        )
+        cancelling = stub.CancelStream(stream_pb2.CancelStreamRequest(stream_id=works[1].stream_id))
         stop = await worker.next("cancel")
         await worker.send(stop, finish=stream_pb2.FinishInvocation(cancelled=True))
         state = (await cancelling).answer.snapshot.state

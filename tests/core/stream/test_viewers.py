@@ -77,10 +77,12 @@ async def test_viewers_who_join_and_resume_at_any_moment_see_the_same_text() -> 
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(speak())
             for number in range(1, 20):
-                await until(lambda wanted=number: len(caller.of("0")) > 10 * wanted)
+                await caller.many("0", 10 * number)
                 await caller.join(f"join {number}", work.stream_id)
                 seen = caller.of("0")[10 * number]
-                await caller.join(f"resume {number}", work.stream_id, seen.delivery.events[0].cursor)
+                await caller.join(
+                    f"resume {number}", work.stream_id, seen.delivery.events[0].cursor
+                )
         for number in range(1, 20):
             await caller.ending(f"join {number}")
             await caller.ending(f"resume {number}")
@@ -121,7 +123,7 @@ async def test_a_slow_viewer_catches_up_by_pages_and_misses_nothing() -> None:
             await caller.start(name)
             works[name] = work = await worker.next()
             await slow.call.write(stream_pb2.OpenRequest(request_id=name, join=_join(work)))
-            await until(lambda work=work: run.answer(work.stream_id).viewers_count == 2)
+            await run.viewed(work.stream_id, 2)
         for number in range(1, pieces + 1):
             for work in works.values():
                 await worker.say(work, "x" * 32_000, first=number)
@@ -201,7 +203,9 @@ async def test_what_is_wrong_with_a_request_is_told_and_the_session_lives() -> N
         await caller.call.write(stream_pb2.OpenRequest(request_id="none"))
         assert (await caller.next("none")).rejected.code == common_pb2.ERROR_CODE_UNKNOWN_TYPE
         nested = stream_pb2.OpenRequestBatch(
-            frames=[stream_pb2.OpenRequest(request_id="nested", batch=stream_pb2.OpenRequestBatch())]
+            frames=[
+                stream_pb2.OpenRequest(request_id="nested", batch=stream_pb2.OpenRequestBatch())
+            ]
         )
         await caller.call.write(stream_pb2.OpenRequest(batch=nested))
         assert (await caller.next("nested")).rejected.code == common_pb2.ERROR_CODE_BAD_FRAME

@@ -3,7 +3,7 @@
 import asyncio
 
 from blackroad.core.clock import FakeClock, SystemClock
-from blackroad.core.stream.wheel import Wheel
+from blackroad.core.stream.wheel import Timer, Wheel
 
 
 def test_a_timer_rings_once_after_its_time_and_never_before() -> None:
@@ -24,8 +24,14 @@ def test_a_cancelled_timer_does_not_ring_even_from_a_neighbour_of_its_tick() -> 
     clock = FakeClock()
     wheel = Wheel(clock)
     rung: list[str] = []
-    wheel.after(1.0, lambda: second.cancel())
-    second = wheel.after(1.0, lambda: rung.append("b"))
+    timers: list[Timer] = []
+
+    def cancel_all() -> None:
+        for timer in timers:
+            timer.cancel()
+
+    wheel.after(1.0, cancel_all)
+    timers.append(wheel.after(1.0, lambda: rung.append("b")))
     clock.advance(2)
     wheel.turn()
     assert not rung

@@ -26,7 +26,10 @@ TYPE: Final = "agent.response"
 
 
 class Phase(IntEnum):
-    """Where an answer stands, as it was decided here; its folded form follows when the log has it."""
+    """Where an answer stands, as it was decided here.
+
+    Its folded form follows when the log has it.
+    """
 
     QUEUED = 1
     RUNNING = 2
@@ -37,14 +40,14 @@ class Phase(IntEnum):
 class Answer:
     """What is said of it goes to the journal at once; `folded` is what the log has of it.
 
-    Only the node that holds the answer writes it, synchronously, so what is decided first wins here; between nodes the
-    log's fence decides.
+    Only the node that holds the answer writes it, synchronously, so what is decided first wins
+    here; between nodes the log's fence decides.
     """
 
     __slots__ = (
         "abandoned_timer",
-        "asked_by",
         "ancestors",
+        "asked_by",
         "attempt",
         "children",
         "conversation",
@@ -177,13 +180,11 @@ class Answer:
         self.phase = Phase.RUNNING
         agent = self.agent
         model = model or (self.worker.model if self.worker else "") or self.route.model
-        self.prefix = event_pb2.Event(
-            channel=f"stream.{self.stream_id}", type=TYPE, sender=agent, sender_kind=beside.AGENT
-        ).SerializeToString()
+        self.prefix += beside.sent_by(agent)
         started = event_pb2.AnswerStarted(agent=agent, model=model, attempt=self.attempt)
         self._tell(event_pb2.AnswerUpdate(started=started))
         if not self.folded.attempt:
-            self.journal.publish(beside.task_started(self.tenant, self.stream_id, agent, model))
+            self.journal.publish(*beside.task_started(self.tenant, self.stream_id, agent, model))
 
     def take(self, chunk: stream_pb2.Chunk, arm: str) -> None:
         """Take the worker's next chunk, whose part is `arm`."""
@@ -212,7 +213,7 @@ class Answer:
         """Tell how far the worker is."""
         self._tell(event_pb2.AnswerUpdate(index=self.index, progress=progress))
         self.journal.publish(
-            beside.task_progress(self.tenant, self.stream_id, self.agent, progress)
+            *beside.task_progress(self.tenant, self.stream_id, self.agent, progress)
         )
 
     def ask(self, asked: event_pb2.AnswerInputRequired) -> None:
@@ -239,7 +240,9 @@ class Answer:
             if timer is not None:
                 timer.cancel()
         self._tell(update, ends=True)
-        self.journal.publish(beside.task_completed(self.tenant, self.stream_id, self.agent, update))
+        self.journal.publish(
+            *beside.task_completed(self.tenant, self.stream_id, self.agent, update)
+        )
 
     # What the journal tells (journal.Page).
 
@@ -271,4 +274,4 @@ class Answer:
 
     def _publish_thought(self) -> None:
         thought, self.thought = "".join(self.thought), []
-        self.journal.publish(beside.thinking(self.tenant, self.stream_id, self.agent, thought))
+        self.journal.publish(*beside.thinking(self.tenant, self.stream_id, self.agent, thought))

@@ -13,11 +13,11 @@ from blackroad.core.identity.identity import Action, Identity
 from blackroad.core.log.base import Log
 from blackroad.core.log.cursor import encode_cursor
 from blackroad.core.log.entry import Positions
+from blackroad.core.presence.roster import Roster
 from blackroad.core.publisher import Publisher, check_json
 from blackroad.core.settings import AnswersSettings
 from blackroad.core.stream.answer import Answer
 from blackroad.core.stream.archive import Archive, same
-from blackroad.core.presence.roster import Roster
 from blackroad.core.stream.attendance import Attendance
 from blackroad.core.stream.audience import Audiences
 from blackroad.core.stream.conversations import Conversations
@@ -55,7 +55,7 @@ class Answers:
         self._hub = hub
         self._clock = clock
         self._limits = limits
-        self.journal = Journal(log, limits.journal_bytes)
+        self.journal = Journal(log, limits.journal_bytes, publisher.keep)
         self.wheel = Wheel(clock)
         self.attendance = Attendance(roster)
         self.dispatcher = Dispatcher(Pool(limits), self.wheel, clock, limits, self.attendance)
@@ -86,7 +86,10 @@ class Answers:
         return self.begin(identity, invoke).stream_id
 
     def begin(self, identity: Identity, invoke: stream_pb2.Invoke) -> Answer:
-        """Start an answer; its conversation, where it has one, was loaded. Raises what `Invoke` says."""
+        """Start an answer; its conversation, where it has one, was loaded.
+
+        Raises what `Invoke` says.
+        """
         input_bytes = self._check(invoke)
         pool = self.dispatcher.pool
         route = route_of(identity.tenant, invoke.target, pool.served, pool.serves_under)
@@ -115,7 +118,10 @@ class Answers:
         return answer
 
     async def cancel(self, identity: Identity, stream_id: str) -> None:
-        """Cancel an answer, as its invoker or with `manage` on it. Idempotent. NOT_FOUND, FORBIDDEN."""
+        """Cancel an answer, as its invoker or with `manage` on it.
+
+        Idempotent. NOT_FOUND, FORBIDDEN.
+        """
         self.dispatcher.cancel(self.archive.managed(identity, stream_id))
 
     async def input(self, identity: Identity, stream_id: str, json: str) -> None:
@@ -133,7 +139,10 @@ class Answers:
     async def snapshot(
         self, identity: Identity, key: str
     ) -> tuple[event_pb2.AnswerSnapshot, Positions]:
-        """Return an answer in its folded form, and the place in the log that it contains. NOT_FOUND, FORBIDDEN."""
+        """Return an answer in its folded form, and the place in the log that it contains.
+
+        NOT_FOUND, FORBIDDEN.
+        """
         return self.snapshot_of(self.archive.viewed(identity, key.rpartition(".")[2]))
 
     def snapshot_of(self, answer: Answer) -> tuple[event_pb2.AnswerSnapshot, Positions]:
@@ -173,7 +182,10 @@ class Answers:
             self._views.join(answer, session_id)
 
     def viewer_left(self, key: str, session_id: str) -> None:
-        """Count it no more; the last that leaves may cancel the answer, if its invocation said so."""
+        """Count it no more.
+
+        The last that leaves may cancel the answer, if its invocation said so.
+        """
         if answer := self.archive.find(key):
             self._views.leave(answer, session_id)
 
@@ -202,7 +214,10 @@ class Answers:
         return min(max(seconds, 0.0), self._limits.max_deadline_seconds)
 
     def _parent(self, answer: Answer, identity: Identity) -> Answer:
-        """Put an answer under the one that it is asked for: its time ends with the parent's, and it never asks upwards."""
+        """Put an answer under the one that it is asked for.
+
+        Its time ends with the parent's, and it never asks upwards.
+        """
         parent = self.archive.known(identity, answer.invoke.parent_stream_id)
         worker = parent.worker
         if parent.ended or parent.stopping or worker is None:

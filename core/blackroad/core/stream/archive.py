@@ -14,9 +14,10 @@ PREFIX = "stream."
 
 
 class Archive:
-    """Finds answers for those who may see them. Ended ones are kept for a time and within bytes, the oldest go first.
+    """Finds answers for those who may see them.
 
-    An answer is seen by its invoker, its worker, and grants on `stream.<id>`; its invoker and grants of `manage` cancel it
+    Ended ones are kept for a time and within bytes, the oldest go first. An answer is seen by its
+    invoker, its worker, and grants on `stream.<id>`; its invoker and grants of `manage` cancel it
     and give it input.
     """
 

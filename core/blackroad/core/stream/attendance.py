@@ -11,8 +11,9 @@ PAUSE_SECONDS = 0.1
 
 
 class Attendance:
-    """Enters workers into the roster, and tells it how busy they are: not every flicker, but how it stands ten times a
-    second.
+    """Enters workers into the roster, and tells it how busy they are.
+
+    Not every flicker is told, but how it stands ten times a second.
     """
 
     def __init__(self, roster: Roster) -> None:
@@ -21,7 +22,10 @@ class Attendance:
         self._wanted = asyncio.Event()
 
     async def enter(self, worker: Worker, register: stream_pb2.Register) -> None:
-        """Make a worker's entry, or replace it: of the agent that it serves, else of itself. Raises `Rejection`."""
+        """Make a worker's entry, or replace it: of the agent that it serves, else of itself.
+
+        Raises `Rejection`.
+        """
         worker.stay = await self._roster.enter(
             worker.identity,
             worker.session_id,
@@ -38,7 +42,7 @@ class Attendance:
             await self._roster.leave(worker.session_id, clean, worker.stay)
 
     def changed(self, worker: Worker) -> None:
-        """The worker may have become busy, or free. Never blocks."""
+        """Note that a worker may have become busy, or free. Never blocks."""
         self._changed[worker] = None
         self._wanted.set()
 

@@ -1,4 +1,7 @@
-"""Those who view one answer through `Open`: each update is put into a frame once for all of them."""
+"""Those who view one answer through `Open`.
+
+Each update is put into a frame once for all of them.
+"""
 
 from typing import Protocol
 
@@ -11,8 +14,11 @@ from blackroad.wire.v1 import frames_pb2
 class Viewer(Protocol):
     """A session that views the answer."""
 
-    def take(self, entry: Entry, frame: bytes) -> None:
-        """Take an update and its frame, without request and answer. Never blocks; it may leave in the call."""
+    def take(self, entry: Entry, frame: bytes, *, ends: bool) -> None:
+        """Take an update and its frame, without request and answer.
+
+        Never blocks; it may leave in the call.
+        """
         ...
 
 
@@ -27,9 +33,9 @@ class Audience:
 
     def offer(self, entry: Entry, topic: str) -> None:
         """Hand an update to all viewers (hub.Sink)."""
-        frame = frame_of(entry)
+        frame, ends = frame_of(entry)
         for viewer in tuple(self.viewers):
-            viewer.take(entry, frame)
+            viewer.take(entry, frame, ends=ends)
 
 
 class Audiences:
@@ -56,23 +62,28 @@ class Audiences:
                 del self._audiences[key]
 
 
-def frame_of(entry: Entry) -> bytes:
-    """Return an update as a serialized OpenResponse that names neither request nor answer: concatenated with one that does,
-    the two parse as one message.
+def frame_of(entry: Entry) -> tuple[bytes, bool]:
+    """Return an update as a serialized OpenResponse, and whether it is the ending.
+
+    The frame names neither request nor answer: concatenated with one that does, the two parse as
+    one message.
     """
     update = entry.answer
     match update.WhichOneof("update"):
         case "started":
             frame = stream_pb2.OpenResponse(cursor=entry.cursor, started=update.started)
-        case "finished":
-            frame = stream_pb2.OpenResponse(cursor=entry.cursor, finished=update.finished)
         case "queued":
             frame = stream_pb2.OpenResponse(cursor=entry.cursor, queued=update.queued)
+        case "finished":
+            frame = stream_pb2.OpenResponse(cursor=entry.cursor, finished=update.finished)
+            return frame.SerializeToString(), True
         case "failed":
             frame = stream_pb2.OpenResponse(cursor=entry.cursor, failed=update.failed)
+            return frame.SerializeToString(), True
         case "cancelled":
             frame = stream_pb2.OpenResponse(cursor=entry.cursor, cancelled=update.cancelled)
+            return frame.SerializeToString(), True
         case _:
             delivery = frames_pb2.Delivery(events=[entry.wire])
-            return frames_pb2.OpenResponse(delivery=delivery).SerializeToString()
-    return frame.SerializeToString()
+            return frames_pb2.OpenResponse(delivery=delivery).SerializeToString(), False
+    return frame.SerializeToString(), False

@@ -28,7 +28,10 @@ class StreamCalls:
     async def list_streams(
         self, identity: Identity, request: stream_pb2.ListStreamsRequest
     ) -> stream_pb2.ListStreamsResponse:
-        """Return a page of the answers that the identity may see, newest first. A page's token is its last id."""
+        """Return a page of the answers that the identity may see, newest first.
+
+        A page's token is its last id.
+        """
         size = min(request.page_size or PAGE, MAX_PAGE)
         page: list[Answer] = []
         for answer in self._answers.visible(identity):
@@ -44,7 +47,10 @@ class StreamCalls:
     async def cancel_stream(
         self, identity: Identity, request: stream_pb2.CancelStreamRequest
     ) -> stream_pb2.CancelStreamResponse:
-        """Cancel an answer and return it as it ended, or as it stands when the worker has not confirmed in time."""
+        """Cancel an answer and return it as it ended.
+
+        Or as it stands, when the worker has not confirmed in time.
+        """
         answer = self._answers.archive.managed(identity, request.stream_id)
         self._answers.dispatcher.cancel(answer)
         await self._answers.ended(answer, CONFIRM_SECONDS)

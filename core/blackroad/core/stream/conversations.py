@@ -8,10 +8,10 @@ from blackroad.core.clock import Clock
 from blackroad.core.errors import Code, Rejection
 from blackroad.core.identity.identity import Identity, Kind
 from blackroad.core.ids import event_id
-from blackroad.core.log.base import Append, Log, Record
+from blackroad.core.log.base import Log, Record
 from blackroad.core.log.entry import Entry
 from blackroad.core.names import scope, token
-from blackroad.core.stream import beside, turns
+from blackroad.core.stream import turns
 from blackroad.core.stream.answer import Answer
 from blackroad.core.stream.journal import Journal
 from blackroad.core.stream.limits import StreamLimits
@@ -41,8 +41,10 @@ class Conversation:
 
 
 class Conversations:
-    """A conversation is the channel `conversation.<id>` of the subject that began it. Its messages are events there; the
-    latest are at hand, and are read from the channel's history where they are not.
+    """The conversations of a node: each is the channel `conversation.<id>` of who began it.
+
+    Its messages are events there; the latest are at hand, and are read from the channel's history
+    where they are not.
     """
 
     def __init__(self, log: Log, journal: Journal, clock: Clock, limits: StreamLimits) -> None:
@@ -58,7 +60,10 @@ class Conversations:
         return conversation.owner if conversation else None
 
     async def load(self, identity: Identity, conversation_id: str) -> None:
-        """Have a conversation at hand, a new one as the identity's; FORBIDDEN where it is another's."""
+        """Have a conversation at hand, a new one as the identity's.
+
+        FORBIDDEN where it is another's.
+        """
         key = _key(identity.tenant, conversation_id)
         if key not in self._at_hand:
             page = await self._log.history(key, MAX_HISTORY)
@@ -70,7 +75,10 @@ class Conversations:
         self._use(key, conversation)
 
     def enter(self, answer: Answer) -> None:
-        """Make an answer the one in progress, and put the earlier turns before its input; CONVERSATION_BUSY."""
+        """Make an answer the one in progress, and put the earlier turns before its input.
+
+        CONVERSATION_BUSY.
+        """
         conversation = self._of(answer)
         if conversation.active is not None:
             raise Rejection(Code.CONVERSATION_BUSY)
@@ -79,9 +87,9 @@ class Conversations:
 
     def abort(self, answer: Answer) -> None:
         """Let the next answer come: this one was never begun. Idempotent."""
-        if answer.conversation and (conversation := self._at_hand.get(_key_of(answer))):
-            if conversation.active is answer:
-                conversation.active = None
+        conversation = self._at_hand.get(_key_of(answer)) if answer.conversation else None
+        if conversation is not None and conversation.active is answer:
+            conversation.active = None
 
     def tell(self, answer: Answer, said: Sequence[stream_pb2.Message]) -> None:
         """Make what was asked events of the conversation."""
@@ -92,7 +100,7 @@ class Conversations:
             self._publish(answer, message, invoker.subject, invoker.kind)
 
     def leave(self, answer: Answer) -> None:
-        """Make an answer that has ended an event of the conversation, unless it failed, and let the next one come."""
+        """Make an answer that has ended an event, unless it failed, and let the next one come."""
         conversation = self._at_hand.get(_key_of(answer))
         if conversation is None or conversation.active is not answer:
             return
@@ -148,7 +156,7 @@ class Conversations:
         )
         turns.write(message, event)
         record = Record(event.id, event.type, event.SerializeToString())
-        self._journal.publish(Append(_key_of(answer), [record]))
+        self._journal.publish(_key_of(answer), record)
 
 
 def _key(tenant: str, conversation_id: str) -> str:

@@ -20,14 +20,15 @@ class Attendance(Protocol):
     """Who is told which workers there are, and how busy."""
 
     def changed(self, worker: Worker) -> None:
-        """The worker may have become busy, or free. Never blocks."""
+        """Note that a worker may have become busy, or free. Never blocks."""
         ...
 
 
 class Dispatcher:
-    """Every invocation in progress is in exactly one place: in a queue, held by a worker, or lost with the grace running.
+    """Knows for every invocation in progress the one place where it is.
 
-    All is synchronous: whoever comes first decides.
+    In a queue, held by a worker, or lost with the grace running. All is synchronous: whoever comes
+    first decides.
     """
 
     def __init__(
@@ -58,7 +59,10 @@ class Dispatcher:
         )
 
     def cancel(self, answer: Answer) -> None:
-        """Cancel an answer and those made for it. One that a worker has ends when the worker confirms it, or after 5 s."""
+        """Cancel an answer and those made for it.
+
+        One that a worker has ends when the worker confirms it, or after 5 s.
+        """
         if answer.ended or answer.stopping:
             return
         if answer.worker is None:
@@ -78,7 +82,10 @@ class Dispatcher:
             answer.worker.frame(answer, stream_pb2.ServeResponse(input=given))
 
     def end(self, answer: Answer, update: event_pb2.AnswerUpdate) -> None:
-        """End an answer, wherever it is. Does nothing to one that has ended. A worker that has it keeps its permit."""
+        """End an answer, wherever it is.
+
+        Does nothing to one that has ended. A worker that has it keeps its permit.
+        """
         if answer.ended:
             return
         update.index = answer.index
@@ -90,6 +97,10 @@ class Dispatcher:
             for child in answer.children:
                 self.cancel(child)
         answer.children = []
+
+    def mourns(self, answer: Answer) -> bool:
+        """Tell whether an answer's worker is lost, with the grace running."""
+        return answer.stream_id in self._lost
 
     # Workers come and go.
 
@@ -141,12 +152,12 @@ class Dispatcher:
     # What workers say.
 
     def accept(self, worker: Worker, frame: stream_pb2.ServeRequest) -> None:
-        """The worker took the invocation."""
+        """Note that the worker took the invocation."""
         if answer := self._held(worker, frame):
             self._begin(answer, frame.accept.model)
 
     def refuse(self, worker: Worker, frame: stream_pb2.ServeRequest) -> None:
-        """The worker cannot take it: it goes to another, as long as nothing was said of it."""
+        """Give to another what the worker cannot take; CONFLICT where it has begun."""
         answer = self._held(worker, frame)
         if answer is None:
             return
@@ -163,7 +174,7 @@ class Dispatcher:
         self._feed(worker)
 
     def chunk(self, worker: Worker, frame: stream_pb2.ServeRequest) -> None:
-        """The worker has more of the answer. A chunk that was taken already is ignored."""
+        """Take more of the answer. A chunk that was taken already is ignored."""
         answer = self._held(worker, frame)
         if answer is None:
             return
@@ -187,7 +198,7 @@ class Dispatcher:
             self._cut_long(answer)
 
     def progress(self, worker: Worker, frame: stream_pb2.ServeRequest) -> None:
-        """The worker tells how far it is."""
+        """Tell how far the worker is."""
         if not 0 <= frame.progress.percent <= 100:
             raise Rejection(Code.BAD_FRAME, "percent is a number from 0 to 100")
         self._small(frame)
@@ -196,7 +207,7 @@ class Dispatcher:
             answer.progress(frame.progress)
 
     def ask(self, worker: Worker, frame: stream_pb2.ServeRequest) -> None:
-        """The answer needs an input."""
+        """Let the answer wait for an input."""
         self._small(frame)
         if answer := self._held(worker, frame):
             self._begin(answer)
@@ -204,7 +215,7 @@ class Dispatcher:
                 answer.ask(frame.ask)
 
     def finish(self, worker: Worker, frame: stream_pb2.ServeRequest) -> None:
-        """The answer is complete, or its cancel is confirmed; the permit is free again."""
+        """End an answer that is complete, or whose cancel is confirmed, and free its permit."""
         finish = frame.finish
         if finish.output:
             endings.check_output(finish.output)
@@ -218,7 +229,7 @@ class Dispatcher:
             self._settle(worker, answer)
 
     def fail(self, worker: Worker, frame: stream_pb2.ServeRequest) -> None:
-        """The answer failed; the permit is free again."""
+        """End an answer that failed, and free its permit."""
         if answer := self._held(worker, frame, ending=True):
             usage = frame.fail.usage if frame.fail.HasField("usage") else answer.usage
             if answer.stopping:
@@ -232,8 +243,10 @@ class Dispatcher:
     def _held(
         self, worker: Worker, frame: stream_pb2.ServeRequest, *, ending: bool = False
     ) -> Answer | None:
-        """Return the answer that a frame is about. One that is not the worker's any more is answered by Superseded; what
-        still comes of one that has ended, while the worker stops, is passed over.
+        """Return the answer that a frame is about.
+
+        One that is not the worker's any more is answered by Superseded; what still comes of one
+        that has ended, while the worker stops, is passed over.
         """
         answer = worker.holding.get(frame.stream_id)
         if answer is None or answer.attempt != frame.attempt:
@@ -344,7 +357,7 @@ class Dispatcher:
         self.end(answer, endings.failed(Code.AGENT_LOST, answer.usage))
 
     def _replace(self, answer: Answer, why: str) -> None:
-        """Give an answer of which nothing was said yet to another worker, or let it wait for one."""
+        """Give an answer of which nothing was said to another worker, or let it wait for one."""
         answer.phase = Phase.QUEUED
         if answer.attempt >= self._limits.tries:
             self.end(answer, endings.failed(Code.NO_AGENT, answer.usage, why))
@@ -355,7 +368,10 @@ class Dispatcher:
             self._desert_later()
 
     def _resume(self, worker: Worker, resumed: stream_pb2.ResumedInvocation) -> None:
-        """Give an answer back to the worker that goes on with it; else tell it that it is superseded."""
+        """Give an answer back to the worker that goes on with it.
+
+        Else tell it that it is superseded.
+        """
         answer = self._resumable(worker, resumed)
         if answer is None:
             worker.send(superseded(resumed.stream_id, resumed.attempt))
@@ -383,14 +399,20 @@ class Dispatcher:
         return answer if _speaks_for(worker, former) else None
 
     def _same(self, worker: Worker) -> list[Worker]:
-        """Return the workers that this one may be the successor of: their stream is lost, and nobody has noticed yet."""
+        """Return the workers that this one may be the successor of.
+
+        Their stream is lost, and nobody has noticed yet.
+        """
         found: dict[Worker, None] = {}
         for key in worker.keys:
             found.update(dict.fromkeys(self.pool.serving(key)))
         return [other for other in found if other is not worker and _speaks_for(worker, other)]
 
     def _desert_later(self) -> None:
-        """After the grace, fail what waits for nobody. Callers know soon; a worker that reconnects finds its queue."""
+        """After the grace, fail what waits for nobody.
+
+        Callers know soon; a worker that reconnects finds its queue.
+        """
         if self.pool.queues():
             self._wheel.after(self._limits.grace_seconds, self._desert)
 

@@ -55,7 +55,10 @@ def failed(code: Code, usage: event_pb2.Usage | None, message: str = "") -> even
 def worker_failed(
     fail: stream_pb2.FailInvocation, usage: event_pb2.Usage | None
 ) -> event_pb2.AnswerUpdate:
-    """Return the ending that a worker told; a code that is not a worker's to tell becomes AGENT_ERROR."""
+    """Return the ending that a worker told.
+
+    A code that is not a worker's to tell becomes AGENT_ERROR.
+    """
     code = WORKERS.get(fail.code, Code.AGENT_ERROR)
     message = fail.message.encode()[:MAX_MESSAGE_BYTES].decode(errors="ignore")
     ending = event_pb2.AnswerFailed(
@@ -68,7 +71,7 @@ def worker_failed(
 
 
 def check_output(output: str) -> None:
-    """Raise where a structured result is not JSON (BAD_FRAME) or too long for an event (TOO_LARGE)."""
+    """Raise where a result is not JSON (BAD_FRAME) or too long for an event (TOO_LARGE)."""
     if len(output.encode()) > MAX_OUTPUT_BYTES:
         raise Rejection(Code.TOO_LARGE, "a structured result is at most 60 KiB")
     try:

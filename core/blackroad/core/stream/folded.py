@@ -17,7 +17,10 @@ Ending = event_pb2.AnswerFinished | event_pb2.AnswerFailed | event_pb2.AnswerCan
 
 
 class Run:
-    """Neighbouring deltas of one kind, joined when somebody asks: linear in what was said, however it was cut."""
+    """Neighbouring deltas of one kind, joined when somebody asks.
+
+    Linear in what was said, however it was cut.
+    """
 
     __slots__ = ("_pieces", "thinking")
 
@@ -41,7 +44,10 @@ Part = Run | event_pb2.AnswerPart
 
 
 class Folded:
-    """Folds updates in their order. Folding a snapshot of some and then the rest gives the same as folding all."""
+    """Folds updates in their order.
+
+    Folding a snapshot of some and then the rest gives the same as folding all.
+    """
 
     __slots__ = (
         "agent",

@@ -1,7 +1,7 @@
 """The journal: all that is said of answers, on its way into the log, in order and in batches."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from blackroad.core.errors import Rejection
@@ -34,26 +34,29 @@ class Page(Protocol):
         ...
 
     def written(self, records: Sequence[Record], appended: Appended) -> None:
-        """The records are in the log, in this order."""
+        """Take up that the records are in the log, in this order."""
         ...
 
     def refused(self, rejection: Rejection) -> None:
-        """They are not: another node has this answer, or the log is away."""
+        """Take up that they are not: another node has this answer, or the log is away."""
         ...
 
 
 class Journal:
-    """Takes what is said without waiting, and appends all that came in one turn of the loop as one batch.
+    """Takes what is said without waiting, and appends what came in one turn of the loop at once.
 
-    The records of one answer keep their order, and are one append where they fit; so do the events beside them. Bounded
-    by those who write: they await `room` before they take more from their clients.
+    The records of one answer keep their order, and are one append where they fit; so do the events
+    beside them. Bounded by those who write: they await `room` before they take more from their
+    clients.
     """
 
-    def __init__(self, log: Log, max_bytes: int) -> None:
+    def __init__(self, log: Log, max_bytes: int, keep: Callable[[str], Keep]) -> None:
         self._log = log
+        self._keep = keep
+        self._tasks: dict[str, Keep] = {}
         self._max_bytes = max_bytes
         self._pages: dict[Page, tuple[list[Record], bool]] = {}
-        self._beside: list[Append] = []
+        self._beside: dict[str, list[Record]] = {}
         self._bytes = 0
         self._filled = asyncio.Event()
         self._roomy = asyncio.Event()
@@ -72,11 +75,13 @@ class Journal:
         self._sized(self._bytes + len(record.body) + OVERHEAD_BYTES)
         self._filled.set()
 
-    def publish(self, append: Append) -> None:
+    def publish(self, key: str, record: Record) -> None:
         """Say something beside the answers, on another channel."""
-        self._beside.append(append)
-        size = sum(len(record.body) + OVERHEAD_BYTES for record in append.records)
-        self._sized(self._bytes + size)
+        if records := self._beside.get(key):
+            records.append(record)
+        else:
+            self._beside[key] = [record]
+        self._sized(self._bytes + len(record.body) + OVERHEAD_BYTES)
         self._filled.set()
 
     async def room(self) -> None:
@@ -92,7 +97,7 @@ class Journal:
 
     async def _flush(self) -> None:
         pages, self._pages = self._pages, {}
-        beside, self._beside = self._beside, []
+        beside, self._beside = self._beside, {}
         appends: list[Append] = []
         told: list[tuple[Page, list[Record]]] = []
         for page, (records, ends) in pages.items():
@@ -100,13 +105,30 @@ class Journal:
                 fence = Fence(page.attempt, ends and last)
                 appends.append(Append(page.key, run, NO_HISTORY, None, fence))
                 told.append((page, run))
-        results = await self._log.append(appends + beside)
+        for key, records in beside.items():
+            keep = self._keep_of(key)
+            appends += [Append(key, run, keep) for run, _ in _runs(records)]
+        results = await self._log.append(appends)
         self._sized(0)
         for (page, run), result in zip(told, results, strict=False):
             if isinstance(result, Rejection):
                 page.refused(result)
             else:
                 page.written(run, result)
+
+    def _keep_of(self, key: str) -> Keep:
+        """Return how much history a channel keeps.
+
+        The same for the tasks of a tenant, since rules name no single one.
+        """
+        tenant, first, _ = key.split(".", 2) if key.count(".") > 1 else (key, "", "")
+        if first != "task":
+            return self._keep(key)
+        like = f"{tenant}.{key.rpartition('.')[2]}"
+        keep = self._tasks.get(like)
+        if keep is None:
+            keep = self._tasks[like] = self._keep(key)
+        return keep
 
     def _sized(self, size: int) -> None:
         self._bytes = size

@@ -9,7 +9,9 @@ class StreamLimits:
 
     keep_seconds: float = 3600.0  # that an answer is kept after its end
     keep_bytes: int = 64 << 20  # of ended answers; the oldest go first
-    answer_bytes: int = 3 << 20  # of one answer, so that its snapshot is a frame; then it ends by length
+    answer_bytes: int = (
+        3 << 20
+    )  # of one answer, so that its snapshot is a frame; then it ends by length
     input_bytes: int = 4 << 20
     update_bytes: int = 64 << 10  # of one event's body
     deadline_seconds: float = 600.0  # where an invocation names none

@@ -24,7 +24,10 @@ MAX_VIEWINGS = 4096
 
 
 class OpenSession:
-    """Starts answers, joins them, and hands on what comes of them. Once half-closed it ends after the last ending."""
+    """Starts answers, joins them, and hands on what comes of them.
+
+    Once half-closed it ends after the last ending.
+    """
 
     door = admin_pb2.DOOR_GRPC
     method = "Open"
@@ -85,7 +88,10 @@ class OpenSession:
         self._duplex.end(ending)
 
     async def run(self, requests: AsyncIterator[stream_pb2.OpenRequest]) -> None:
-        """Serve the session until it ends. The answers that it began go on, but for those that are to end with it."""
+        """Serve the session until it ends.
+
+        The answers that it began go on, but for those that are to end with it.
+        """
         try:
             await self._duplex.run(requests, self._pump.run())
         finally:
@@ -133,13 +139,18 @@ class OpenSession:
             case "cancel":
                 await self._answers.cancel(self.identity, request.cancel.stream_id)
                 self._answer(request, accepted=common_pb2.Accepted())
+            case _:
+                self._handle_other(request, kind)
+
+    def _handle_other(self, request: stream_pb2.OpenRequest, kind: str | None) -> None:
+        match kind:
             case "ping":
                 self._answer(request, pong=common_pb2.Pong(payload=request.ping.payload))
             case "hello":
                 pass
             case "batch":
                 raise Rejection(Code.BAD_FRAME, "a batch holds no batches")
-            case None:
+            case _:
                 raise Rejection(Code.UNKNOWN_TYPE)
 
     def _greet(self, hello: common_pb2.Hello) -> None:
@@ -231,4 +242,4 @@ def _batch(frames: list[bytes]) -> bytes:
 
 
 def _nothing(frame: Frame) -> None:
-    raise NotImplementedError  # answers have frames of their own, which are bounded by their viewings
+    raise NotImplementedError  # viewings bound their frames themselves

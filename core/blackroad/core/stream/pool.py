@@ -19,7 +19,10 @@ class Queue:
 
 
 class Pool:
-    """Picks the worker with most free permits for an invocation, and the longest waiting invocation for a worker."""
+    """Picks workers for invocations, and invocations for workers.
+
+    The worker with most free permits; the invocation that waits longest.
+    """
 
     def __init__(self, limits: StreamLimits) -> None:
         self._limits = limits
@@ -57,14 +60,20 @@ class Pool:
         return any(key.startswith(prefix) for key in self._serving)
 
     def workers(self, answer: Answer) -> Iterator[Worker]:
-        """Yield the workers that may be given an answer, some perhaps twice: not those that refused it or wait for it."""
+        """Yield the workers that may be given an answer, some perhaps twice.
+
+        Not those that refused it or wait for it.
+        """
         for key in answer.route.keys:
             for worker in self._serving.get(key, ()):
                 if eligible(worker, answer):
                     yield worker
 
     def pick(self, answer: Answer) -> Worker | None:
-        """Return the worker with most free permits, of those the least loaded; None where all are busy."""
+        """Return the worker with most free permits, of those the least loaded.
+
+        None where all are busy.
+        """
         best: Worker | None = None
         most = 0
         for worker in self.workers(answer):
@@ -85,7 +94,10 @@ class Pool:
         return answer
 
     def wait(self, answer: Answer) -> int:
-        """Let an invocation wait at the end of its queue and return its place, from 1. Raises QUEUE_FULL."""
+        """Let an invocation wait at the end of its queue and return its place, from 1.
+
+        Raises QUEUE_FULL.
+        """
         queue = self._queues.get(answer.route.keys[0])
         if queue is None:
             queue = self._queues[answer.route.keys[0]] = Queue()
@@ -101,7 +113,10 @@ class Pool:
         return len(queue.items)
 
     def wait_again(self, answer: Answer) -> int:
-        """Let an invocation that was given out keep its turn: it waits before all that came later."""
+        """Let an invocation that was given out keep its turn.
+
+        It waits before all that came later.
+        """
         key = answer.route.keys[0]
         queue = self._queues.setdefault(key, Queue())
         if not answer.ticket:

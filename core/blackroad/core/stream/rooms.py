@@ -1,4 +1,7 @@
-"""The rooms `agents:<NAME>`: what people say there is asked of the agent, what it answers is said there."""
+"""The rooms `agents:<NAME>`.
+
+What people say there is asked of the agent, what it answers is said there.
+"""
 
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
@@ -27,9 +30,11 @@ PEOPLE: Final = (common_pb2.ENTITY_KIND_USER, common_pb2.ENTITY_KIND_SERVICE)
 
 
 class Rooms:
-    """Listens in the rooms of the agents that are here. A `message` of a user or service is an invocation on its behalf,
-    with the rights that it has; the final text comes as one `message` of the agent with the asking event's id as
-    correlation id. An answer that ends without text says nothing.
+    """Listens in the rooms of the agents that are here.
+
+    A `message` of a user or service is an invocation on its behalf, with the rights that it has;
+    the final text comes as one `message` of the agent with the asking event's id as correlation id.
+    An answer that does not finish, or ends without text, says nothing.
     """
 
     def __init__(
@@ -71,7 +76,7 @@ class Rooms:
         text = answer.folded.text
         if text and answer.folded.state == event_pb2.ANSWER_STATE_FINISHED:
             self._journal.publish(
-                beside.message(
+                *beside.message(
                     answer.tenant,
                     answer.room,
                     answer.folded.agent,
@@ -110,5 +115,3 @@ class Rooms:
 def room_key(worker: "Worker") -> str:
     """Return the key of the room of a worker's agent."""
     return scope(worker.identity.tenant, PREFIX + token(worker.agent or "-"))
-
-

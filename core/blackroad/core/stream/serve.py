@@ -70,7 +70,10 @@ class ServeSession:
         return self._outbox.size
 
     def end(self, ending: Ending) -> None:
-        """End the session. Of a node that drains, the worker first hears so, and may finish what it has. Never blocks."""
+        """End the session.
+
+        Of a node that drains, the worker first hears so, and may finish what it has. Never blocks.
+        """
         if ending.code is Code.DRAINING and self._worker.holding:
             draining = stream_pb2.Draining(retry_after=duration(ending.retry_after_seconds or 0.0))
             self._outbox.put(stream_pb2.ServeResponse(draining=draining).SerializeToString())
@@ -126,6 +129,11 @@ class ServeSession:
                 self._dispatcher.load(self._worker, request.load)
             case "drain":
                 self._drain()
+            case _:
+                self._handle_other(request, kind)
+
+    def _handle_other(self, request: stream_pb2.ServeRequest, kind: str | None) -> None:
+        match kind:
             case "ping":
                 self._answer(request, pong=common_pb2.Pong(payload=request.ping.payload))
             case "refresh":

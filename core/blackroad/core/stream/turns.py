@@ -21,7 +21,10 @@ _JSON: Final = msgspec.json.Encoder()
 
 
 class Turn(msgspec.Struct):
-    """A turn that is more than text, as browsers see it; its texts are what agents get of it again."""
+    """A turn that is more than text, as browsers see it.
+
+    Its texts are what agents get of it again.
+    """
 
     role: str = "user"
     parts: list[dict[str, object]] = []
@@ -33,7 +36,10 @@ def of_text(role: stream_pb2.Role.ValueType, text: str) -> stream_pb2.Message:
 
 
 def write(message: stream_pb2.Message, event: event_pb2.Event) -> None:
-    """Make a turn an event's body: a text where it is one, else JSON in the browser's words. What is too long is cut."""
+    """Make a turn an event's body: a text where it is one, else JSON in the browser's words.
+
+    What is too long is cut.
+    """
     texts = [part.text for part in message.parts if part.HasField("text")]
     plain = len(texts) == len(message.parts) and message.role in (
         stream_pb2.ROLE_UNSPECIFIED,

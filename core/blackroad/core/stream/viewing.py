@@ -36,10 +36,11 @@ class Window(Protocol):
 
 
 class Viewing:
-    """Hands on every update once, in order. A session that reads too slowly falls back to catching up by pages; only what
-    the log has let go of meanwhile is a gap, and a snapshot follows it.
+    """Hands on every update once, in order.
 
-    It is over when the ending was handed on: `on_over` is called once, then or never.
+    A session that reads too slowly falls back to catching up by pages; only what the log has let go
+    of meanwhile is a gap, and a snapshot follows it. It is over when the ending was handed on:
+    `on_over` is called once, then or never.
     """
 
     __slots__ = (
@@ -110,15 +111,15 @@ class Viewing:
         self._pump.discard(self)
         self._answers.audiences.leave(self.answer.key, self)
 
-    def take(self, entry: Entry, frame: bytes) -> None:
+    def take(self, entry: Entry, frame: bytes, *, ends: bool) -> None:
         """Hand on a live update, or fall back (audience.Viewer)."""
         if not self.live or entry.offset <= self.offset:
             return
         if self._window.queued_bytes > MAX_LIVE_BYTES:
             self._fall_back()
             return
-        self._hand_on(entry, frame)
         self._last = entry
+        self._hand_on(entry, frame, ends)
 
     @property
     def roomy(self) -> bool:
@@ -149,7 +150,7 @@ class Viewing:
     def _turn_page(self, page: Page) -> None:
         for entry in page.entries:
             if not self.over:
-                self._hand_on(entry, frame_of(entry))
+                self._hand_on(entry, *frame_of(entry))
         self.after = page.reached
         if self.over:
             return
@@ -159,11 +160,10 @@ class Viewing:
             if self.answer.folded.ended and self._answers.place_of(self.answer) <= page.reached:
                 self._finish()  # the client had the ending already
 
-    def _hand_on(self, entry: Entry, frame: bytes) -> None:
+    def _hand_on(self, entry: Entry, frame: bytes, ends: bool) -> None:
         self.offset = entry.offset
         self._window.put(self.prefix + frame)
-        update = entry.answer
-        if update.HasField("finished") or update.HasField("failed") or update.HasField("cancelled"):
+        if ends:
             self._finish()
 
     def _finish(self) -> None:

@@ -9,8 +9,10 @@ from blackroad.realtime.v1 import stream_pb2
 
 
 class Views:
-    """Counts sessions by answer. The last that leaves starts the time after which the answer is cancelled, where its
-    invocation asked for that; one that joins stops it.
+    """Counts sessions by answer.
+
+    The last that leaves starts the time after which the answer is cancelled, where its invocation
+    asked for that; one that joins stops it.
     """
 
     def __init__(

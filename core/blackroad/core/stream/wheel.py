@@ -29,7 +29,10 @@ class Timer:
 
 
 class Wheel:
-    """Timers that ring up to one tick late, never early. Setting and cancelling one costs the same however many there are."""
+    """Timers that ring up to one tick late, never early.
+
+    Setting and cancelling one costs the same however many there are.
+    """
 
     def __init__(self, clock: Clock, tick_seconds: float = TICK_SECONDS) -> None:
         self._clock = clock

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 
 class Worker:
-    """A worker as long as its `Serve` stream lasts. It holds an invocation, and a permit for it, from when it is given to it
-    until it has ended it, has confirmed that it stopped, or had its time to do so.
+    """A worker, as long as its `Serve` stream lasts.
+
+    It holds an invocation, and a permit for it, from when it is given to it until it has ended it,
+    has confirmed that it stopped, or had its time to do so.
     """
 
     __slots__ = (
@@ -54,7 +56,10 @@ class Worker:
         )  # called when it drains and holds nothing more
 
     def serve(self, register: stream_pb2.Register) -> None:
-        """Serve exactly this from now on. Raises `Rejection` where it is not valid; then nothing has changed."""
+        """Serve exactly this from now on.
+
+        Raises `Rejection` where it is not valid; then nothing has changed.
+        """
         self.names = served_names(register)
         self.keys = tuple(scope(self.identity.tenant, name) for name in self.names)
         self.agent = register.agent
