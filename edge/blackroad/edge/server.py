@@ -69,8 +69,23 @@ class Edge:
 
         Raises OSError where the address cannot be had, `PublicDevelopmentError` where it would be unsafe.
         """
-        listener = _listen(self.settings.http)
-        config = uvicorn.Config(
+        with _listen(self.settings.http) as listener:
+            async with asyncio.TaskGroup() as tasks:
+                trunk = tasks.create_task(self.context.trunk.run())
+                self.context.transport.start()
+                server = Server(self._config())
+                serving = tasks.create_task(server.serve(sockets=[listener]))
+                host, port = listener.getsockname()[:2]
+                ready(str(Address(host=str(host), port=int(port))))
+                await self._draining.wait()
+                await self._drain()
+                server.should_exit = True
+                await serving
+                trunk.cancel()
+        self.context.transport.close()
+
+    def _config(self) -> uvicorn.Config:
+        return uvicorn.Config(
             make_app(self.context),
             http=self.context.transport.http_protocol(),
             ws="none",
@@ -82,19 +97,6 @@ class Edge:
             ssl_certfile=self.settings.tls.cert or None,
             ssl_keyfile=self.settings.tls.key or None,
         )
-        server = Server(config)
-        async with asyncio.TaskGroup() as tasks:
-            trunk = tasks.create_task(self.context.trunk.run())
-            self.context.transport.start()
-            serving = tasks.create_task(server.serve(sockets=[listener]))
-            host, port = listener.getsockname()[:2]
-            ready(str(Address(host=str(host), port=int(port))))
-            await self._draining.wait()
-            await self._drain()
-            server.should_exit = True
-            await serving
-            trunk.cancel()
-        self.context.transport.close()
 
     def drain(self) -> None:
         """Begin to end. Idempotent."""

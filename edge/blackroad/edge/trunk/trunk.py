@@ -244,8 +244,8 @@ class Trunk:
     def take_control(self, response: gateway_pb2.TrunkResponse) -> None:
         """Apply one frame of CONTROL."""
         kind = response.WhichOneof("frame")
-        if kind == "closing":
-            raise LinkLost
+        if kind == "closing" or _goes(response):
+            raise LinkLost  # the next core takes over: browsers notice a pause, nothing else
         session = self.sessions.get(response.session)
         if kind in OPENED:
             response.request_id = self._opening.get(response.session, "")
@@ -277,6 +277,12 @@ class Trunk:
     def _put_catch_up(self, frame: gateway_pb2.TrunkRequest) -> None:
         if self._link is not None:
             self._link.catch_up.put(frame)
+
+
+def _goes(response: gateway_pb2.TrunkResponse) -> bool:
+    """Whether a core ends a session only because it goes itself."""
+    ended = response.WhichOneof("frame") == "session_ended"
+    return ended and response.session_ended.closing.code == common_pb2.ERROR_CODE_DRAINING
 
 
 def _resolve(future: asyncio.Future[Answer], answer: Answer) -> None:

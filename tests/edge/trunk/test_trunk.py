@@ -1,0 +1,189 @@
+"""The trunk against a core by script: order, holding, credit, and coming back."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from tests.edge.rig import Browser, EdgeRig, running_core, running_edge
+from tests.edge.trunk.peer import Request, ScriptedCore, scripted
+
+
+@asynccontextmanager
+async def following() -> AsyncGenerator[tuple[ScriptedCore, EdgeRig, Browser, Request]]:
+    """Give a browser whose subscription to `room` stands at c0."""
+    async with (
+        scripted() as (core, address),
+        running_edge(address) as rig,
+        rig.browser("alice") as browser,
+    ):
+        await browser.say("subscribe", room="room")
+        asked = await core.hear("subscribe")
+        core.stand(asked, "c0")
+        await browser.find("subscribed")
+        yield core, rig, browser, asked
+
+
+async def contents(browser: Browser, count: int) -> list[object]:
+    return [(await browser.find("message"))["content"] for _ in range(count)]
+
+
+async def test_live_events_wait_from_join_until_caught_up() -> None:
+    async with following() as (core, rig, browser, asked):
+        core.join(asked, 1)
+        core.live(1, 3, 4)
+        while rig.edge.context.trunk.live_events < 2:
+            await asyncio.sleep(0.005)
+        core.miss(asked, 1, 2)
+        core.caught_up(asked, "c2")
+        assert await contents(browser, 4) == [1, 2, 3, 4]
+        kinds = [frame["type"] for frame in browser.passed]
+        assert kinds.index("caught_up") == len(kinds) - 3
+
+
+async def test_caught_up_may_come_before_join() -> None:
+    async with following() as (core, _, browser, asked):
+        core.caught_up(asked, "c2")
+        await browser.find("caught_up")
+        core.join(asked, 1)
+        core.live(1, 3)
+        assert await contents(browser, 1) == [3]
+
+
+async def test_after_a_part_nothing_comes() -> None:
+    async with following() as (core, _, browser, asked):
+        core.caught_up(asked, "c0")
+        core.join(asked, 1)
+        core.live(1, 1)
+        core.say("live", session=asked.session, part={"number": 1})
+        core.live(1, 2)
+        core.join(asked, 2)
+        core.live(2, 3)
+        assert await contents(browser, 2) == [1, 3]
+
+
+async def test_a_join_of_a_subscription_that_was_replaced_means_nothing() -> None:
+    async with following() as (core, _, browser, first):
+        await browser.say("subscribe", room="room", cursor="c5")
+        second = await core.hear("subscribe")
+        core.stand(second, "c5")
+        await browser.find("subscribed")
+        core.join(first, 1)
+        core.caught_up(second, "c5")
+        core.join(second, 2)
+        core.live(1, 4)
+        core.live(2, 6)
+        assert await contents(browser, 1) == [6]
+
+
+async def test_credit_comes_back_for_the_trunk_and_for_the_session() -> None:
+    async with following() as (core, _, _browser, asked):
+        core.miss(asked, 1, 2, 3)
+        credits = [await core.hear("credit"), await core.hear("credit")]
+        assert {credit.session for credit in credits} == {0, asked.session}
+        assert len({credit.credit.bytes for credit in credits}) == 1
+        assert credits[0].credit.bytes > 0
+
+
+async def test_a_lost_core_is_left_for_the_next_and_everything_comes_back() -> None:
+    async with (
+        scripted() as (core, address),
+        scripted() as (other, other_address),
+        running_edge(address, other_address) as rig,
+        rig.browser("alice") as browser,
+    ):
+        await browser.say("subscribe", room="room")
+        asked = await core.hear("subscribe")
+        core.stand(asked, "c0")
+        core.caught_up(asked, "c0")
+        core.join(asked, 1)
+        core.live(1, 1, 2)
+        await contents(browser, 2)
+        core.hang_up()
+        opened = await other.hear("session_opened")
+        assert opened.session_opened.session_id == browser.welcome["session_id"]
+        assert {hello.cursor for hello in other.hellos} == {"c2"}
+        again = await other.hear("subscribe")
+        assert again.subscribe.cursor == "c2"
+        await other.hear("restored")
+        seen = len(browser.passed)
+        other.stand(again, "c2")
+        other.caught_up(again, "c2")
+        other.join(again, 1)
+        other.live(1, 3)
+        assert await contents(browser, 1) == [3]
+        assert len(browser.passed) == seen + 1, "a pause, and nothing else"
+
+
+async def test_what_was_missed_only_in_part_is_resumed_from_there() -> None:
+    async with (
+        scripted() as (core, address),
+        scripted() as (other, other_address),
+        running_edge(address, other_address) as rig,
+        rig.browser("alice") as browser,
+    ):
+        await browser.say("subscribe", room="room", cursor="c0")
+        asked = await core.hear("subscribe")
+        core.stand(asked, "c0")
+        core.miss(asked, 1, 2)
+        await contents(browser, 2)
+        core.join(asked, 1)
+        core.live(1, 9)
+        while rig.edge.context.trunk.live_events < 1:
+            await asyncio.sleep(0.005)
+        core.hang_up()
+        again = await other.hear("subscribe")
+        assert again.subscribe.cursor == "c2"
+        other.stand(again, "c2")
+        other.miss(again, 3, 9)
+        other.caught_up(again, "c9")
+        assert await contents(browser, 2) == [3, 9]
+        await browser.find("caught_up")
+
+
+async def test_a_request_without_a_core_is_asked_of_the_next() -> None:
+    async with (
+        scripted() as (core, address),
+        running_edge(address) as rig,
+        rig.browser("alice") as browser,
+    ):
+        core.hang_up()
+        while rig.edge.context.trunk.up:
+            await asyncio.sleep(0.005)
+        await browser.say("message", room="room", content=1, id="1")
+        asked = await core.hear("publish")
+        core.say("control", session=asked.session, request_id=asked.request_id, published={})
+        await browser.find("published", id="1")
+
+
+async def test_a_publish_that_may_have_been_lost_is_unknown_and_one_with_a_key_is_repeated() -> (
+    None
+):
+    async with (
+        scripted() as (core, address),
+        running_edge(address) as rig,
+        rig.browser("alice") as browser,
+    ):
+        await browser.say("message", room="room", content=1, id="1")
+        await browser.say("message", room="room", content=2, id="2", idempotency_key="k")
+        await core.hear("publish")
+        await core.hear("publish")
+        core.hang_up()
+        assert (await browser.find("error", id="1"))["code"] == "unknown"
+        again = await core.hear("publish")
+        assert again.publish.idempotency_key == "k"
+
+
+async def test_a_restart_of_a_memory_core_is_a_gap_and_then_goes_on() -> None:
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(AsyncExitStack())
+        address = await first.enter_async_context(running_core())
+        rig = await stack.enter_async_context(running_edge(address))
+        browser = await stack.enter_async_context(rig.browser("alice"))
+        await browser.follow("room")
+        await browser.publish("room", 1)
+        await browser.find("message", content=1)
+        await first.aclose()
+        await stack.enter_async_context(running_core(address))
+        assert (await browser.find("gap"))["reason"] == "epoch_changed"
+        await browser.publish("room", 2)
+        await browser.find("message", content=2)
