@@ -48,7 +48,8 @@ async def test_up_serves_every_door_and_the_five_agents(tmp_path: Path) -> None:
         assert (status, json.loads(out)["room"]) == (0, "orders")
         status, out, _ = await blackroad(tree, "nodes", "--json")
         node = json.loads(out)
-        assert (node["edges"], node["workers"]) == (1, 6)
+        assert node["edges"] == 1
+        assert node["workers"] >= len(AGENTS)
 
 
 async def test_sigterm_drains_everything_and_exits_0(tmp_path: Path) -> None:
