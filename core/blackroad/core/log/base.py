@@ -1,9 +1,9 @@
 """The protocol that every engine of the log fulfils, and the words of its requests and answers."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from blackroad.core.errors import Rejection
 from blackroad.core.log.entry import Entry, Position, Positions
@@ -21,8 +21,7 @@ class GapReason(IntEnum):
     NOT_KEPT = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One event to append: its body is a serialized Event without the fields that the log gives."""
 
     event_id: str
@@ -32,8 +31,7 @@ class Record:
     answer: event_pb2.AnswerUpdate | None = None  # what body says, to spare a parse
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
+class Fence(NamedTuple):
     """Lets a channel be written by one owner at a time, and ended once.
 
     An append is refused where the channel's stored attempt is higher, or where it has ended. A
@@ -53,13 +51,12 @@ class Keep:
     seconds: float = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(NamedTuple):
     """Events of one channel: all or none, with neighbouring offsets."""
 
     key: str
     records: Sequence[Record]
-    keep: Keep = field(default_factory=Keep)
+    keep: Keep = Keep()
     expected_offset: int | None = None
     fence: Fence | None = None
     idempotency: tuple[str, str] | None = None  # subject and key

@@ -117,8 +117,8 @@ class ServeSession:
         kind = request.WhichOneof("frame")
         if not self._welcomed:
             self._greet(request.hello)
-        if kind in self._frames:
-            self._frames[kind](self._worker, request)
+        if take := self._frames.get(kind or ""):
+            take(self._worker, request)
             return
         if len(request.request_id) > MAX_REQUEST_ID_BYTES:
             raise Ending(Code.BAD_FRAME, "request_id is at most 128 bytes")
