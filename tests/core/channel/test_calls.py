@@ -297,6 +297,9 @@ async def test_a_deleted_channel_has_neither_policy_nor_members_nor_history(worl
     assert not world.directory.policy("acme.plans").private
     assert world.directory.ledger.store.member_count("acme.plans") == 0
     assert await world.history(ADMIN, "plans") == []
+    with pytest.raises(Rejection) as missing:
+        await world.calls.get_channel(ADMIN, channel_pb2.GetChannelRequest(name="plans"))
+    assert missing.value.code is Code.NOT_FOUND
     again = await world.make("plans", access=PRIVATE)
     assert again.etag != made.etag
     assert not world.directory.may_read(ADA, "acme.plans")

@@ -45,9 +45,9 @@ class Catalog:
             raise Rejection(Code.CONFLICT, f"the present etag is {present}", channel=unscope(key))
 
     async def channel(self, key: str) -> channel_pb2.Channel:
-        """Return a channel; NOT_FOUND where it was never used."""
+        """Return a channel; NOT_FOUND where it was never used, or not since it was deleted."""
         state = await self._log.state(key)
-        if state is None and not self._stands(key):
+        if not self._used(key, state) and not self._stands(key):
             raise Rejection(Code.NOT_FOUND, "there is no such channel", channel=unscope(key))
         return self._wire(key, state)
 
@@ -68,7 +68,9 @@ class Catalog:
                     continue
                 if len(channels) == limit:
                     return channels, channels[-1].name
-                channels.append(self._wire(key, await self._log.state(key)))
+                state = await self._log.state(key)
+                if self._used(key, state) or self._stands(key):
+                    channels.append(self._wire(key, state))
             if len(keys) < CHUNK:
                 return channels, ""
             place = keys[-1]
@@ -82,6 +84,10 @@ class Catalog:
         standing = [key for key in (scope(tenant, n) for n in DEFAULT_CHANNELS) if key > after]
         shown = {key for key in (*records, *standing) if matches(topic, key)}.union(used)
         return sorted(shown)[:CHUNK]  # what a full list does not show comes after all of these
+
+    def _used(self, key: str, state: ChannelState | None) -> bool:
+        """Tell whether a channel has had events, if deleted then since."""
+        return state is not None and state.last_offset > self._directory.ledger.floor(key)
 
     def _stands(self, key: str) -> bool:
         """Tell whether a channel without events exists."""
