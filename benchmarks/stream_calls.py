@@ -1,6 +1,8 @@
-"""Request and reply: one caller with 64 invocations in flight over one Open and one Serve stream; CPU of the core alone.
+"""Request and reply: one caller with 64 in flight over one Open and one Serve stream.
 
-python -m benchmarks.stream_calls [--calls 40000] [--flight 64] [--profile FILE]
+CPU is that of the core alone:
+
+    python -m benchmarks.stream_calls [--calls 40000] [--flight 64] [--profile FILE]
 """
 
 import argparse
@@ -17,21 +19,27 @@ import grpc
 from blackroad.realtime.v1 import common_pb2, stream_pb2, stream_pb2_grpc
 
 CORE = """
-import asyncio, cProfile, signal, sys
-from tests.core.stream.rig import rig
+import asyncio, cProfile, gc, signal, sys
+
 import uvloop
 
-import gc
+from blackroad.core.server import CoreServer
+from blackroad.core.settings import CoreSettings
+
+
 async def main():
-    gc.disable()
+    gc.set_threshold(10_000, 50, 100)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with rig() as run:
-        print(run.address, flush=True)
+    server = CoreServer(CoreSettings(grpc="127.0.0.1:0", drain_seconds=0.5))
+    async with server.open() as addresses:
+        print(addresses["grpc"], flush=True)
         await stop.wait()
 
+
 profile = cProfile.Profile() if len(sys.argv) > 1 else None
-if profile: profile.enable()
+if profile:
+    profile.enable()
 uvloop.run(main())
 if profile:
     profile.disable()
@@ -49,10 +57,12 @@ class Batcher:
         self._filled = asyncio.Event()
 
     def put(self, *frames: object) -> None:
+        """Queue frames."""
         self._frames += frames
         self._filled.set()
 
     async def run(self) -> None:
+        """Write until cancelled."""
         while True:
             await self._filled.wait()
             self._filled.clear()
@@ -61,6 +71,7 @@ class Batcher:
 
 
 async def work(stub: stream_pb2_grpc.StreamServiceStub, ready: asyncio.Event) -> None:
+    """Serve ECHO: each text comes back as one chunk."""
     call = stub.Serve()
     out = Batcher(call.write, stream_pb2.ServeRequest, stream_pb2.ServeRequestBatch)
     register = stream_pb2.Register(agent="ECHO", max_concurrency=1000)
@@ -90,6 +101,7 @@ async def work(stub: stream_pb2_grpc.StreamServiceStub, ready: asyncio.Event) ->
 async def ask(
     stub: stream_pb2_grpc.StreamServiceStub, calls: int, flight: int, took: list[float]
 ) -> None:
+    """Keep `flight` invocations in progress until all are answered."""
     call = stub.Open()
     out = Batcher(call.write, stream_pb2.OpenRequest, stream_pb2.OpenRequestBatch)
     target = stream_pb2.Target(agent="ECHO")
@@ -132,11 +144,13 @@ async def ask(
 
 
 def cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def measure(address: str, pid: int, calls: int, flight: int) -> dict[str, float]:
+    """Return the figures of one run."""
     async with (
         grpc.aio.insecure_channel(address) as callers,
         grpc.aio.insecure_channel(
@@ -166,6 +180,7 @@ async def measure(address: str, pid: int, calls: int, flight: int) -> dict[str, 
 
 
 def main() -> None:
+    """Print the figures as one line of JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--calls", type=int, default=40_000)
     parser.add_argument("--flight", type=int, default=64)
