@@ -118,7 +118,7 @@ async def test_a_slow_viewer_catches_up_by_pages_and_misses_nothing() -> None:
         run.stub() as stub,
     ):
         slow = Caller(stub)
-        works = {}
+        works: dict[str, stream_pb2.ServeResponse] = {}
         for name in ids:
             await caller.start(name)
             works[name] = work = await worker.next()

@@ -55,6 +55,7 @@ class OpenSession:
         self._duplex: Duplex[stream_pb2.OpenRequest] = Duplex(self._outbox, writer, self)
         self._duplex.on_written = self._written
         self._duplex.on_half_close = self._half_close
+        self.put = self._outbox.put
         self._pump = Pump()
         self._viewings: dict[str, Viewing] = {}
         self._half_closed = False
@@ -78,10 +79,6 @@ class OpenSession:
     def roomy(self) -> bool:
         """Whether the next page of what was missed should be read."""
         return self._outbox.half_empty
-
-    def put(self, frame: bytes) -> None:
-        """Queue a frame."""
-        self._outbox.put(frame)
 
     def end(self, ending: Ending) -> None:
         """End the session. Idempotent; never blocks."""
