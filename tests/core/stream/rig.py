@@ -142,6 +142,7 @@ class Caller:
         self.taken: dict[str, int] = {}
         self.done = False
         self.batches = 0
+        self._by_request: dict[str, list[stream_pb2.OpenResponse]] = {}
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
@@ -196,7 +197,7 @@ class Caller:
 
     def of(self, request_id: str) -> list[stream_pb2.OpenResponse]:
         """Return all frames of a request so far."""
-        return [frame for frame in self.frames if frame.request_id == request_id]
+        return self._by_request.get(request_id, [])
 
     def kinds(self, request_id: str) -> list[str]:
         """Return the kinds of all frames of a request so far."""
@@ -229,7 +230,10 @@ class Caller:
             async with self._changed:
                 if isinstance(frame, stream_pb2.OpenResponse):
                     self.batches += frame.HasField("batch")
-                    self.frames += frame.batch.frames if frame.HasField("batch") else [frame]
+                    fresh = list(frame.batch.frames) if frame.HasField("batch") else [frame]
+                    self.frames += fresh
+                    for one in fresh:
+                        self._by_request.setdefault(one.request_id, []).append(one)
                 else:
                     self.done = True
                 self._changed.notify_all()

@@ -5,7 +5,14 @@ One ending each, permits kept, nothing forgotten.
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    invariant,
+    multiple,
+    rule,
+)
 
 from blackroad.core.clock import FakeClock
 from blackroad.core.errors import Rejection
@@ -108,7 +115,8 @@ class Stream(RuleBasedStateMachine):
         try:
             self.dispatcher.place(answer)
         except Rejection:
-            return multiple()
+            nobody: MultipleResults[Answer] = multiple()
+            return nobody
         self.begun.append(answer)
         return answer
 
