@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # has no stubs
 
 from blackroad.realtime.v1 import common_pb2
 

@@ -19,7 +19,7 @@ def check_client_id(client_id: str) -> str:
 
 
 def token_of(identifier: str) -> str:
-    """Return an id as one token of a channel's name; where it does not fit, `~` and its base64url."""
+    """Return an id as one token of a channel's name: where it does not fit `~` and base64url."""
     if _TOKEN.fullmatch(identifier):
         return identifier
     return "~" + urlsafe_b64encode(identifier.encode()).decode().rstrip("=")

@@ -25,7 +25,7 @@ _BY_STATUS = {
 
 
 def problem(refusal: Refusal, status: int | None = None, title: str = "") -> Response:
-    """Return the document of a refusal, with `Retry-After` and `WWW-Authenticate` where they apply."""
+    """Return the document of a refusal, with the headers that belong to it."""
     found = status or refusal.meaning.http_status
     document: dict[str, object] = {
         "type": "about:blank",

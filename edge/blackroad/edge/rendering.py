@@ -18,7 +18,7 @@ CHAT_SOCKET: Final = "chat_socket"
 
 
 def render(event: event_pb2.Event, rendering: str, request_id: str) -> bytes:
-    """Return the wire form; `request_id` is the caller's own id where the event is of its answer."""
+    """Return the wire form; `request_id` is the caller's own id, for events of its answer."""
     return _RENDERINGS[rendering](event, request_id)
 
 

@@ -6,7 +6,7 @@ import os
 import random
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final
 
@@ -41,7 +41,7 @@ class Server(uvicorn.Server):
 
     @override
     @contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> Generator[None]:
         """Leave signals alone."""
         yield
 
@@ -67,7 +67,8 @@ class Edge:
     async def serve(self, ready: Ready) -> None:
         """Listen, call `ready` with the address, and serve until drained.
 
-        Raises OSError where the address cannot be had, `PublicDevelopmentError` where it would be unsafe.
+        Raises OSError where the address cannot be had, `PublicDevelopmentError` where it would be
+        unsafe.
         """
         with _listen(self.settings.http) as listener:
             async with asyncio.TaskGroup() as tasks:
@@ -103,7 +104,7 @@ class Edge:
         self._draining.set()
 
     async def _drain(self) -> None:
-        # 1. Not ready, and nobody new; 2. everybody is told, in batches; 3. what is left is cut off.
+        # 1. Not ready, and nobody new. 2. Everybody is told, in batches.
         self.context.draining = True
         _logger.info("draining %d sessions", len(self.context.trunk.sessions))
         await self.context.transport.drain(_farewell, self.settings.limits.drain_seconds)

@@ -23,7 +23,8 @@ class Address(BaseModel):
         host, separator, port = text.rpartition(":")
         if not separator or not port.isdigit():
             raise ValueError(f"{text!r} is not host:port")
-        return cls(host=host.strip("[]") or "0.0.0.0", port=int(port))  # noqa: S104 - `:port` says all
+        every = "0.0.0.0"  # noqa: S104 - `:port` says so
+        return cls(host=host.strip("[]") or every, port=int(port))
 
     @property
     def loopback(self) -> bool:

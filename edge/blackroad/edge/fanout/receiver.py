@@ -120,6 +120,11 @@ class Receiver(Generic[R]):
         """Count the bytes that wait here, held ones included."""
         return self._queued_bytes
 
+    @property
+    def lost(self) -> dict[int, str | None]:
+        """What was dropped and the owner is not told yet, because there is no room: see `Owner`."""
+        return dict(self._lost or {})
+
     def send(self, data: bytes) -> None:
         """Write what is for this receiver only, after what waits for it; nothing once it is closed.
 

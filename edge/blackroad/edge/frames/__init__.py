@@ -1,1 +1,1 @@
-"""JSON in and out: what clients say, and what they are told, word for word as the browser protocol has it."""
+"""JSON in and out: what clients say and are told, word for word as the browser protocol has it."""

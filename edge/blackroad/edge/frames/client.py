@@ -1,7 +1,7 @@
 """What a client may say on the WebSocket: a struct for each frame, and the way from bytes to it."""
 
 import re
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple, cast
 
 from msgspec import Meta, Raw, Struct, ValidationError, field
 from msgspec.json import Decoder
@@ -215,15 +215,20 @@ def explain(error: ValidationError) -> Refusal:
     return Refusal("bad_frame", f"{where} is not what the protocol allows")
 
 
+def _fields(value: object) -> dict[str, object] | None:
+    return cast("dict[str, object]", value) if isinstance(value, dict) else None
+
+
 def _read_id(value: object) -> str | None:
-    found: object = value.get("id") if isinstance(value, dict) else None
+    found = (_fields(value) or {}).get("id")
     return found if isinstance(found, str) and len(found) <= 128 else None
 
 
 def _check_type(value: object) -> None:
-    if not isinstance(value, dict):
+    fields = _fields(value)
+    if fields is None:
         raise Refusal("bad_frame", "a frame is a JSON object")
-    kind: object = value.get("type")
+    kind = fields.get("type")
     if kind is None:
         raise Refusal("missing_field", "`type` is missing")
     if not isinstance(kind, str):

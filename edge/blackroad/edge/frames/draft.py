@@ -33,7 +33,7 @@ def draft_of(
     headers: dict[str, str] | None = None,
     correlation_id: str = "",
 ) -> event_pb2.Draft:
-    """Return a draft; `content` is one JSON value or nothing, `data` base64 or None: one of them."""
+    """Return a draft of `content` (one JSON value) or `data` (base64): one of the two."""
     draft = event_pb2.Draft(type=event_type, headers=headers, correlation_id=correlation_id)
     if data is not None:
         if content:

@@ -1,7 +1,7 @@
 """An event as JSON: whole, as on the WebSocket, or its content only, as on SSE."""
 
 from base64 import b64encode
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -41,8 +41,8 @@ class EventFrame(Struct, omit_defaults=True, rename={"sender": "from"}):
 def event_json(event: event_pb2.Event, request_id: str = "", subscription: str = "") -> bytes:
     """Return the whole event as JSON.
 
-    An update of an answer becomes an `agent.response`, where `request_id` (the caller's own id) is shown; who comes
-    and goes is flat. `subscription` is shown while it catches up.
+    An update of an answer becomes an `agent.response`, where `request_id` (the caller's own id) is
+    shown; who comes and goes is flat. `subscription` is shown while it catches up.
     """
     if event.HasField("answer"):
         return ENCODER.encode(answer_frame(event, request_id, subscription))
@@ -112,7 +112,7 @@ def one_line(document: bytes) -> bytes:
 
 def _flat(event: event_pb2.Event, subscription: str) -> bytes:
     body: object = msgspec.json.decode(event.json or "{}")
-    fields: dict[str, object] = body if isinstance(body, dict) else {}
+    fields = cast("dict[str, object]", body) if isinstance(body, dict) else {}
     frame = {
         "type": event.type,
         **fields,

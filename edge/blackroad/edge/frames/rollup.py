@@ -1,4 +1,4 @@
-"""Roll-up of an answer's deltas: the first at once, then at most one frame in 40 ms, and never out of order."""
+"""Roll-up of an answer's deltas: the first at once, then at most one frame in 40 ms, in order."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -12,8 +12,9 @@ MAX_CHARACTERS: Final = 32 * 1024
 class Rollup:
     """The deltas of one answer that wait to go out as one.
 
-    Pure: the caller says what time it is, sends what `feed` and `flush` return, in order, and calls `flush` when
-    `due_seconds` has come. The joined deltas of what comes out are the joined deltas of what went in.
+    Pure: the caller says what time it is, sends what `feed` and `flush` return, in order, and calls
+    `flush` when `due_seconds` has come. The joined deltas of what comes out are those of what went
+    in.
     """
 
     __slots__ = ("_kind", "_pending", "_sent_seconds", "_size")
@@ -75,7 +76,7 @@ def roll(events: Iterable[event_pb2.Event]) -> list[event_pb2.Event]:
 
 
 def delta_kind(event: event_pb2.Event) -> str:
-    """Return which kind of delta an event is: `text_delta`, `thinking_delta`, or empty for anything else."""
+    """Return which kind of delta an event is: `text_delta`, `thinking_delta`, or empty."""
     if not event.HasField("answer"):
         return ""
     arm = event.answer.WhichOneof("update")

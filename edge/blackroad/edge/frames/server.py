@@ -1,5 +1,6 @@
 """What the server says on the WebSocket besides events: one struct for each frame."""
 
+from collections.abc import Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -69,7 +70,7 @@ class History(Struct, tag_field="type", tag="history", omit_defaults=True):
     """A page of a room's past, by offset."""
 
     room: str
-    events: list[object]
+    events: Sequence[object]
     more: bool
     id: str | None = None
 

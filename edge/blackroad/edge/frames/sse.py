@@ -6,8 +6,8 @@ COMMENT: Final = b":\n\n"
 
 
 def block(data: bytes, event: str = "", cursor: str = "") -> bytes:
-    """Return one block. `data` is one line of JSON; event types and cursors have no line ends by their alphabet."""
-    lines = []
+    """Return one block; `data` is one line of JSON, types and cursors cannot have line ends."""
+    lines: list[bytes] = []
     if cursor:
         lines.append(b"id: %b\n" % cursor.encode())
     if event:

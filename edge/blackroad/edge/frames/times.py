@@ -7,17 +7,17 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from blackroad.edge.errors import Refusal
 
-_SECOND: tuple[int, str] = (-1, "")
+_second: tuple[int, str] = (-1, "")
 
 
 def rfc3339(time: Timestamp) -> str:
     """Return the time as text; neighbouring calls for one second share the work."""
-    global _SECOND  # noqa: PLW0603 - a cache of one: events of one second come together
+    global _second  # noqa: PLW0603 - a cache of one: events of one second come together
     seconds = time.seconds
-    cached, text = _SECOND
+    cached, text = _second
     if cached != seconds:
         text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        _SECOND = (seconds, text)
+        _second = (seconds, text)
     return f"{text}.{time.nanos // 1_000_000:03d}Z"
 
 

@@ -1,4 +1,4 @@
-"""The small values that frames and documents share: usage, policy, presence, JSON that came as text."""
+"""The small values that frames and documents share: usage, policy, presence, JSON as text."""
 
 from typing import Final
 

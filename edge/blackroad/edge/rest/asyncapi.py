@@ -3,7 +3,6 @@
 from functools import cache
 from typing import Final, get_args
 
-
 from blackroad.edge.chat.frames import SocketChunk, SocketDone, SocketError
 from blackroad.edge.chat.models import SocketRequest
 from blackroad.edge.frames.answer import AnswerFrame

@@ -251,7 +251,7 @@ def returns(kind: type[Struct], *, status: int = 200, listed: bool = False) -> R
 
 def schemas() -> dict[str, object]:
     """Return the JSON schemas of all documents that `returns` has named."""
-    kinds = [*SHOWN.values(), Problem]
+    kinds: list[type] = [*SHOWN.values(), Problem]
     _, found = schema_components(kinds)
     return dict(found)
 

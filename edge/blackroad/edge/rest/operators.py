@@ -147,7 +147,7 @@ async def revoke(request: Request, body: RevocationBody) -> Response:
     "/v1/tickets", status_code=201, responses=returns(Ticket, status=201), summary="Get a ticket"
 )
 async def create_ticket(request: Request, body: TicketBody | None = None) -> Response:
-    """Turn the request's identity into a ticket, once, for 30 s; `cookie` sets one for EventSource."""
+    """Turn the request's identity into a ticket for 30 s; `cookie` sets one for EventSource."""
     caller = await caller_of(request)
     asked = access_pb2.CreateTicketRequest(client_id=(body and body.client_id) or "")
     made = await caller.call(caller.access.CreateTicket, asked)

@@ -7,7 +7,7 @@ from typing import Final
 import grpc
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -42,12 +42,18 @@ async def readyz(request: Request) -> Response:
 
 async def _core_serves(context: Context) -> bool:
     link = await context.trunk.link()
-    stub = health_pb2_grpc.HealthStub(link.channel)
+    check: grpc.aio.UnaryUnaryMultiCallable[
+        health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse
+    ] = link.channel.unary_unary(
+        "/grpc.health.v1.Health/Check",
+        request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+        response_deserializer=health_pb2.HealthCheckResponse.FromString,
+    )
     try:
-        answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=HEALTH_SECONDS)
+        answer = await check(health_pb2.HealthCheckRequest(), timeout=HEALTH_SECONDS)
     except grpc.aio.AioRpcError:
         return False
-    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+    return answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
 @router.get("/metrics", response_class=PlainTextResponse, summary="Metrics for Prometheus")

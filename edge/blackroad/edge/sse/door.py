@@ -43,8 +43,8 @@ async def follow(
 ) -> Response:
     """Follow channels as one unit.
 
-    `Last-Event-ID` beats `cursor`, and either beats `history`. The stream also follows `broadcast` and
-    `client.<client_id>`.
+    `Last-Event-ID` beats `cursor`, and either beats `history`. The stream also follows `broadcast`
+    and `client.<client_id>`.
     """
     context = context_of(request)
     try:
@@ -87,7 +87,7 @@ def rendering_of(full: bool, unnamed: bool) -> str:
 
 
 def refused(refusal: Refusal) -> Response:
-    """Return a final status, or, since EventSource gives up at any, 200 with `closing` for what passes."""
+    """Return a final status, or 200 with `closing` for what passes: EventSource knows no other."""
     if refusal.code not in PASSING:
         return problem(refusal)
     return Response(closing_blocks(refusal), 200, HEADERS, "text/event-stream; charset=utf-8")

@@ -32,7 +32,7 @@ class Connected(Struct):
 class Listener:
     """Takes what the core says of a session to its stream of events.
 
-    `follow` raises Refusal where the channels are not to be had; the stream is told everything else.
+    `follow` raises Refusal where the channels are not to be had; the stream is told all else.
     """
 
     __slots__ = ("_rendering", "_session", "_stands", "receiver", "stream")

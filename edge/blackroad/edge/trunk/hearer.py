@@ -9,8 +9,8 @@ from blackroad.realtime.v1 import channel_pb2, event_pb2
 class Hearer(Protocol):
     """Hears of one session; all calls are synchronous, in the order in which things happened.
 
-    `request_id` is the client's own id, None where the client gave none. What a trunk's restoring sends
-    again is not told again.
+    `request_id` is the client's own id, None where the client gave none. What a trunk's restoring
+    sends again is not told again.
     """
 
     def on_subscribed(self, subscribed: channel_pb2.Subscribed, request_id: str | None, /) -> None:
@@ -45,7 +45,7 @@ class Hearer(Protocol):
         ...
 
     def on_answer_begun(self, event: event_pb2.Event, /) -> None:
-        """Take the first live update of an answer after `queued` and `started`; it goes out by itself."""
+        """Take the first live update after `queued` and `started`; it is sent anyway."""
         ...
 
     def on_answer_ended(self, stream_id: str, /) -> None:

@@ -1,7 +1,7 @@
 """One connection to one core: the three streams of a trunk, from hello to the first that ends."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, Protocol
 
@@ -168,7 +168,7 @@ async def _read(call: Call, take: Take) -> None:
 @asynccontextmanager
 async def connect(
     address: str, token: str, credentials: grpc.ChannelCredentials | None
-) -> AsyncIterator[Link]:
+) -> AsyncGenerator[Link]:
     """Open a channel of its own to one core, and close it in the end."""
     channel = (
         grpc.aio.insecure_channel(address, options=OPTIONS)

@@ -16,8 +16,8 @@ PRELUDE: Final = frozenset({"queued", "started"})
 class Live:
     """Hands live events to the fan-out, and knows where they stand.
 
-    `cursor` is that of the last event or bookmark; `turn` counts how often it moved. A number is the
-    core's with the link's generation in front: a new core counts anew.
+    `cursor` is that of the last event or bookmark; `turn` counts how often it moved. A number is
+    the core's with the link's generation in front: a new core counts anew.
     """
 
     def __init__(self, fanout: "Fanout[event_pb2.Event, str]", sessions: Mapping[int, Session]):

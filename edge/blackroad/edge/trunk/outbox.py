@@ -40,7 +40,7 @@ class Outbox:
         self._filled.set()
 
     async def run(self, write: Write) -> None:
-        """Write for ever, one frame at a time; ends by being cancelled, or with what `write` raises."""
+        """Write one frame at a time; ends by being cancelled, or with what `write` raises."""
         while True:
             await self._filled.wait()
             await write(self._take())

@@ -99,8 +99,8 @@ class Upstream(Protocol):
 class Session:
     """A session that the core has accepted.
 
-    `attach` a hearer and a receiver before anything is asked. Ends by `close` (the client went) or by
-    the hearer's `on_ended` (the core ended it); both only once.
+    `attach` a hearer and a receiver before anything is asked. Ends by `close` (the client went) or
+    by the hearer's `on_ended` (the core ended it); both only once.
     """
 
     def __init__(self, upstream: Upstream, number: int, opening: Opening) -> None:
@@ -239,7 +239,7 @@ class Session:
         return self._by_key.get(key) if key else self.subscriptions.get(channel)
 
     def take_subscribed(self, response: Response) -> None:
-        """Take a Subscribed that answers no open question: one of the edge's own, or of an Invoke."""
+        """Take a Subscribed that answers no open question: the edge's own, or an Invoke's."""
         subscription = self.find(response.request_id, response.subscribed.channel)
         if subscription is not None:
             self._stand(subscription, response.subscribed)
@@ -387,15 +387,22 @@ class Session:
         self._upstream.say(subscription.request(self.number, subscription.cursor))
 
     def suspend(self) -> list[int]:
-        """Note where everything stands, because the link is lost; return the numbers to part from."""
-        turn, cursor = self._upstream.turn, self._upstream.cursor
+        """Note where everything stands, since the link is lost; return the numbers to part from."""
         self._drop_held()
+        lost = self.receiver.lost if self.receiver is not None else {}
         numbers = list(self._by_number)
         for subscription in self.subscriptions.values():
-            subscription.cursor = subscription.cursor_at(turn, cursor)
+            subscription.cursor = self._place(subscription, lost)
             subscription.restart()
         self._by_number.clear()
         return numbers
+
+    def _place(self, subscription: Subscription, lost: Mapping[int, str | None]) -> str:
+        """Return from where to resume: LIVE's cursor, unless a full queue has dropped something."""
+        positions = [lost[number] for number in subscription.numbers if number in lost]
+        if positions:
+            return next(filter(None, positions), subscription.cursor)
+        return subscription.cursor_at(self._upstream.turn, self._upstream.cursor)
 
     def _drop_held(self) -> None:
         """Give up live events that wait for a catching-up that will begin anew."""

@@ -41,8 +41,8 @@ class TrunkOptions:
 class Trunk:
     """Sessions, requests and live events over one link at a time.
 
-    `run` until cancelled. While there is no link, sessions pause: what they follow is resumed with the
-    next one, what they ask waits up to its deadline.
+    `run` until cancelled. While there is no link, sessions pause: what they follow is resumed with
+    the next one, what they ask waits up to its deadline.
     """
 
     def __init__(self, options: TrunkOptions, fanout: Fanout[event_pb2.Event, str]) -> None:
@@ -213,7 +213,7 @@ class Trunk:
             self._end()
 
     def _begin(self, link: Link) -> None:
-        """Take a link into use: first everything of the former one, then `Restored`, then the new."""
+        """Take a link into use: first everything of the former one, then `Restored`."""
         self.restarts += 1
         self._addresses.succeeded()
         self._welcome = link.welcome
