@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Body, Header, Query, Request
+from fastapi import APIRouter, Body, Header, Request
 from fastapi.responses import Response
 from msgspec import UNSET
 from pydantic import JsonValue
@@ -26,7 +26,7 @@ IdempotencyKey = Annotated[str | None, Header(max_length=128)]
 async def broadcast(
     request: Request,
     content: Annotated[JsonValue, Body()],
-    event: Annotated[str, Query(max_length=128)] = "message",
+    event: str = "message",
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Publish an event of a type to `broadcast`, which every SSE stream follows."""
@@ -40,7 +40,7 @@ async def broadcast(
 async def publish_one_or_many(
     request: Request, body: PublishBody, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Publish to `channel`, or to each of `channels`: not atomic, `results` has one entry for each."""
+    """Publish to `channel`, or to each of `channels`: not atomic, one of `results` for each."""
     key = body.idempotency_key or idempotency_key or ""
     draft = _draft(body)
     caller = await caller_of(request)
