@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import cast
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
@@ -12,10 +13,16 @@ from websockets.asyncio.client import ClientConnection, connect
 from blackroad.core.server import CoreServer
 from blackroad.core.settings import CoreSettings
 from blackroad.edge.server import Edge
-from blackroad.edge.settings import EdgeLimits, EdgeSettings
+from blackroad.edge.settings import Address, EdgeLimits, EdgeSettings
 
 Frame = dict[str, object]
 SECONDS = 5.0
+
+
+def an_object(value: object) -> Frame:
+    """Return a JSON object."""
+    assert isinstance(value, dict)
+    return cast("Frame", value)
 
 
 @asynccontextmanager
@@ -30,7 +37,7 @@ async def running_core(address: str = "127.0.0.1:0") -> AsyncGenerator[str]:
 async def running_edge(*cores: str, **limits: float) -> AsyncGenerator["EdgeRig"]:
     """Run an edge on a free port; drain it in the end."""
     limited = EdgeLimits.model_validate({"drain_seconds": 0.1, **limits})
-    edge = Edge(EdgeSettings(http="127.0.0.1:0", core=cores, limits=limited))
+    edge = Edge(EdgeSettings(http=Address(port=0), core=cores, limits=limited))
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(edge.serve(address.set_result))
@@ -91,8 +98,7 @@ class Browser:
     async def next(self) -> Frame:
         """Return the next frame."""
         async with asyncio.timeout(SECONDS):
-            frame = json.loads(await self.socket.recv())
-        assert isinstance(frame, dict)
+            frame = an_object(json.loads(await self.socket.recv()))
         self.passed.append(frame)
         return frame
 
@@ -125,6 +131,11 @@ class Block:
     retry: str = ""
     data: object = None
 
+    @property
+    def fields(self) -> Frame:
+        """The data, which is an object."""
+        return an_object(self.data)
+
 
 async def blocks(response: httpx.Response) -> AsyncIterator[Block]:
     """Yield the blocks of a response, comments left out."""
@@ -147,3 +158,10 @@ async def next_event(events: AsyncIterator[Block], name: str | None = None) -> B
             if block.data is not None and (name is None or block.event == name):
                 return block
     raise AssertionError("the stream has ended")
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds that nobody tells."""
+    async with asyncio.timeout(SECONDS):
+        while not holds():  # noqa: ASYNC110 - there is nothing to wait on
+            await asyncio.sleep(0.005)

@@ -6,7 +6,9 @@ from blackroad.realtime.v1 import common_pb2
 
 
 def test_the_table_has_every_code_and_no_other() -> None:
-    names = (name.removeprefix("ERROR_CODE_").lower() for name in common_pb2.ErrorCode.keys())
+    names = (
+        name.removeprefix("ERROR_CODE_").lower() for name in dict(common_pb2.ErrorCode.items())
+    )
     assert set(names) - {"unspecified"} == set(MEANINGS)
 
 

@@ -1,6 +1,6 @@
 """Chat over HTTP and on its WebSocket."""
 
-from tests.edge.rig import Block, EdgeRig, blocks
+from tests.edge.rig import Block, EdgeRig, Frame, an_object, blocks
 
 
 async def ask(edge: EdgeRig, prompt: str, agent: str) -> tuple[str, list[Block]]:
@@ -14,8 +14,7 @@ async def ask(edge: EdgeRig, prompt: str, agent: str) -> tuple[str, list[Block]]
 def content(found: list[Block]) -> str:
     text = ""
     for block in found:
-        assert isinstance(block.data, dict)
-        text += str(block.data.get("content", ""))
+        text += str(block.fields.get("content", ""))
     return text
 
 
@@ -23,12 +22,10 @@ async def test_an_answer_comes_in_chunks_and_ends_with_done(edge: EdgeRig, agent
     stream_id, found = await ask(edge, "one two three", agent)
     assert content(found) == "one two three"
     assert all(block.id for block in found)
-    last = found[-1].data
-    assert isinstance(last, dict)
+    last = found[-1].fields
     assert (last["done"], last["finish_reason"], last["stream_id"]) == (True, "stop", stream_id)
     for block in found[:-1]:
-        assert isinstance(block.data, dict)
-        assert block.data["done"] is False
+        assert block.fields["done"] is False
 
 
 async def test_an_early_failure_is_a_status_without_an_exceptions_text(
@@ -42,23 +39,22 @@ async def test_an_early_failure_is_a_status_without_an_exceptions_text(
 
 async def test_a_late_failure_is_told_in_band(edge: EdgeRig, agent: str) -> None:
     _, found = await ask(edge, "one fail", agent)
-    last = found[-1].data
-    assert isinstance(last, dict)
+    last = found[-1].fields
     assert last["done"] is True
-    assert isinstance(last["error"], dict)
-    assert last["error"]["code"] == "agent_error"
+    assert an_object(last["error"])["code"] == "agent_error"
 
 
 async def test_what_is_refused_is_a_status(edge: EdgeRig) -> None:
     async with edge.http() as http:
-        for body, status, code in [
+        refused: list[tuple[Frame, int, str]] = [
             ({"prompt": "x", "agent": "NOBODY"}, 503, "no_agent"),
             ({"prompt": "x", "model": "no/such"}, 404, "model_not_found"),
             ({"agent": "A"}, 400, "missing_field"),
             ({"prompt": "x", "messages": [], "agent": "A"}, 400, "bad_frame"),
             ({"prompt": 5}, 400, "bad_frame"),
             ({"prompt": "x", "agent": "A", "model": "B"}, 400, "bad_frame"),
-        ]:
+        ]
+        for body, status, code in refused:
             answer = await http.post("/v1/chat/stream", json=body)
             assert (answer.status_code, answer.json()["code"]) == (status, code), body
 
@@ -70,10 +66,8 @@ async def test_an_answer_is_joined_again_from_a_snapshot_or_a_cursor(
     path = f"/v1/streams/{stream_id}/events"
     async with edge.events(path) as events:
         again = [block async for block in events]
-    assert isinstance(again[0].data, dict)
-    assert (again[0].data["snapshot"], again[0].data["content"]) == (True, "one two three")
-    assert isinstance(again[-1].data, dict)
-    assert again[-1].data["done"] is True
+    assert (again[0].fields["snapshot"], again[0].fields["content"]) == (True, "one two three")
+    assert again[-1].fields["done"] is True
     async with edge.events(path, **{"Last-Event-ID": found[1].id}) as events:
         rest = [block async for block in events]
     assert content(found[:2]) + content(rest) == "one two three"

@@ -10,7 +10,7 @@ from blackroad.edge.errors import MEANINGS
 from blackroad.edge.frames import client
 from blackroad.edge.frames.client import BadFrame, decode
 
-FRAMES = {
+FRAMES: dict[str, dict[str, object]] = {
     "ping": {},
     "subscribe": {"room": "a"},
     "unsubscribe": {"room": "a"},

@@ -1,5 +1,7 @@
 """Roll-up of deltas: nothing lost, nothing out of order, and seldom enough."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,7 +76,7 @@ def test_what_lies_before_us_is_merged_without_loss(steps: list[tuple[str, str, 
     out = roll(fed)
     assert told(out) == told(fed)
     assert_contiguous(out, len(steps))
-    for one, other in zip(out, out[1:], strict=False):
+    for one, other in pairwise(out):
         assert not delta_kind(one) or delta_kind(one) != delta_kind(other)
 
 
@@ -83,8 +85,9 @@ def test_the_first_goes_at_once_and_the_next_wait_for_each_other() -> None:
     assert len(rollup.feed(update(1, "text_delta", "a"), 10.0)) == 1
     assert rollup.feed(update(2, "text_delta", "b"), 10.01) == []
     assert rollup.feed(update(3, "text_delta", "c"), 10.02) == []
-    assert rollup.due_seconds == 10.0 + INTERVAL_SECONDS
-    (merged,) = rollup.flush(rollup.due_seconds)
+    due = 10.0 + INTERVAL_SECONDS
+    assert rollup.due_seconds == due
+    (merged,) = rollup.flush(due)
     assert (merged.first_offset, merged.offset, merged.answer.text_delta) == (2, 3, "bc")
     assert rollup.due_seconds is None
     assert rollup.feed(update(4, "text_delta", "d"), 10.05) == []

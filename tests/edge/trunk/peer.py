@@ -82,7 +82,7 @@ class ScriptedCore(gateway_pb2_grpc.GatewayServiceServicer):
     async def Trunk(
         self,
         request_iterator: AsyncIterator[Request],
-        context: grpc.aio.ServicerContext[Request, Response],
+        context: grpc.aio.ServicerContext[AsyncIterator[Request], AsyncIterator[Response]],
     ) -> AsyncIterator[Response]:
         hello = (await anext(request_iterator)).hello
         self.hellos.append(hello)

@@ -1,10 +1,9 @@
 """The trunk against a core by script: order, holding, credit, and coming back."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from tests.edge.rig import Browser, EdgeRig, running_core, running_edge
+from tests.edge.rig import Browser, EdgeRig, running_core, running_edge, until
 from tests.edge.trunk.peer import Request, ScriptedCore, scripted
 
 
@@ -31,8 +30,7 @@ async def test_live_events_wait_from_join_until_caught_up() -> None:
     async with following() as (core, rig, browser, asked):
         core.join(asked, 1)
         core.live(1, 3, 4)
-        while rig.edge.context.trunk.live_events < 2:
-            await asyncio.sleep(0.005)
+        await until(lambda: rig.edge.context.trunk.live_events == 2)
         core.miss(asked, 1, 2)
         core.caught_up(asked, "c2")
         assert await contents(browser, 4) == [1, 2, 3, 4]
@@ -78,10 +76,10 @@ async def test_a_join_of_a_subscription_that_was_replaced_means_nothing() -> Non
 async def test_credit_comes_back_for_the_trunk_and_for_the_session() -> None:
     async with following() as (core, _, _browser, asked):
         core.miss(asked, 1, 2, 3)
-        credits = [await core.hear("credit"), await core.hear("credit")]
-        assert {credit.session for credit in credits} == {0, asked.session}
-        assert len({credit.credit.bytes for credit in credits}) == 1
-        assert credits[0].credit.bytes > 0
+        given = [await core.hear("credit"), await core.hear("credit")]
+        assert {credit.session for credit in given} == {0, asked.session}
+        assert len({credit.credit.bytes for credit in given}) == 1
+        assert given[0].credit.bytes > 0
 
 
 async def test_a_lost_core_is_left_for_the_next_and_everything_comes_back() -> None:
@@ -128,8 +126,7 @@ async def test_what_was_missed_only_in_part_is_resumed_from_there() -> None:
         await contents(browser, 2)
         core.join(asked, 1)
         core.live(1, 9)
-        while rig.edge.context.trunk.live_events < 1:
-            await asyncio.sleep(0.005)
+        await until(lambda: rig.edge.context.trunk.live_events == 1)
         core.hang_up()
         again = await other.hear("subscribe")
         assert again.subscribe.cursor == "c2"
@@ -147,8 +144,7 @@ async def test_a_request_without_a_core_is_asked_of_the_next() -> None:
         rig.browser("alice") as browser,
     ):
         core.hang_up()
-        while rig.edge.context.trunk.up:
-            await asyncio.sleep(0.005)
+        await until(lambda: not rig.edge.context.trunk.up)
         await browser.say("message", room="room", content=1, id="1")
         asked = await core.hear("publish")
         core.say("control", session=asked.session, request_id=asked.request_id, published={})

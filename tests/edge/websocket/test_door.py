@@ -53,14 +53,16 @@ async def test_a_loopback_origin_of_any_port_may_come(edge: EdgeRig) -> None:
 
 
 async def test_without_a_core_a_browser_waits_and_is_then_told() -> None:
-    async with running_edge("127.0.0.1:1", core_wait_seconds=0.2) as rig:
-        async with connect(f"ws://{rig.address}/ws/a") as socket:
-            closing = json.loads(await socket.recv())
-            assert (closing["type"], closing["code"]) == ("closing", "unavailable")
-            with pytest.raises(ConnectionClosedError) as closed:
-                await socket.recv()
-            assert closed.value.rcvd is not None
-            assert closed.value.rcvd.code == 1013
+    async with (
+        running_edge("127.0.0.1:1", core_wait_seconds=0.2) as rig,
+        connect(f"ws://{rig.address}/ws/a") as socket,
+    ):
+        closing = json.loads(await socket.recv())
+        assert (closing["type"], closing["code"]) == ("closing", "unavailable")
+        with pytest.raises(ConnectionClosedError) as closed:
+            await socket.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1013
 
 
 async def test_two_sessions_of_one_client_do_not_touch_each_other(edge: EdgeRig) -> None:
@@ -74,15 +76,14 @@ async def test_two_sessions_of_one_client_do_not_touch_each_other(edge: EdgeRig)
 
 
 async def test_a_draining_edge_says_closing_1012_with_a_time(core: str) -> None:
-    async with running_edge(core) as rig:
-        async with connect(f"ws://{rig.address}/ws/a") as socket:
+    async with running_edge(core) as rig, connect(f"ws://{rig.address}/ws/a") as socket:
+        await socket.recv()
+        rig.edge.drain()
+        async with asyncio.timeout(5):
+            closing = json.loads(await socket.recv())
+        assert closing["code"] == "draining"
+        assert closing["retry_after_seconds"] > 0
+        with pytest.raises(ConnectionClosedError) as closed:
             await socket.recv()
-            rig.edge.drain()
-            async with asyncio.timeout(5):
-                closing = json.loads(await socket.recv())
-            assert closing["code"] == "draining"
-            assert closing["retry_after_seconds"] > 0
-            with pytest.raises(ConnectionClosedError) as closed:
-                await socket.recv()
-            assert closed.value.rcvd is not None
-            assert closed.value.rcvd.code == 1012
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1012
