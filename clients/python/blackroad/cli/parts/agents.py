@@ -13,6 +13,7 @@ from blackroad.agents.models.registry import ModelRegistry, default_model
 from blackroad.agents.roster import read_roster
 from blackroad.agents.settings import AgentsSettings
 from blackroad.cli.logs import configure
+from blackroad.cli.parts import garbage
 from blackroad.cli.parts.lifeline import Lifeline
 from blackroad.cli.parts.stop import Stop
 from blackroad.cli.running import StartError
@@ -48,6 +49,7 @@ async def _serve(settings: AgentsSettings, metrics: str | None, lifeline: Lifeli
 
     def ready() -> None:
         registered.set()
+        garbage.tune()
         lifeline.ready(addresses)
 
     async with AsyncExitStack() as stack:

@@ -1,10 +1,11 @@
 """`blackroad core`: one core process."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import uvloop
 
 from blackroad.cli.logs import configure
+from blackroad.cli.parts import garbage
 from blackroad.cli.parts.lifeline import Lifeline
 from blackroad.cli.parts.stop import Stop
 from blackroad.cli.running import StartError
@@ -20,8 +21,12 @@ def run(flags: Sequence[str], lifeline_number: int | None) -> None:
     settings = settings_of(CoreSettings, flags)
     configure(settings_of(LoggingPart, flags).logging, "core")
 
+    def ready(addresses: Mapping[str, str]) -> None:
+        garbage.tune()
+        lifeline.ready(addresses)
+
     async def main() -> None:
-        await serve(settings, lifeline.ready, Stop().asked)
+        await serve(settings, ready, Stop().asked)
 
     try:
         uvloop.run(main())

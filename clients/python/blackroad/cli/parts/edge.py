@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import uvloop
 
 from blackroad.cli.logs import configure
+from blackroad.cli.parts import garbage
 from blackroad.cli.parts.lifeline import Lifeline
 from blackroad.cli.running import StartError
 from blackroad.cli.settings.parts import EdgePart, LoggingPart
@@ -34,7 +35,7 @@ def run(flags: Sequence[str], lifeline_number: int | None) -> None:
         }
     )
     try:
-        uvloop.run(serve(settings, lambda address: lifeline.ready({"http": str(address)})))
+        uvloop.run(serve(settings, lambda address: _ready(lifeline, str(address))))
     except OSError as error:
         raise StartError(f"cannot listen on {part.http}: {error.strerror}") from error
     except ExceptionGroup as group:
@@ -42,3 +43,8 @@ def run(flags: Sequence[str], lifeline_number: int | None) -> None:
             raise
         text = f"http: {part.http} is public, and the core has no keys: set its auth.secret"
         raise StartError(text) from None
+
+
+def _ready(lifeline: Lifeline, address: str) -> None:
+    garbage.tune()
+    lifeline.ready({"http": address})
