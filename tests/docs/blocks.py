@@ -20,9 +20,14 @@ from typing import Final
 ROOT: Final = Path(__file__).parent.parent.parent
 PAGES: Final = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 SHOWN: Final = (
-    "make ", "git clone ", "cd ", "sudo apt-get ", "go install ", ". .venv/bin/activate",
-    ".venv/bin/pip install ", "blackroad up", "blackroad core", "blackroad edge", "blackroad agents",
-)  # fmt: skip
+    "make ",
+    "git clone ",
+    "cd ",
+    "go install ",
+    ". .venv/bin/activate",
+    ".venv/bin/pip install ",
+    "blackroad up",
+)
 _FENCE: Final = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE: Final = re.compile(r"# ([\w.]+\.\w+)")
 

@@ -67,7 +67,7 @@ class Terminal:
 
     @contextmanager
     def following(self, block: Block) -> Generator[None]:
-        """Leave a block's command running; at the end of the context it must have printed it all."""
+        """Leave a block's command running; when the context ends it must have printed it all."""
         (command,) = block.commands
         before = self._sessions()
         with self._running(self.here(command.line)) as screen:
