@@ -33,6 +33,7 @@ Ready = Callable[[str], None]
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 RETRY_SECONDS: Final = (0.5, 5.0)
 LAST_SECONDS: Final = 5
+FIRST_LINK_SECONDS: Final = 1.0
 BACKLOG: Final = 4096
 
 
@@ -67,6 +68,7 @@ class Edge:
     async def serve(self, ready: Ready) -> None:
         """Listen, call `ready` with the address, and serve until drained.
 
+        `ready` comes when a core is connected, or has been waited for: it may come much later.
         Raises OSError where the address cannot be had, `PublicDevelopmentError` where it would be
         unsafe.
         """
@@ -77,6 +79,7 @@ class Edge:
                 server = Server(self._config())
                 serving = tasks.create_task(server.serve(sockets=[listener]))
                 host, port = listener.getsockname()[:2]
+                await self.context.trunk.wait_up(FIRST_LINK_SECONDS)
                 ready(str(Address(host=str(host), port=int(port))))
                 await self._draining.wait()
                 await self._drain()

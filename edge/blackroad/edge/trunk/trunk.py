@@ -102,12 +102,16 @@ class Trunk:
         """How often the core has dropped what waited for this edge."""
         return self._live.lagged
 
-    async def link(self) -> Link:
-        """Return the link, waiting for one; Refusal `unavailable` when none comes in time."""
+    async def wait_up(self, seconds: float) -> None:
+        """Wait until a core is connected, or for so long."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._options.wait_seconds):
+            async with asyncio.timeout(seconds):
                 while self._link is None:
                     await self._up.wait()
+
+    async def link(self) -> Link:
+        """Return the link, waiting for one; Refusal `unavailable` when none comes in time."""
+        await self.wait_up(self._options.wait_seconds)
         if self._link is None:
             raise Refusal("unavailable", retry_after_seconds=1.0)
         return self._link
