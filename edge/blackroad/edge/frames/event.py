@@ -113,8 +113,11 @@ def one_line(document: bytes) -> bytes:
 def _flat(event: event_pb2.Event, subscription: str) -> bytes:
     body: object = msgspec.json.decode(event.json or "{}")
     fields = cast("dict[str, object]", body) if isinstance(body, dict) else {}
+    # What a companion says names its channel itself; what a channel says of itself does not.
+    named = {"channel_id": event.channel} if event.type.startswith("channel.") else {}
     frame = {
         "type": event.type,
+        **named,
         **fields,
         "timestamp": rfc3339(event.create_time),
         "event_id": event.id,
