@@ -130,12 +130,26 @@ class Inbox:
         """Return the next events."""
         return [await self.event() for _ in range(count)]
 
+    async def said(self) -> Event:
+        """Return the next event that somebody published: what the channel says of itself is passed."""
+        while (event := await self.event()).type.startswith("channel."):
+            pass
+        return event
+
     async def of_type(self, *types: str) -> Event:
         """Return the next event of one of these types; others are passed over."""
         while True:
             event = await self.event()
             if event.type in types:
                 return event
+
+    async def ended(self) -> Unsubscribed | Closed:
+        """Return how a subscription ended; an event before it fails the test."""
+        item = await self.item()
+        while isinstance(item, CaughtUp):
+            item = await self.item()
+        assert isinstance(item, Unsubscribed | Closed), item
+        return item
 
     async def gap(self) -> Gap:
         """Return the next gap; events before it are passed over."""
