@@ -27,12 +27,11 @@ from blackroad.edge.rest.documents import (
     Invitation,
     Joined,
     Member,
-    channel_of,
-    member_of,
     page,
     reply,
     returns,
 )
+from blackroad.edge.rest.shown import channel_of, member_of
 from blackroad.edge.rest.strict import StrictRoute
 from blackroad.realtime.v1 import channel_pb2, event_pb2
 

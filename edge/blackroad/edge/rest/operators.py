@@ -17,14 +17,11 @@ from blackroad.edge.rest.documents import (
     Revocation,
     Session,
     Ticket,
-    explanation_of,
-    node_of,
     page,
     reply,
     returns,
-    revocation_of,
-    session_of,
 )
+from blackroad.edge.rest.shown import explanation_of, node_of, revocation_of, session_of
 from blackroad.edge.rest.strict import StrictRoute
 from blackroad.realtime.v1 import access_pb2, admin_pb2
 

@@ -19,8 +19,8 @@ from blackroad.edge.rest.documents import (
     page,
     reply,
     returns,
-    stream_of,
 )
+from blackroad.edge.rest.shown import stream_of
 from blackroad.edge.rest.start import start
 from blackroad.edge.rest.strict import StrictRoute
 from blackroad.realtime.v1 import channel_pb2, event_pb2, stream_pb2

@@ -1,7 +1,8 @@
 """The edge's way to its core: many browser sessions over three streams of one connection."""
 
 from blackroad.edge.trunk.hearer import Hearer
-from blackroad.edge.trunk.session import Opening, Session
+from blackroad.edge.trunk.opening import Opening
+from blackroad.edge.trunk.session import Session
 from blackroad.edge.trunk.trunk import Trunk, TrunkOptions
 
 __all__ = ["Hearer", "Opening", "Session", "Trunk", "TrunkOptions"]

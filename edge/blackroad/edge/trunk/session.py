@@ -1,8 +1,7 @@
 """One browser's session on the trunk: what it follows, what it asks, and how it is resumed."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -11,9 +10,11 @@ from blackroad.edge.fanout import Receiver
 from blackroad.edge.frames.answer import CHANNEL_PREFIX
 from blackroad.edge.trunk.asks import Answer, OnAnswer
 from blackroad.edge.trunk.hearer import Hearer
+from blackroad.edge.trunk.opening import Opening
+from blackroad.edge.trunk.patterns import matches
 from blackroad.edge.trunk.subscription import Subscription
+from blackroad.edge.trunk.upstream import Upstream
 from blackroad.realtime.v1 import (
-    admin_pb2,
     channel_pb2,
     common_pb2,
     event_pb2,
@@ -24,76 +25,6 @@ from blackroad.realtime.v1 import (
 Response = gateway_pb2.TrunkResponse
 Request = gateway_pb2.TrunkRequest
 OnRefusal = Callable[[Refusal], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """Who comes, by which door."""
-
-    client_id: str
-    door: admin_pb2.Door.ValueType
-    token: str = ""
-    ticket: str = ""
-    address: str = ""
-    client_name: str = ""
-
-    def frame(self, session_id: str = "") -> gateway_pb2.SessionOpened:
-        """Return what the core is told."""
-        credential = gateway_pb2.Credential()
-        if self.token:
-            credential.token = self.token
-        elif self.ticket:
-            credential.ticket = self.ticket
-        return gateway_pb2.SessionOpened(
-            client_id=self.client_id,
-            credential=credential,
-            door=self.door,
-            address=self.address,
-            client=common_pb2.ClientInfo(name=self.client_name[:64]),
-            session_id=session_id,
-        )
-
-
-class Upstream(Protocol):
-    """What a session needs of its trunk."""
-
-    @property
-    def cursor(self) -> str:
-        """Where LIVE stands."""
-        ...
-
-    @property
-    def turn(self) -> int:
-        """How often LIVE's cursor has moved."""
-        ...
-
-    def key(self) -> str:
-        """Return a request id that was never used."""
-        ...
-
-    def ask(self, frame: Request, on_answer: OnAnswer, /) -> None:
-        """Ask the core; the answer, or a Refusal, comes exactly once."""
-        ...
-
-    def say(self, frame: Request, /) -> None:
-        """Tell the core, if it is there; what is told is told again after a loss by other ways."""
-        ...
-
-    def repay(self, session: int, size: int, /) -> None:
-        """Give credit back for what a session's client has."""
-        ...
-
-    def settle(self) -> None:
-        """Let out all that waits to be rolled up."""
-        ...
-
-    def watch_answer(self, channel: str, session: "Session", /) -> None:
-        """Let the session know when this answer has begun and ended."""
-        ...
-
-    def drop(self, session: "Session", clean: bool, /) -> None:
-        """Forget a session and tell the core."""
-        ...
 
 
 class Session:
@@ -422,18 +353,6 @@ class Session:
         yield Request(session=self.number, session_opened=opened)
         for subscription in self.subscriptions.values():
             yield subscription.request(self.number, subscription.cursor)
-
-
-def matches(pattern: str, channel: str) -> bool:
-    """Whether a name or pattern matches a channel's name."""
-    if pattern == channel:
-        return True
-    wanted, tokens = pattern.split("."), channel.split(".")
-    if wanted[-1] in {">", "**"}:
-        wanted, tokens, longer = wanted[:-1], tokens[: len(wanted) - 1], len(tokens) >= len(wanted)
-    else:
-        longer = len(tokens) == len(wanted)
-    return longer and all(one in {"*", token} for one, token in zip(wanted, tokens, strict=True))
 
 
 def channel_gap(subscribed: channel_pb2.Subscribed) -> event_pb2.Gap:

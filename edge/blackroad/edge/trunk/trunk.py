@@ -15,7 +15,8 @@ from blackroad.edge.trunk.asks import Answer, Asks, OnAnswer
 from blackroad.edge.trunk.catch_up import CatchUp
 from blackroad.edge.trunk.link import Link, LinkLost, connect
 from blackroad.edge.trunk.live import Live
-from blackroad.edge.trunk.session import Opening, Session
+from blackroad.edge.trunk.opening import Opening
+from blackroad.edge.trunk.session import Session
 from blackroad.realtime.v1 import common_pb2, event_pb2, gateway_pb2
 
 _logger = logging.getLogger(__name__)

@@ -1,0 +1,51 @@
+"""What a session needs of the trunk that carries it."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from blackroad.edge.trunk.asks import OnAnswer
+from blackroad.realtime.v1 import gateway_pb2
+
+if TYPE_CHECKING:
+    from blackroad.edge.trunk.session import Session
+
+
+class Upstream(Protocol):
+    """What a session needs of its trunk."""
+
+    @property
+    def cursor(self) -> str:
+        """Where LIVE stands."""
+        ...
+
+    @property
+    def turn(self) -> int:
+        """How often LIVE's cursor has moved."""
+        ...
+
+    def key(self) -> str:
+        """Return a request id that was never used."""
+        ...
+
+    def ask(self, frame: gateway_pb2.TrunkRequest, on_answer: OnAnswer, /) -> None:
+        """Ask the core; the answer, or a Refusal, comes exactly once."""
+        ...
+
+    def say(self, frame: gateway_pb2.TrunkRequest, /) -> None:
+        """Tell the core, if it is there; what is told is told again after a loss by other ways."""
+        ...
+
+    def repay(self, session: int, size: int, /) -> None:
+        """Give credit back for what a session's client has."""
+        ...
+
+    def settle(self) -> None:
+        """Let out all that waits to be rolled up."""
+        ...
+
+    def watch_answer(self, channel: str, session: "Session", /) -> None:
+        """Let the session know when this answer has begun and ended."""
+        ...
+
+    def drop(self, session: "Session", clean: bool, /) -> None:
+        """Forget a session and tell the core."""
+        ...
