@@ -58,6 +58,7 @@ class Outbox(Generic[Live]):
         self._filled = asyncio.Event()
         self._roomy = asyncio.Event()
         self._roomy.set()
+        self._is_roomy = True
         self._closed = False
 
     def put(self, frame: bytes) -> None:
@@ -132,11 +133,14 @@ class Outbox(Generic[Live]):
     def _add(self, item: bytes | Live, size: int) -> None:
         self._items.append(item)
         self._sized(self.size + size)
-        self._filled.set()
+        if not self._filled.is_set():
+            self._filled.set()
 
     def _sized(self, size: int) -> None:
         self.size = size
-        if size < self._max_bytes:
-            self._roomy.set()
-        else:
-            self._roomy.clear()
+        if (size < self._max_bytes) is not self._is_roomy:
+            self._is_roomy = not self._is_roomy
+            if self._is_roomy:
+                self._roomy.set()
+            else:
+                self._roomy.clear()

@@ -33,7 +33,7 @@ def test_the_cursor_is_this_place_and_the_heads_of_the_other_partitions() -> Non
 
 @pytest.mark.parametrize("partition", [0, 1, 2])
 def test_an_entry_takes_its_partitions_place(partition: int) -> None:
-    made = Entry("t.a", "x", b"", partition, (9, 1), 1, 0)
+    made = Entry("t.a", "x", b"", partition, Position(9, 1), 1, 0)
     heads = tuple(Position(7, number) for number in range(3))
     expected = list(heads)
     expected[partition] = Position(9, 1)
@@ -48,5 +48,5 @@ def test_the_wire_form_is_made_once() -> None:
 def test_the_answer_is_parsed_where_this_process_did_not_make_it() -> None:
     update = event_pb2.AnswerUpdate()
     assert entry(event_pb2.Event(answer=update)).answer == update
-    own = Entry("t.a", "x", b"", 0, (1, 1), 1, 0, 0, update)
+    own = Entry("t.a", "x", b"", 0, Position(1, 1), 1, 0, 0, update)
     assert own.answer is update

@@ -6,7 +6,7 @@ import tracemalloc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blackroad.core.log.entry import Entry
+from blackroad.core.log.entry import Entry, Position
 from blackroad.core.log.ring import ENTRY_COST, HOLE_COST, TRACK_COST, Ring, cost
 
 SECOND = 1_000_000_000
@@ -14,7 +14,7 @@ SECOND = 1_000_000_000
 
 def entry(sequence: int, key: str = "t.a", size: int = 10, time_ns: int = 0) -> Entry:
     """Return an entry."""
-    return Entry(key, "message", bytes(size), 0, (7, sequence), sequence, time_ns)
+    return Entry(key, "message", bytes(size), 0, Position(7, sequence), sequence, time_ns)
 
 
 def held(ring: Ring) -> list[int]:
@@ -132,7 +132,7 @@ def test_what_is_counted_is_what_python_takes() -> None:
     for sequence in range(1000, 1000 + count):
         body = bytes([sequence % 256]) * 200
         key = f"t.{sequence // 10}"
-        made = Entry(key, "message", body, 0, (7, sequence), sequence, sequence * 1_000)
+        made = Entry(key, "message", body, 0, Position(7, sequence), sequence, sequence * 1_000)
         made.heads = (made.position,)
         assert made.wire
         ring.append(made, 0)

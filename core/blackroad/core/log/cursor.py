@@ -1,7 +1,8 @@
 """Cursors: opaque to clients, a proto message in base64url inside."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from binascii import Error as BinasciiError
+from binascii import b2a_base64
 from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
@@ -27,14 +28,24 @@ def layout_number(partitions: int) -> int:
     return partitions << 4 | LAYOUT_RULE
 
 
+# Filled anew for each cursor of one partition: setting fields costs half of making a message.
+_ONE = common_pb2.Cursor(layout=layout_number(1), epochs=[0], sequences=[0])
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
 def encode_cursor(places: Places) -> str:
     """Return the cursor of a place in every partition."""
-    cursor = common_pb2.Cursor(
-        layout=layout_number(len(places)),
-        epochs=[epoch for epoch, _ in places],
-        sequences=[sequence for _, sequence in places],
-    )
-    return urlsafe_b64encode(cursor.SerializeToString()).rstrip(b"=").decode()
+    if len(places) == 1:
+        cursor = _ONE
+        cursor.epochs[0], cursor.sequences[0] = places[0]
+    else:
+        cursor = common_pb2.Cursor(
+            layout=layout_number(len(places)),
+            epochs=[epoch for epoch, _ in places],
+            sequences=[sequence for _, sequence in places],
+        )
+    text = b2a_base64(cursor.SerializeToString(), newline=False)
+    return text.translate(_URL_SAFE, b"=").decode()
 
 
 def decode_cursor(text: str) -> DecodedCursor:

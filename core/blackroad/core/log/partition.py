@@ -120,7 +120,7 @@ class Partition:
                 record.type,
                 record.body,
                 number,
-                (epoch, sequence),
+                Position(epoch, sequence),
                 offset,
                 now_ns,
                 record.expires_ns,

@@ -62,6 +62,10 @@ class Audiences:
                 del self._audiences[key]
 
 
+# Filled anew for each update: setting a field costs half of making a message.
+_DELIVERY = frames_pb2.OpenResponse(delivery=frames_pb2.Delivery(events=[b""]))
+
+
 def frame_of(entry: Entry) -> tuple[bytes, bool]:
     """Return an update as a serialized OpenResponse, and whether it is the ending.
 
@@ -84,6 +88,6 @@ def frame_of(entry: Entry) -> tuple[bytes, bool]:
             frame = stream_pb2.OpenResponse(cursor=entry.cursor, cancelled=update.cancelled)
             return frame.SerializeToString(), True
         case _:
-            delivery = frames_pb2.Delivery(events=[entry.wire])
-            return frames_pb2.OpenResponse(delivery=delivery).SerializeToString(), False
+            _DELIVERY.delivery.events[0] = entry.wire
+            return _DELIVERY.SerializeToString(), False
     return frame.SerializeToString(), False

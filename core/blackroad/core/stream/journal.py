@@ -73,7 +73,8 @@ class Journal:
         else:
             records[0].append(record)
         self._sized(self._bytes + len(record.body) + OVERHEAD_BYTES)
-        self._filled.set()
+        if not self._filled.is_set():
+            self._filled.set()
 
     def publish(self, key: str, record: Record) -> None:
         """Say something beside the answers, on another channel."""
@@ -82,7 +83,8 @@ class Journal:
         else:
             self._beside[key] = [record]
         self._sized(self._bytes + len(record.body) + OVERHEAD_BYTES)
-        self._filled.set()
+        if not self._filled.is_set():
+            self._filled.set()
 
     async def room(self) -> None:
         """Return when there is room."""
@@ -132,10 +134,10 @@ class Journal:
 
     def _sized(self, size: int) -> None:
         self._bytes = size
-        if size < self._max_bytes:
-            self._roomy.set()
-        else:
+        if size >= self._max_bytes:
             self._roomy.clear()
+        elif not self._roomy.is_set():
+            self._roomy.set()
 
 
 def _runs(records: list[Record]) -> list[tuple[list[Record], bool]]:
