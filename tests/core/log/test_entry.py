@@ -12,7 +12,13 @@ BODY = event_pb2.Event(id="ev_1", channel="room.a", text="hello")
 def entry(body: event_pb2.Event = BODY) -> Entry:
     """Return an entry of the second of three partitions."""
     return Entry(
-        "t.room.a", "message", body.SerializeToString(), 1, (7, 41), 3, 1_700_000_000_123_456_789
+        "t.room.a",
+        "message",
+        body.SerializeToString(),
+        1,
+        Position(7, 41),
+        3,
+        1_700_000_000_123_456_789,
     )
 
 
