@@ -20,7 +20,9 @@ from blackroad.core.gateway.trunk import Trunk, Trunks
 from blackroad.core.hub.group import Groups
 from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.peer import Peers
+from blackroad.core.log.base import Append
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
+from blackroad.core.names import scope
 from blackroad.core.presence.calls import PresenceCalls
 from blackroad.core.presence.roster import Roster
 from blackroad.core.publisher import Publisher
@@ -30,6 +32,7 @@ from blackroad.core.stream.answers import Answers
 from blackroad.core.ticker import Ticker
 
 DRAIN_BATCH = 200
+DEFAULT_TENANT = "default"
 
 
 class Node:
@@ -143,6 +146,7 @@ class Node:
         if self.draining:
             return
         self.draining = True
+        await self._alert("warning", Code.DRAINING, f"{self.name} is shutting down")
         self.roster.drain()
         self.trunks.drain(retry_after_seconds=0.0)
         sessions = self.sessions.all()
@@ -153,6 +157,19 @@ class Node:
                     Ending(Code.DRAINING, retry_after_seconds=round(number / DRAIN_BATCH, 3))
                 )
             await asyncio.sleep(seconds / 2 / len(batches) if len(batches) > 1 else 0)
+
+    async def _alert(self, severity: str, code: Code, message: str) -> None:
+        """Tell on `alerts`, to every tenant that has sessions here and to the default one."""
+        said = {
+            "severity": severity,
+            "code": code.name.lower(),
+            "message": message,
+            "node": self.name,
+        }
+        tenants = {session.identity.tenant for session in self.sessions.all()} | {DEFAULT_TENANT}
+        record = self.publisher.record("alerts", "alert", json=said)
+        keys = [scope(tenant, "alerts") for tenant in sorted(tenants)]
+        await self.log.append([Append(key, [record], self.publisher.keep(key)) for key in keys])
 
 
 def _bounds(settings: CoreSettings) -> MemoryLogSettings:

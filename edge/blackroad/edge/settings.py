@@ -76,7 +76,6 @@ class EdgeSettings(BaseModel):
     origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
-    compression: bool = False
     limits: EdgeLimits = EdgeLimits()
     tls: EdgeTls = EdgeTls()
     core_tls: bool = False

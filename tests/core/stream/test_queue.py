@@ -82,9 +82,9 @@ async def test_models_are_found_by_provider_and_name() -> None:
             await caller.ending(name)
             return f"{started.agent} {started.model}".strip()
 
-        assert await asked("ollama/llama3.2:3b") == "ollama/llama3.2:3b ollama/llama3.2:3b"
-        assert await asked("builtin/echo") == "builtin/echo builtin/echo"
-        assert await asked("llama3.2:3b") == "ollama/llama3.2:3b ollama/llama3.2:3b"
+        assert await asked("ollama/llama3.2:3b") == "ollama/llama3.2:3b"
+        assert await asked("builtin/echo") == "builtin/echo"
+        assert await asked("llama3.2:3b") == "ollama/llama3.2:3b"
         assert await asked("ECHO") == "ECHO"
         assert await asked("anthropic/claude") == "NO_AGENT"
         assert await asked("ollama/other") == "MODEL_NOT_FOUND"

@@ -5,12 +5,15 @@ import sys
 from typing import Final
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from blackroad.cli.settings.parts import LoggingSettings
 
 # Libraries that say more than an operator wants, below their warnings.
 QUIET: Final = ("asyncio", "httpx", "httpcore", "grpc")
+# Tracebacks without local variables: those hold tokens, headers and what people write.
+WHERE_ONLY: Final = ExceptionDictTransformer(show_locals=False)
 
 
 def configure(settings: LoggingSettings, part: str) -> None:
@@ -49,9 +52,11 @@ def configure(settings: LoggingSettings, part: str) -> None:
 
 def _renderers(*, terminal: bool) -> list[Processor]:
     if terminal:
-        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        plain = structlog.dev.plain_traceback  # the rich one prints local variables
+        colors = sys.stderr.isatty()
+        return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
     return [
-        structlog.processors.dict_tracebacks,
+        structlog.processors.ExceptionRenderer(WHERE_ONLY),
         structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
     ]
 

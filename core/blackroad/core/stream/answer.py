@@ -161,9 +161,12 @@ class Answer:
 
     @property
     def agent(self) -> str:
-        """The name under which it is answered; before a worker has it, empty."""
-        worker = self.worker
-        return (worker.agent or self.route.label) if worker else self.folded.agent
+        """The name under which it is answered, of an agent or a model.
+
+        Empty before a worker has it.
+        """
+        agent = self.worker.agent if self.worker else self.folded.agent
+        return agent or (self.route.label if self.attempt else "")
 
     # From state to state. Whoever calls these holds the answer and it has not ended.
 
@@ -178,10 +181,12 @@ class Answer:
         if self.phase is not Phase.QUEUED:
             return
         self.phase = Phase.RUNNING
-        agent = self.agent
-        model = model or (self.worker.model if self.worker else "") or self.route.model
+        worker, agent = self.worker, self.agent
+        model = model or (worker.model if worker else "") or self.route.model
         self.prefix += beside.sent_by(agent)
-        started = event_pb2.AnswerStarted(agent=agent, model=model, attempt=self.attempt)
+        started = event_pb2.AnswerStarted(
+            agent=worker.agent if worker else "", model=model, attempt=self.attempt
+        )
         self._tell(event_pb2.AnswerUpdate(started=started))
         if not self.folded.attempt:
             self.journal.publish(*beside.task_started(self.tenant, self.stream_id, agent, model))

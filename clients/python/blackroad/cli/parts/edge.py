@@ -29,7 +29,6 @@ def run(flags: Sequence[str], lifeline_number: int | None) -> None:
             "origins": part.auth.origins,
             "hosts": part.auth.hosts,
             "trusted_proxies": part.auth.trusted_proxies,
-            "compression": part.compression,
             "limits": part.edge,
             "log_level": logging.level,
         }
