@@ -32,6 +32,13 @@ class Ask:
             case _:
                 return True
 
+    def answered_by(self, response: gateway_pb2.TrunkResponse) -> bool:
+        """Whether a frame answers it: an Invoke's Subscribed, on another stream, may come first."""
+        return (
+            response.WhichOneof("frame") != "subscribed"
+            or self.frame.WhichOneof("frame") == "subscribe"
+        )
+
     def too_late(self) -> Refusal:
         """Return what to say when no answer has come."""
         if not self.sent:
@@ -66,9 +73,10 @@ class Asks:
 
     def answer(self, response: gateway_pb2.TrunkResponse) -> bool:
         """Hand on an answer; False where nobody waits for it (any more)."""
-        ask = self._open.pop(response.request_id, None)
-        if ask is None:
+        ask = self._open.get(response.request_id)
+        if ask is None or not ask.answered_by(response):
             return False
+        del self._open[response.request_id]
         match response.WhichOneof("frame"):
             case "rejected":
                 ask.on_answer(from_rejected(response.rejected))

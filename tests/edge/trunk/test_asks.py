@@ -1,0 +1,30 @@
+"""Which frames of the core answer which question."""
+
+from blackroad.edge.trunk.asks import Answer, Asks
+from blackroad.realtime.v1 import channel_pb2, gateway_pb2, stream_pb2
+
+Request = gateway_pb2.TrunkRequest
+Response = gateway_pb2.TrunkResponse
+
+
+async def test_the_subscribed_of_an_invoke_that_comes_first_is_not_its_answer() -> None:
+    answers: list[Answer] = []
+    asks = Asks(10)
+    asks.add(Request(request_id="one", start=stream_pb2.Invoke()), answers.append)
+    subscribed = Response(request_id="one", subscribed=channel_pb2.Subscribed())
+    opened = Response(request_id="one", answer_opened={"stream_id": "st_1"})
+    assert not asks.answer(subscribed)
+    assert asks.answer(opened)
+    assert answers == [opened]
+    asks.close()
+
+
+async def test_a_subscribe_is_answered_by_its_subscribed_once() -> None:
+    answers: list[Answer] = []
+    asks = Asks(10)
+    asks.add(Request(request_id="one", subscribe=channel_pb2.Subscribe()), answers.append)
+    subscribed = Response(request_id="one", subscribed=channel_pb2.Subscribed())
+    assert asks.answer(subscribed)
+    assert not asks.answer(subscribed)
+    assert answers == [subscribed]
+    asks.close()
