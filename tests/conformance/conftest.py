@@ -6,7 +6,7 @@ started. CONFORMANCE_SECRET is its HS256 secret; without it the one of developme
 
 import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
@@ -80,8 +80,15 @@ def _option(config: pytest.Config, name: str) -> str | None:
 
 
 @pytest.fixture(scope="session")
-def deployment(pytestconfig: pytest.Config) -> Generator[Deployment]:
+async def one_loop() -> AsyncGenerator[None]:
+    """Keep one event loop for all tests: a channel of grpc.aio outlives its test by a moment."""
+    yield
+
+
+@pytest.fixture(scope="session")
+def deployment(pytestconfig: pytest.Config, one_loop: None) -> Generator[Deployment]:
     """Give the deployment under test; one of our own where none is named."""
+    del one_loop
     http, grpc = _option(pytestconfig, "http"), _option(pytestconfig, "grpc")
     secret = os.environ.get("CONFORMANCE_SECRET", development.SECRET)
     if http and grpc:

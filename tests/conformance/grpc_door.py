@@ -209,11 +209,12 @@ class GrpcSession:
         return [event_of(event) for event in page.events]
 
     async def _opened(self) -> OpenCall:
-        if self._open is None:
-            self._open = self.streams.Open(metadata=self.metadata)
-            await self._open.write(stream_pb2.OpenRequest(hello=common_pb2.Hello()))
-            self._reading.append(asyncio.create_task(self._read_answers(self._open)))
-        return self._open
+        async with self._writing:
+            if self._open is None:
+                self._open = self.streams.Open(metadata=self.metadata)
+                await self._open.write(stream_pb2.OpenRequest(hello=common_pb2.Hello()))
+                self._reading.append(asyncio.create_task(self._read_answers(self._open)))
+            return self._open
 
     async def _read_answers(self, call: OpenCall) -> None:
         code = ""
@@ -242,8 +243,7 @@ class GrpcSession:
             for event in frame.delivery.events:
                 view.put(update_of(event.answer, event.cursor))
         elif kind in SINGLE:
-            for update in updates_of(frame):
-                view.put(update)
+            view.put(step_of(frame))
 
     async def _ask_for_answer(self, request: stream_pb2.OpenRequest) -> View:
         call = await self._opened()
@@ -355,23 +355,21 @@ def update_of(update: event_pb2.AnswerUpdate, cursor: str) -> Update:
             return Update(other or "", "", cursor)
 
 
-def updates_of(frame: stream_pb2.OpenResponse) -> list[Update]:
-    """Return a frame of Open as updates: a snapshot of an ended answer is also its ending."""
+def step_of(frame: stream_pb2.OpenResponse) -> Update:
+    """Return a frame of Open that is one step of an answer as the common record."""
     match frame.WhichOneof("frame"):
         case "snapshot":
             text = "".join(part.text for part in frame.snapshot.parts)
-            ending = frame.snapshot.WhichOneof("ending")
-            after = [Update(ending, "", frame.cursor)] if ending else []
-            return [Update("snapshot", text, frame.cursor), *after]
+            return Update("snapshot", text, frame.cursor)
         case "failed":
-            return [Update("failed", "", frame.cursor, code_of(frame.failed.code))]
+            return Update("failed", "", frame.cursor, code_of(frame.failed.code))
         case "finished":
             tokens = frame.finished.usage.output_tokens
-            return [Update("finished", "", frame.cursor, "", tokens)]
+            return Update("finished", "", frame.cursor, "", tokens)
         case "cancelled":
             tokens = frame.cancelled.usage.output_tokens
-            return [Update("cancelled", "", frame.cursor, "", tokens)]
+            return Update("cancelled", "", frame.cursor, "", tokens)
         case other:
-            return [Update(other or "", "", frame.cursor)]
+            return Update(other or "", "", frame.cursor)
 
 
