@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import logging, structlog
 from blackroad.cli.logs import configure
@@ -15,6 +17,7 @@ structlog.get_logger("a.b").info("core.ready", grpc="127.0.0.1:1")
 logging.getLogger("uvicorn").warning("old %s", "style", extra={{"color_message": "x"}})
 structlog.get_logger("a.b").debug("too small")
 try:
+    token = "".join(["eyJ", "secret"])
     1 / 0
 except ZeroDivisionError:
     structlog.get_logger("a.b").exception("failed")
@@ -42,3 +45,10 @@ def test_on_a_terminal_lines_are_for_people() -> None:
     first = logged("console").splitlines()[0]
     assert "core.ready" in first
     assert not first.startswith("{")
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_a_traceback_shows_no_local_variables(style: str) -> None:
+    said = logged(style)
+    assert "ZeroDivisionError" in said
+    assert "eyJsecret" not in said
