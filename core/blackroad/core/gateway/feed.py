@@ -129,12 +129,10 @@ class Feed:
         self._gate.open()
 
     def close(self) -> None:
-        """Follow nothing any more."""
+        """Follow nothing any more. Numbers stay until their sessions, which close later, drop them."""
         self._gate.close()
         for topic in self._of_topic:
             self._hub.detach(self, topic)
-        self._of_topic.clear()
-        self._numbers.clear()
 
     # Catching up by pull (channel.pump.Source).
 

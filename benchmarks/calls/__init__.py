@@ -1,0 +1,1 @@
+"""Callers and workers for request and reply: by raw stubs, and by the SDK."""

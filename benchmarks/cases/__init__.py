@@ -1,0 +1,1 @@
+"""The cases, by the names that the command takes."""

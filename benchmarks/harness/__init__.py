@@ -1,0 +1,1 @@
+"""What every case is made of: processes, rounds side by side, readers that count, a table."""

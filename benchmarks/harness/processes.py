@@ -1,0 +1,76 @@
+"""Processes of a benchmark: started on loopback and free ports, read from outside, always ended."""
+
+import os
+import time
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from blackroad.cli.parts.child import Child
+
+GRACE_SECONDS: Final = 20.0
+PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+
+RAISED: Final = (
+    *("--limits.user.messages-per-second", "1000000000"),
+    *("--limits.user.burst-limit", "1000000000"),
+    *("--limits.service.messages-per-second", "1000000000"),
+    *("--limits.service.burst-limit", "1000000000"),
+)
+"""The only settings that are not the defaults, beside free ports and quiet logs."""
+
+FLAGS: Final = (
+    *("--http", "127.0.0.1:0"),
+    *("--grpc", "127.0.0.1:0"),
+    *("--logging.level", "warning"),
+    *RAISED,
+)
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """Return what the processes have used of a CPU, in user and kernel, threads included.
+
+    By each process's CPU clock, as clock_getcpuclockid(3) names it: /proc/PID/stat says the same in
+    steps of 10 ms.
+    """
+    return sum(time.clock_gettime((~pid << 3) | 2) for pid in pids)
+
+
+def resident_bytes(pid: int) -> int:
+    """Return how much of a process is in memory."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A running core and edge of ours."""
+
+    grpc: str
+    http: str
+    pids: Mapping[str, int]
+
+    @property
+    def http_port(self) -> int:
+        """Where browsers connect."""
+        return int(self.http.rpartition(":")[2])
+
+
+@asynccontextmanager
+async def installation(*, edge: bool = True) -> AsyncGenerator[Installation]:
+    """Start the parts of `blackroad up` as it does, without the five agents; end them after."""
+    names = {name: value for name, value in os.environ.items() if not name.startswith("BLACKROAD")}
+    children: list[Child] = []
+    addresses: dict[str, str] = {}
+    try:
+        for part in ("core", "edge") if edge else ("core",):
+            flags = (*FLAGS, "--core", addresses["grpc"]) if addresses else FLAGS
+            child = await Child.start(part, flags, names)
+            children.append(child)
+            addresses |= await child.ready()
+        pids = {child.name: child.pid for child in children}
+        yield Installation(addresses["grpc"], addresses.get("http", ""), pids)
+    finally:
+        for child in reversed(children):
+            await child.end(GRACE_SECONDS)
