@@ -79,7 +79,7 @@ def blocks(page: Path) -> Iterator[Block]:
 
 def pattern(shown: str) -> str:
     """Return the regular expression of what is shown."""
-    lines = []
+    lines: list[str] = []
     for line in shown.splitlines():
         if line.strip() == "...":
             lines.append(r"(?:.*\n)*?")

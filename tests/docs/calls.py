@@ -7,13 +7,13 @@ from typing import Final
 
 import grpc
 import httpx
-from google.protobuf import descriptor_pool, message_factory
+from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from websockets.asyncio.client import connect
 
 from blackroad.edge.frames.client import TYPES
-from blackroad.realtime.v1 import (  # noqa: F401 - they fill the pool
+from blackroad.realtime.v1 import (
     access_pb2,
     admin_pb2,
     channel_pb2,
@@ -22,16 +22,15 @@ from blackroad.realtime.v1 import (  # noqa: F401 - they fill the pool
     stream_pb2,
 )
 
-PACKAGE: Final = "blackroad.realtime.v1"
-SERVICES: Final = ("Access", "Admin", "Channel", "Gateway", "Presence", "Stream")
+FILES: Final = (access_pb2, admin_pb2, channel_pb2, gateway_pb2, presence_pb2, stream_pb2)
 SECONDS: Final = 10.0
 
 
 def methods() -> Iterator[MethodDescriptor]:
     """Yield every rpc of the contract."""
-    pool = descriptor_pool.Default()
-    for service in SERVICES:
-        yield from pool.FindServiceByName(f"{PACKAGE}.{service}Service").methods
+    for file in FILES:
+        for service in file.DESCRIPTOR.services_by_name.values():
+            yield from service.methods
 
 
 def name_of(method: MethodDescriptor) -> str:
@@ -60,19 +59,23 @@ def frames_of(method: MethodDescriptor) -> list[str]:
     return [field.name for field in fields if field.name not in {"hello", "batch"}]
 
 
+def _same(message: bytes) -> bytes:
+    return message
+
+
 def _path(method: MethodDescriptor) -> str:
     return f"/{method.containing_service.full_name}/{method.name}"
 
 
 async def _unary(channel: grpc.aio.Channel, method: MethodDescriptor) -> str:
     """Return the rpc's name where it is not implemented."""
-    code = await channel.unary_unary(_path(method))(b"", timeout=SECONDS).code()
-    return name_of(method) if code == grpc.StatusCode.UNIMPLEMENTED else ""
+    call = channel.unary_unary(_path(method), _same, _same)(b"", timeout=SECONDS)
+    return name_of(method) if await call.code() == grpc.StatusCode.UNIMPLEMENTED else ""
 
 
 async def _stream(channel: grpc.aio.Channel, method: MethodDescriptor, arm: str) -> str:
     """Return the frame's name where it is rejected as not implemented; it has nothing in it."""
-    call = channel.stream_stream(_path(method))(timeout=SECONDS)
+    call = channel.stream_stream(_path(method), _same, _same)(timeout=SECONDS)
     await call.write(_request(method, arm).SerializeToString())
     await call.done_writing()
     answers = message_factory.GetMessageClass(method.output_type)

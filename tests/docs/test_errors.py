@@ -6,7 +6,7 @@ from blackroad.core.errors import MEANINGS as CORE
 from blackroad.edge.errors import MEANINGS as EDGE
 from tests.docs.blocks import ROOT
 
-ROW = re.compile(r"^\| `(\w+)` \| (\d+) \| (\w+) \| (\d+) \| (yes|no) \| .+ \|$", re.M)
+ROW = re.compile(r"^\| `(\w+)` \| (\d+) \| (\w+) \| (\d+) \| (yes|no) \| .+ \|$", re.MULTILINE)
 
 
 def test_every_code_stands_there_as_it_is() -> None:

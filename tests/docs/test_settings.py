@@ -1,7 +1,8 @@
 """docs/settings.md has every setting with its default, and no other."""
 
 import re
-from typing import get_args, get_origin
+from collections.abc import Sequence
+from typing import cast, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -9,7 +10,9 @@ from blackroad.cli.settings.names import ANY, Path, env_name, paths, toml_name
 from blackroad.cli.settings.parts import PARTS
 from tests.docs.blocks import ROOT
 
-ROW = re.compile(r"^\| `([\w.*]+)` \| (?:`(\w+)`)? *\| (?:`([^|`]*)`)? *\| ([\w, ]+) \| .+ \|$", re.M)
+ROW = re.compile(
+    r"^\| `([\w.*]+)` \| (?:`(\w+)`)? *\| (?:`([^|`]*)`)? *\| ([\w, ]+) \| .+ \|$", re.MULTILINE
+)
 
 
 def default(model: type[BaseModel], path: Path) -> str:
@@ -22,7 +25,7 @@ def default(model: type[BaseModel], path: Path) -> str:
         return default(below, path[1:])
     value: object = field.get_default(call_default_factory=True)
     if isinstance(value, tuple | list):
-        return ",".join(str(each) for each in value)
+        return ",".join(map(str, cast("Sequence[object]", value)))
     return "" if value is None else str(value)
 
 

@@ -16,7 +16,7 @@ from tests.docs.calls import (
 )
 from tests.processes import Installation, command, environ
 
-ROW = re.compile(r"^\| `([^`]+)` \| (works|`unimplemented`)[^|]*\| ?(\w*) ?\|$", re.M)
+ROW = re.compile(r"^\| `([^`]+)` \| (works|`unimplemented`)[^|]*\| ?(\w*) ?\|$", re.MULTILINE)
 
 
 def table(heading: str) -> dict[str, bool]:
@@ -60,7 +60,7 @@ def test_every_command_stands_there() -> None:
     shown = subprocess.run(
         command("--help"), env=environ(COLUMNS="100"), capture_output=True, text=True, check=True
     ).stdout
-    assert listed == set(re.findall(r"^│ (\w+)  ", shown, re.M))
+    assert listed == set(re.findall(r"^│ (\w+)  ", shown, re.MULTILINE))
 
 
 @pytest.mark.parametrize(
