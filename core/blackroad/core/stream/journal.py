@@ -45,8 +45,8 @@ class Page(Protocol):
 class Journal:
     """Takes what is said without waiting, and appends what came in one turn of the loop at once.
 
-    The records of one answer keep their order, and are one append where they fit; so do the events
-    beside them. Bounded by those who write: they await `room` before they take more from their
+    The records of one answer keep their order, and are one append where they fit. The events beside
+    them keep the order in which they were said, across channels too. Bounded by those who write: they await `room` before they take more from their
     clients.
     """
 
@@ -56,7 +56,7 @@ class Journal:
         self._tasks: dict[str, Keep] = {}
         self._max_bytes = max_bytes
         self._pages: dict[Page, tuple[list[Record], bool]] = {}
-        self._beside: dict[str, list[Record]] = {}
+        self._beside: list[tuple[str, list[Record]]] = []
         self._bytes = 0
         self._filled = asyncio.Event()
         self._roomy = asyncio.Event()
@@ -78,10 +78,10 @@ class Journal:
 
     def publish(self, key: str, record: Record) -> None:
         """Say something beside the answers, on another channel."""
-        if records := self._beside.get(key):
-            records.append(record)
+        if self._beside and self._beside[-1][0] == key:
+            self._beside[-1][1].append(record)
         else:
-            self._beside[key] = [record]
+            self._beside.append((key, [record]))
         self._sized(self._bytes + len(record.body) + OVERHEAD_BYTES)
         if not self._filled.is_set():
             self._filled.set()
@@ -99,7 +99,7 @@ class Journal:
 
     async def _flush(self) -> None:
         pages, self._pages = self._pages, {}
-        beside, self._beside = self._beside, {}
+        beside, self._beside = self._beside, []
         appends: list[Append] = []
         told: list[tuple[Page, list[Record]]] = []
         for page, (records, ends) in pages.items():
@@ -107,7 +107,7 @@ class Journal:
                 fence = Fence(page.attempt, ends and last)
                 appends.append(Append(page.key, run, NO_HISTORY, None, fence))
                 told.append((page, run))
-        for key, records in beside.items():
+        for key, records in beside:
             keep = self._keep_of(key)
             appends += [Append(key, run, keep) for run, _ in _runs(records)]
         results = await self._log.append(appends)
