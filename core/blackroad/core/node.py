@@ -19,6 +19,7 @@ from blackroad.core.gateway.requests import Requests
 from blackroad.core.gateway.trunk import Trunk, Trunks
 from blackroad.core.hub.group import Groups
 from blackroad.core.hub.hub import Hub
+from blackroad.core.identity.identity import Identity
 from blackroad.core.identity.peer import Peers
 from blackroad.core.log.base import Append
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
@@ -132,9 +133,9 @@ class Node:
         finally:
             self.sessions.remove(session)
 
-    def open_trunk(self) -> Trunk:
-        """Return a new trunk, known by its id until it is removed."""
-        trunk = Trunk(self.parts, self._requests, self.clock.time_ns)
+    def open_trunk(self, identity: Identity) -> Trunk:
+        """Return a gateway's new trunk, known by its id until it is removed."""
+        trunk = Trunk(identity, self.parts, self._requests, self.clock.time_ns)
         self.trunks.add(trunk)
         return trunk
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, Self, TypeVar
 
 from blackroad.core.log.entry import Positions
@@ -25,11 +25,16 @@ class LiveFrame(Protocol):
         ...
 
     @property
+    def alone(self) -> bool:
+        """Whether it is never joined with others: it keeps its place among the events."""
+        ...
+
+    @property
     def response(self) -> bytes:
         """The serialized frame."""
         ...
 
-    def joined(self, others: list[Self]) -> bytes:
+    def joined(self, others: Sequence[Self]) -> bytes:
         """Return this frame and the ones that follow it as one."""
         ...
 
@@ -61,30 +66,28 @@ class Outbox(Generic[Live]):
         self._is_roomy = True
         self._closed = False
 
-    def put(self, frame: bytes) -> None:
-        """Queue an answer or another frame that must not be dropped."""
-        self._add(frame, len(frame))
+    def put(self, frame: bytes | Live) -> None:
+        """Queue an answer or another frame that is never refused.
 
-    def put_first(self, frame: bytes) -> None:
-        """Queue a frame before everything else: what greets a stream that is attached late."""
-        self._items.appendleft(frame)
-        self._sized(self.size + len(frame))
-        self._filled.set()
+        What is serialized already is not dropped either; a live one is, with those before it.
+        """
+        self._add(frame, _size(frame))
 
-    def put_live(self, frame: Live) -> None:
-        """Queue live events, or call `overflow` where they do not fit."""
-        if self.size + frame.size > self._max_bytes and self._items:
-            self._overflow(frame)
-        else:
+    def put_live(self, frame: Live) -> bool:
+        """Queue live events, or call `overflow` where they do not fit. Answer whether they did."""
+        fits = self.size + frame.size <= self._max_bytes or not self._items
+        if fits:
             self._add(frame, frame.size)
+        else:
+            self._overflow(frame)
+        return fits
 
-    def drop_live(self) -> tuple[Live | None, int]:
-        """Drop all live frames; return the first of them and the bytes that were dropped."""
+    def drop_live(self) -> list[Live]:
+        """Drop all live frames; return them in their order."""
         dropped = [item for item in self._items if not isinstance(item, bytes)]
         self._items = deque(item for item in self._items if isinstance(item, bytes))
-        dropped_bytes = sum(frame.size for frame in dropped)
-        self._sized(self.size - dropped_bytes)
-        return (dropped[0] if dropped else None), dropped_bytes
+        self._sized(self.size - sum(frame.size for frame in dropped))
+        return dropped
 
     @property
     def half_empty(self) -> bool:
@@ -101,7 +104,7 @@ class Outbox(Generic[Live]):
         await self._roomy.wait()
 
     async def take(self) -> bytes | None:
-        """Return all that is queued as one frame (up to the bound on frames).
+        """Return all that is queued as one frame, up to `MAX_BYTES`.
 
         None when closed and empty.
         """
@@ -110,12 +113,15 @@ class Outbox(Generic[Live]):
                 return None
             self._filled.clear()
             await self._filled.wait()
-        frames = [self._next()]
-        while self.batching and self._items:
-            frames.append(self._next())
+        frames = [self._next(MAX_BYTES)]
+        if self.batching and self._items:
+            room = MAX_BYTES - len(frames[0])
+            while self._items and _size(self._items[0]) <= room:
+                frames.append(self._next(room))
+                room -= len(frames[-1])
         return frames[0] if len(frames) == 1 else self._batch(frames)
 
-    def _next(self) -> bytes:
+    def _next(self, room: int) -> bytes:
         """Take the first item, with the live frames that follow it where it is one."""
         first = self._items.popleft()
         if isinstance(first, bytes):
@@ -123,7 +129,10 @@ class Outbox(Generic[Live]):
             return first
         others: list[Live] = []
         size = first.size
-        while self._items and size < MAX_BYTES and not isinstance(item := self._items[0], bytes):
+        while self._items and not first.alone:
+            item = self._items[0]
+            if isinstance(item, bytes) or item.alone or size + item.size > room:
+                break
             others.append(item)
             size += item.size
             self._items.popleft()
@@ -144,3 +153,7 @@ class Outbox(Generic[Live]):
                 self._roomy.set()
             else:
                 self._roomy.clear()
+
+
+def _size(item: bytes | LiveFrame) -> int:
+    return len(item) if isinstance(item, bytes) else item.size

@@ -9,10 +9,11 @@ from blackroad.core.channel.subscription import Subscription
 from blackroad.core.door.duplex import Duplex, Writer
 from blackroad.core.door.frames import check_hello, closing, rejected, welcome
 from blackroad.core.errors import Code, CodedError, Ending, Rejection
-from blackroad.core.hub.group import Frame, Groups, delivery_frame
+from blackroad.core.hub.group import Frame, Groups, Mark, delivery_frame
 from blackroad.core.identity.identity import Identity
 from blackroad.core.ids import session_id
 from blackroad.core.log.cursor import encode_cursor
+from blackroad.core.log.entry import Positions
 from blackroad.core.outbox import Outbox
 from blackroad.core.publisher import Publisher
 from blackroad.core.ticker import Ticker
@@ -204,6 +205,10 @@ class ConnectSession:
         """Tell that the subscription ended though the client did not ask for it."""
         self._answer("", unsubscribed=frame)
 
+    def fall_back(self, after: Positions) -> None:
+        """Catch up from an earlier place."""
+        self._subscriber.fall_back(after)
+
     def _move(self, without: Subscription | None = None) -> None:
         topics = {
             topic
@@ -215,9 +220,10 @@ class ConnectSession:
 
     def _overflow(self, frame: Frame) -> None:
         """Drop what waits, and let the live subscriptions catch up from where the client stands."""
-        first, dropped_bytes = self._outbox.drop_live()
-        self._answer("", lagging=channel_pb2.Lagging(dropped_bytes=dropped_bytes + frame.size))
-        self._subscriber.fall_back((first or frame).after)
+        dropped = [*self._outbox.drop_live(), frame]
+        lagging = channel_pb2.Lagging(dropped_bytes=sum(one.size for one in dropped))
+        self._answer("", lagging=lagging)
+        self._subscriber.fall_back(dropped[0].after)
 
     def _written(self) -> None:
         if self._outbox.half_empty:
@@ -227,8 +233,11 @@ class ConnectSession:
         """Hand on a cursor without an event, after all events before it."""
         if any(subscription.live for subscription in self._subscriber.subscriptions.values()):
             self._groups.flush(self)
-            cursor = encode_cursor(self._parts.hub.heads)
-            self._answer("", bookmark=channel_pb2.Bookmark(cursor=cursor))
+            heads = self._parts.hub.heads
+            bookmark = channel_pb2.Bookmark(cursor=encode_cursor(heads))
+            response = channel_pb2.ConnectResponse(bookmark=bookmark)
+            # Where the events before it are dropped, so is it: it would say that they came.
+            self._outbox.put(Mark(response.SerializeToString(), heads))
 
     def _answer(self, request_id: str, **frame: object) -> None:
         response = channel_pb2.ConnectResponse(request_id=request_id, **frame)  # type: ignore[arg-type]  # one arm by its name

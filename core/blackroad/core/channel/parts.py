@@ -31,8 +31,8 @@ class Follower(Protocol):
         """Who it follows for. The subject never changes."""
         ...
 
-    def fall_back(self, after: Positions) -> None:
-        """Catch up from an earlier place."""
+    def lose(self, after: Positions) -> None:
+        """Take that the node has missed what comes after a place."""
         ...
 
     def apply(self, change: Change) -> None:
@@ -58,11 +58,11 @@ class Subscribers:
         if not subscribers:
             self._of_subject.pop(_subject(subscriber), None)
 
-    def fall_back(self, after: Positions) -> None:
-        """Let all catch up from a place: the log's follower has missed what comes after it."""
+    def lose(self, after: Positions) -> None:
+        """Tell all that the log's follower has missed what comes after a place."""
         for subscribers in tuple(self._of_subject.values()):
             for subscriber in tuple(subscribers):
-                subscriber.fall_back(after)
+                subscriber.lose(after)
 
     def _tell(self, change: Change) -> None:
         tenant = change.key[: change.key.index(".")]
@@ -91,7 +91,7 @@ class Parts:
         self.reader = Reader(hub, directory, occupants, starter)
         self.viewed = viewed
         self.subscribers = Subscribers(directory)
-        hub.missed = self.subscribers.fall_back
+        hub.missed = self.subscribers.lose
 
 
 def _subject(subscriber: Follower) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -21,10 +22,12 @@ class Source(Protocol):
 class Pump:
     """Pulls: a page is read only for a source that has room for it. Round robin, one page a turn.
 
-    A source without room is set aside until `wake`.
+    A source without room is set aside until `wake`. Where one fails, `crashed` is told and the
+    others go on; without it the pump fails.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, crashed: Callable[[Source, Exception], None] | None = None) -> None:
+        self._crashed = crashed
         self._ready: deque[Source] = deque()
         self._aside: dict[Source, None] = {}
         self._queued: set[Source] = set()
@@ -62,8 +65,17 @@ class Pump:
             return
         if not source.roomy:
             self._aside[source] = None
-        elif await source.step():
+        elif await self._step(source):
             self._ready.append(source)
             await asyncio.sleep(0)  # others of this process get their turn between pages
         else:
             self._queued.discard(source)
+
+    async def _step(self, source: Source) -> bool:
+        try:
+            return await source.step()
+        except Exception as error:
+            if self._crashed is None:
+                raise
+            self._crashed(source, error)
+            return False

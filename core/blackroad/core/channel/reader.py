@@ -36,13 +36,15 @@ class Reader:
 
         Raises `Rejection` where an answer after a gap is not kept any more.
         """
+        if not subscription.begun:
+            self._begin(identity, outlet, subscription)
+            return
         hub = self._hub
         if any(after > head for after, head in zip(subscription.after, hub.heads, strict=True)):
             await hub.reached(subscription.after)
 
         def visible(key: str) -> bool:
-            directory = self._directory
-            return not directory.is_private(key) or directory.may_read(identity, key)
+            return self._visible(identity, key)
 
         place = subscription.after
         page = hub.log.read(subscription.followed, place, hub.heads, PAGE_BYTES, visible)
@@ -53,10 +55,29 @@ class Reader:
         if isinstance(page, GapReason):
             await self._declare_gap(identity, outlet, subscription, page)
         elif isinstance(page, Page):
-            self.hand_on(identity, outlet, subscription, page.entries, place)
+            self._hand_on(identity, outlet, subscription, page.entries, place)
             subscription.after = page.reached
 
-    def hand_on(
+    def _begin(self, identity: Identity, outlet: Outlet, subscription: Subscription) -> None:
+        """Hand on a page of the history, or who is here once that is done."""
+        entries: list[Entry] = []
+        size, reached = 0, subscription.reached
+        while subscription.history and size < PAGE_BYTES:
+            entry = subscription.history.popleft()
+            entries.append(entry)
+            size += entry.size
+            subscription.reached = entry.after(subscription.reached)
+        shown = [entry for entry in entries if self._visible(identity, entry.key)]
+        self._hand_on(identity, outlet, subscription, shown, reached)
+        if subscription.tells_occupants and not subscription.history:
+            subscription.tells_occupants = False
+            self._tell_who_is_here(identity, outlet, subscription)
+
+    def _visible(self, identity: Identity, key: str) -> bool:
+        directory = self._directory
+        return not directory.is_private(key) or directory.may_read(identity, key)
+
+    def _hand_on(
         self,
         identity: Identity,
         outlet: Outlet,
@@ -80,7 +101,7 @@ class Reader:
         if events:
             outlet.missed(subscription, events)
 
-    def tell_who_is_here(
+    def _tell_who_is_here(
         self, identity: Identity, outlet: Outlet, subscription: Subscription
     ) -> None:
         """Hand on the occupants of the channels that tell their comings and goings by changes."""
@@ -104,5 +125,8 @@ class Reader:
             ),
         )
         for key in subscription.answers:
-            snapshot, subscription.after = await self._starter.snapshot(identity, key)
+            snapshot, after = await self._starter.snapshot(identity, key)
+            if subscription.ended:
+                return
+            subscription.after = after
             outlet.snapshot(subscription, snapshot)

@@ -1,5 +1,6 @@
 """A session's subscriptions: where each begins, how it catches up, and when it goes live."""
 
+from collections import deque
 from collections.abc import Iterable
 
 from blackroad.core.channel.directory import Change
@@ -26,7 +27,6 @@ class Subscriber:
 
     __slots__ = (
         "_behind",
-        "_count",
         "_occupies",
         "_outlet",
         "_parts",
@@ -54,7 +54,6 @@ class Subscriber:
         self._pump = pump
         self._parts = parts
         self._occupies = occupies
-        self._count = 0
         self._behind: list[Subscription] = []
         self._seats: list[Subscription] = []
         parts.subscribers.add(self)
@@ -63,6 +62,10 @@ class Subscriber:
     def catching_up(self) -> bool:
         """Whether a subscription has not yet all that it missed."""
         return any(not subscription.live for subscription in self.subscriptions.values())
+
+    @property
+    def _count(self) -> int:
+        return sum(len(subscription.names) for subscription in self.subscriptions.values())
 
     @property
     def roomy(self) -> bool:
@@ -91,10 +94,14 @@ class Subscriber:
         channel = request.channel
         names = self._check(request)
         start = await self._parts.starter.start(self.identity, names, request)
-        self._check_rights(names)  # they may have gone meanwhile
         occupied = await self._occupy(channel)
+        try:
+            self._check_rights(names)  # they may have gone meanwhile
+        except Rejection:
+            await self._leave(occupied, clean=True)
+            raise
         if (old := self.subscriptions.get(channel)) is not None:
-            await self._end(old, keep_seat=bool(occupied))
+            self._detach(old)
         subscription = Subscription(
             channel,
             request_id,
@@ -103,27 +110,41 @@ class Subscriber:
             self._answers(names),
             start.after,
             occupies=occupied,
+            history=deque(start.entries),
+            reached=start.before,
+            tells_occupants=request.presence,
             label=label,
         )
         self._add_private(subscription)
         self.subscriptions[channel] = subscription
-        self._count += len(names)
         for key in subscription.answers:
             self._parts.viewed.viewer_joined(key, self.session_id)
-        self._begin(subscription, start, presence=request.presence)
+        self._begin(subscription, start)
+        if old is not None:
+            await self._leave(old.occupies, clean=True)
 
     async def unsubscribe(self, channel: str) -> None:
         """End a subscription. Idempotent."""
         if (subscription := self.subscriptions.pop(channel, None)) is not None:
             await self._end(subscription)
 
-    async def close(self, *, clean: bool) -> None:
-        """End all subscriptions. Idempotent."""
+    def halt(self) -> None:
+        """Hand on nothing more. Idempotent; `close` does the rest."""
         self._parts.subscribers.remove(self)
         self._pump.discard(self)
+        for subscription in self.subscriptions.values():
+            self._detach(subscription)
+
+    async def close(self, *, clean: bool) -> None:
+        """End all subscriptions. Idempotent."""
+        self.halt()
         while self.subscriptions:
             _, subscription = self.subscriptions.popitem()
             await self._end(subscription, clean=clean)
+
+    def lose(self, after: Positions) -> None:
+        """Take that the node has missed what comes after a place."""
+        self._outlet.fall_back(after)
 
     def fall_back(self, after: Positions) -> None:
         """Let all live subscriptions catch up from an earlier place.
@@ -158,18 +179,22 @@ class Subscriber:
             except Rejection as rejection:
                 self._revoke(subscription, rejection.code)
 
+    def check_room(self, more: int = 1, channel: str = "") -> None:
+        """Raise `Rejection` where so many more names would be too many for the session."""
+        if self._count + more > MAX_SUBSCRIPTIONS:
+            raise Rejection(
+                Code.TOO_MANY_SUBSCRIPTIONS,
+                f"a session follows at most {MAX_SUBSCRIPTIONS} channels and patterns",
+                channel=channel,
+            )
+
     def _check(self, request: channel_pb2.Subscribe) -> list[str]:
         """Return the names and patterns that the request follows, or raise `Rejection`."""
         if not request.channel:
             raise Rejection(Code.MISSING_FIELD, "channel is required")
         asked = [request.channel, *request.unit]
         old = self.subscriptions.get(request.channel)
-        if self._count + len(asked) - (len(old.names) if old else 0) > MAX_SUBSCRIPTIONS:
-            raise Rejection(
-                Code.TOO_MANY_SUBSCRIPTIONS,
-                f"a session follows at most {MAX_SUBSCRIPTIONS} channels and patterns",
-                channel=request.channel,
-            )
+        self.check_room(len(asked) - (len(old.names) if old else 0), request.channel)
         names: dict[str, None] = {}
         for name in map(check_pattern, asked):
             names[name] = None
@@ -211,19 +236,15 @@ class Subscriber:
         """Tell whether the session counts in a channel that it follows by name."""
         return self._occupies and self._parts.directory.policy(key).presence
 
-    def _begin(self, subscription: Subscription, start: Start, *, presence: bool) -> None:
+    def _begin(self, subscription: Subscription, start: Start) -> None:
         self._outlet.subscribed(subscription, start.frame(subscription.channel))
         for snapshot in start.snapshots:
             self._outlet.snapshot(subscription, snapshot)
-        reader = self._parts.reader
-        reader.hand_on(self.identity, self._outlet, subscription, start.entries, start.before)
-        if presence:
-            reader.tell_who_is_here(self.identity, self._outlet, subscription)
         self._catch_up(subscription)
 
     def _catch_up(self, subscription: Subscription) -> None:
         """Go live now where nothing was missed, else let the pump read on."""
-        if subscription.after == self._parts.hub.heads:
+        if subscription.begun and subscription.after == self._parts.hub.heads:
             self._go_live(subscription)
         else:
             self._behind.append(subscription)
@@ -245,13 +266,9 @@ class Subscriber:
         subscription.live = True
         self._outlet.follow(subscription)
 
-    async def _end(
-        self, subscription: Subscription, *, keep_seat: bool = False, clean: bool = True
-    ) -> None:
+    async def _end(self, subscription: Subscription, *, clean: bool = True) -> None:
         self._detach(subscription)
-        self._count -= len(subscription.names)
-        if subscription.occupies and not keep_seat:
-            await self._leave(subscription, clean=clean)
+        await self._leave(subscription.occupies, clean=clean)
 
     def _detach(self, subscription: Subscription) -> None:
         if not subscription.ended:
@@ -273,7 +290,6 @@ class Subscriber:
         if self.subscriptions.get(subscription.channel) is subscription:
             del self.subscriptions[subscription.channel]
             self._detach(subscription)
-            self._count -= len(subscription.names)
             self._outlet.unsubscribed(
                 subscription,
                 channel_pb2.Unsubscribed(channel=subscription.channel, code=code.wire),
@@ -290,19 +306,19 @@ class Subscriber:
             self._pump.add(self)
 
     async def _change_seat(self, subscription: Subscription) -> None:
-        if subscription.ended:
-            await self._leave(subscription, clean=True)
-        else:
+        if not subscription.ended:
             try:
                 subscription.occupies = await self._occupy(subscription.channel)
             except Rejection as rejection:
                 self._revoke(subscription, rejection.code)
+        if subscription.ended:  # before, or meanwhile
+            await self._leave(subscription.occupies, clean=True)
 
-    async def _leave(self, subscription: Subscription, *, clean: bool) -> None:
-        """Give up the seat that the session has because of a subscription."""
-        await self._parts.occupants.leave(
-            subscription.occupies, self.identity, self.session_id, clean
-        )
+    async def _leave(self, key: str, *, clean: bool) -> None:
+        """Give up a seat, where no other subscription of the session is the reason for it."""
+        subscriptions = self.subscriptions.values()
+        if key and not any(s.occupies == key and not s.ended for s in subscriptions):
+            await self._parts.occupants.leave(key, self.identity, self.session_id, clean)
 
     def _add_private(self, subscription: Subscription) -> None:
         for pattern in subscription.patterns:

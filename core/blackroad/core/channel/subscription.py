@@ -1,9 +1,10 @@
 """One subscription of one session: what it follows, and how far it has come."""
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from blackroad.core.log.entry import Position, Positions
+from blackroad.core.log.entry import Entry, Position, Positions
 from blackroad.core.names import is_pattern
 from blackroad.realtime.v1 import channel_pb2, event_pb2
 
@@ -28,11 +29,21 @@ class Subscription:
     )  # private channels that a pattern of it may show to this session
     occupies: str = ""  # the key of the channel in which the session counts because of it
     label: str = ""  # what a door marks it with
+    history: deque[Entry] = field(
+        default_factory=deque
+    )  # what comes before `after` and was not handed on yet
+    reached: Positions = ()  # the place before `history`
+    tells_occupants: bool = False  # whether to tell, after the history, who is here
     numbers: set[str] = field(
         default_factory=set
     )  # topics whose numbers a trunk's door joined for it
     live: bool = False
     ended: bool = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether all that comes before `after` was handed on."""
+        return not (self.history or self.tells_occupants)
 
     @property
     def followed(self) -> tuple[str, ...]:
@@ -89,6 +100,10 @@ class Outlet(Protocol):
 
     def unsubscribed(self, subscription: Subscription, frame: channel_pb2.Unsubscribed) -> None:
         """Tell that the subscription ended though the client did not ask for it."""
+        ...
+
+    def fall_back(self, after: Positions) -> None:
+        """See to it that the session gets what comes after a place, which the node has missed."""
         ...
 
 

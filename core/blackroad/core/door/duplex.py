@@ -28,10 +28,6 @@ class Queue(Protocol):
         """Queue a frame."""
         ...
 
-    def put_first(self, frame: bytes) -> None:
-        """Queue a frame before everything else."""
-        ...
-
     def close(self) -> None:
         """Let `take` end once all is taken."""
         ...

@@ -49,7 +49,7 @@ class Invocations(Protocol):
     """Who starts answers."""
 
     def start(
-        self, identity: Identity, session_id: str, request: stream_pb2.Invoke
+        self, identity: Identity, session_id: str, request: stream_pb2.Invoke, /
     ) -> Awaitable[str]:
         """Start an answer; return its id."""
         ...
@@ -93,14 +93,23 @@ class Requests:
             opened.client_id, token=credential.token, ticket=credential.ticket
         )
 
-    def open(self, session: BrowserSession) -> None:
-        """Register a session and make its entry of presence. Raises `Rejection`."""
+    async def open(self, session: BrowserSession) -> None:
+        """Register a session and make its entry of presence. Raises `Rejection`.
+
+        One that comes back under its id while its former trunk is not yet known to be lost takes
+        the former one's place.
+        """
+        former = self._sessions.get(session.session_id)
+        if former is not None:
+            if not isinstance(former, BrowserSession) or not _same(former, session):
+                raise Rejection(Code.CONFLICT, "there is another session of this id")
+            await self.close(former, clean=False)
         if session.present:
             session.stay = self._roster.arrive(session.identity, session.session_id)
         self._sessions.add(session)
 
     async def close(self, session: BrowserSession, *, clean: bool) -> None:
-        """Undo `open`, and end the session's subscriptions."""
+        """Undo `open`, and end the session's subscriptions. Idempotent."""
         session.ended = True
         self._sessions.remove(session)
         await session.subscriber.close(clean=clean)
@@ -153,6 +162,7 @@ class Requests:
         return answer
 
     async def _start(self, session: BrowserSession, request: gateway_pb2.TrunkRequest) -> None:
+        session.subscriber.check_room()  # before there is an answer that nobody would see
         since = self._hub.heads
         stream_id = await self._answers.start(session.identity, session.session_id, request.start)
         answer = gateway_pb2.TrunkResponse(session=session.number, request_id=request.request_id)
@@ -168,6 +178,11 @@ class Requests:
             status=update.status or None,
             metadata_json=update.metadata_json if update.HasField("metadata_json") else None,
         )
+
+
+def _same(one: BrowserSession, other: BrowserSession) -> bool:
+    mine, yours = one.identity, other.identity
+    return (mine.tenant, mine.kind, mine.subject) == (yours.tenant, yours.kind, yours.subject)
 
 
 async def _unsubscribe(

@@ -1,5 +1,6 @@
 """The gRPC door for edges: GatewayService."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import ExitStack
 
@@ -16,13 +17,15 @@ from blackroad.realtime.v1 import gateway_pb2, gateway_pb2_grpc
 
 Request = gateway_pb2.TrunkRequest
 BOOKMARK_SECONDS = 25.0
+ATTACH_SECONDS = 10.0  # for a hello, and for LIVE and CATCH_UP to come
 
 
 class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
     """Serves the three streams of each trunk."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, attach_seconds: float = ATTACH_SECONDS) -> None:
         self._node = node
+        self._attach_seconds = attach_seconds
 
     async def Trunk(  # type: ignore[override]  # grpc.aio takes a coroutine that writes itself, too
         self,
@@ -33,26 +36,36 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
         identity = identify(context)
         if not identity.speaks_for_others and identity.kind is not Kind.GATEWAY:
             raise Ending(Code.FORBIDDEN, "only a gateway may open a trunk")
-        hello = await _hello(request_iterator)
+        hello = await self._hello(request_iterator)
         stream = _Stream(context, request_iterator)
         match hello.role:
             case gateway_pb2.TRUNK_ROLE_CONTROL:
                 await self._control(stream, identity)
             case gateway_pb2.TRUNK_ROLE_LIVE:
                 trunk = self._node.trunks.get(hello.trunk_id)
+                trunk.attach(hello.role, identity)
+                stream.on_written = lambda: trunk.pump.wake(trunk.feed)
                 with self._node.ticker.every(BOOKMARK_SECONDS, trunk.bookmark):
                     await self._serve(stream, trunk, identity, trunk.feed.outbox, _refuse)
             case gateway_pb2.TRUNK_ROLE_CATCH_UP:
                 trunk = self._node.trunks.get(hello.trunk_id)
+                trunk.attach(hello.role, identity)
                 credit = _credit(trunk)
-                await self._serve(stream, trunk, identity, trunk.catch_up, credit, trunk.pump.run())
+                await self._serve(stream, trunk, identity, trunk.catch_up, credit, trunk.pump.run)
             case _:
                 raise Ending(Code.MISSING_FIELD, "hello.role is required")
 
     async def _control(self, stream: "_Stream", identity: Identity) -> None:
-        trunk = self._node.open_trunk()
+        trunk = self._node.open_trunk(identity)
         try:
-            await self._serve(stream, trunk, identity, trunk.control, trunk.handle)
+            await self._serve(
+                stream,
+                trunk,
+                identity,
+                trunk.control,
+                trunk.handle,
+                lambda: self._await_others(trunk),
+            )
         finally:
             self._node.trunks.remove(trunk)
             await trunk.close()
@@ -64,7 +77,7 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
         identity: Identity,
         outbox: Queue,
         handle: "Handle",
-        *others: Coroutine[object, object, None],
+        *others: Callable[[], Coroutine[object, object, None]],
     ) -> None:
         """Serve one stream until it, or another of the trunk, ends."""
         frame = gateway_pb2.TrunkResponse()
@@ -72,14 +85,29 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
         frame.welcome.welcome.CopyFrom(
             welcome(trunk.trunk_id, self._node.name, identity, development=self._node.development)
         )
-        outbox.put_first(frame.SerializeToString())
         stream.handle_frame = handle
         duplex: Duplex[Request] = Duplex(outbox, stream.context, stream)
+        duplex.on_written = stream.on_written
         with ExitStack() as stack:
             stack.callback(trunk.end, None)
             trunk.ended.append(duplex.end)
             stack.callback(trunk.ended.remove, duplex.end)
-            await duplex.run(stream.requests, *others)
+            await stream.context.write(frame.SerializeToString())
+            await duplex.run(stream.requests, *(other() for other in others))
+
+    async def _hello(self, requests: AsyncIterator[Request]) -> gateway_pb2.TrunkHello:
+        try:
+            async with asyncio.timeout(self._attach_seconds):
+                return await _hello(requests)
+        except TimeoutError:
+            raise Ending(Code.DEADLINE_EXCEEDED, "a trunk's stream begins with hello") from None
+
+    async def _await_others(self, trunk: trunks.Trunk) -> None:
+        try:
+            async with asyncio.timeout(self._attach_seconds):
+                await trunk.whole.wait()
+        except TimeoutError:
+            trunk.end(Ending(Code.DEADLINE_EXCEEDED, "LIVE and CATCH_UP have not come"))
 
 
 Handle = Callable[[Request], Coroutine[object, object, None]]
@@ -96,6 +124,7 @@ class _Stream:
         self.context = context
         self.requests = requests
         self.handle_frame: Handle = _refuse
+        self.on_written: Callable[[], None] = lambda: None
 
     async def handle(self, request: Request) -> None:
         """Serve a frame, or each of a batch."""

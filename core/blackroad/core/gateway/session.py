@@ -32,6 +32,10 @@ class Streams(Protocol):
         """Queue a serialized frame on CATCH_UP."""
         ...
 
+    def restart(self) -> None:
+        """End the trunk at once: its edge comes back and resumes everything."""
+        ...
+
 
 class BrowserSession:
     """Its identity, its subscriptions, and the window that its browser gave for what it missed."""
@@ -98,9 +102,13 @@ class BrowserSession:
         return self.subscriber.catching_up
 
     def end(self, ending: Ending) -> None:
-        """Tell the edge that the browser must go. Idempotent; the edge then closes the session."""
+        """Tell the edge that the browser must go. Idempotent; the edge then closes the session.
+
+        Nothing is handed on from here on: it parts from all its numbers.
+        """
         if not self.ended:
             self.ended = True
+            self.subscriber.halt()
             frame = gateway_pb2.TrunkResponse(session=self.number)
             frame.session_ended.closing.code = ending.code.wire
             frame.session_ended.closing.message = ending.message
@@ -178,6 +186,10 @@ class BrowserSession:
         self._streams.put_control(
             gateway_pb2.TrunkResponse(session=self.number, unsubscribed=frame)
         )
+
+    def fall_back(self, after: Positions) -> None:
+        """Let the edge resume everything: only it can tell what it holds from what comes again."""
+        self._streams.restart()
 
     def _join(self, subscription: Subscription, topic: str) -> None:
         subscription.numbers.add(topic)

@@ -1,23 +1,29 @@
 """A trunk: the sessions of one edge, and the three streams on which it is told of them."""
 
+import asyncio
 from collections.abc import Callable
 
+import structlog
+
 from blackroad.core.channel.parts import Parts
-from blackroad.core.channel.pump import Pump
+from blackroad.core.channel.pump import Pump, Source
 from blackroad.core.door.frames import rejected
 from blackroad.core.errors import Code, Ending, Rejection
-from blackroad.core.gateway.feed import Feed, TrunkFrame, batch_responses
+from blackroad.core.gateway.feed import Feed
+from blackroad.core.gateway.frames import TrunkFrame, batch_responses
 from blackroad.core.gateway.requests import Requests
 from blackroad.core.gateway.session import BrowserSession
+from blackroad.core.identity.identity import Identity
 from blackroad.core.ids import session_id
-from blackroad.core.log.base import GapReason
 from blackroad.core.log.cursor import encode_cursor
 from blackroad.core.outbox import Outbox
-from blackroad.realtime.v1 import event_pb2, gateway_pb2
+from blackroad.realtime.v1 import gateway_pb2
 
+LOG = structlog.get_logger(__name__)
 TRUNK_WINDOW_BYTES = 1 << 20
 CONTROL_BYTES = 8 << 20
 CATCH_UP_BYTES = 8 << 20
+UNKNOWN = "there is no such trunk: CONTROL comes first"
 
 
 class Trunk:
@@ -26,19 +32,41 @@ class Trunk:
     It lives from its CONTROL stream's first frame until one of the three streams ends.
     """
 
-    def __init__(self, parts: Parts, requests: Requests, connected_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        parts: Parts,
+        requests: Requests,
+        connected_ns: Callable[[], int],
+    ) -> None:
         self.trunk_id = session_id()
+        self.identity = identity
         self.window = TRUNK_WINDOW_BYTES
-        self.pump = Pump()
-        self.feed = Feed(parts.hub, self.pump, self._told_gap)
+        self.pump = Pump(self._crashed)
+        self.feed = Feed(parts.hub, self.pump, self.restart)
         self.control: Outbox[TrunkFrame] = Outbox(batch_responses, _never, CONTROL_BYTES)
         self.catch_up: Outbox[TrunkFrame] = Outbox(batch_responses, _never, CATCH_UP_BYTES)
         self.control.batching = self.catch_up.batching = True
         self.sessions: dict[int, BrowserSession] = {}
         self.ended: list[Callable[[Ending | None], None]] = []
+        self.whole = asyncio.Event()
+        self._awaited = {gateway_pb2.TRUNK_ROLE_LIVE, gateway_pb2.TRUNK_ROLE_CATCH_UP}
         self._parts = parts
         self._requests = requests
         self._connected_ns = connected_ns
+
+    def attach(self, role: gateway_pb2.TrunkRole.ValueType, identity: Identity) -> None:
+        """Take that LIVE or CATCH_UP has come; `whole` is set when both have.
+
+        An `Ending` where it is another gateway's (NOT_FOUND), or came before (CONFLICT).
+        """
+        if (identity.tenant, identity.subject) != (self.identity.tenant, self.identity.subject):
+            raise Ending(Code.NOT_FOUND, UNKNOWN)
+        if role not in self._awaited:
+            raise Ending(Code.CONFLICT, "the trunk has this stream already")
+        self._awaited.remove(role)
+        if not self._awaited:
+            self.whole.set()
 
     def put_control(self, frame: gateway_pb2.TrunkResponse) -> None:
         """Queue a frame on CONTROL."""
@@ -53,6 +81,13 @@ class Trunk:
         for end in self.ended:
             end(ending)
 
+    def restart(self) -> None:
+        """End at once, with nothing more on LIVE: the edge comes back and resumes everything."""
+        self.feed.close()
+        self.end(
+            Ending(Code.SLOW_CONSUMER, "live events were lost: resume with the trunk's cursor")
+        )
+
     async def close(self) -> None:
         """Close all sessions.
 
@@ -66,27 +101,36 @@ class Trunk:
     def bookmark(self) -> None:
         """Hand on a cursor without an event, after all events before it."""
         if not self.feed.behind:
-            self.feed.flush()
             frame = gateway_pb2.TrunkResponse()
             frame.bookmark.cursor = encode_cursor(self._parts.hub.heads)
-            self.feed.outbox.put(frame.SerializeToString())
+            self.feed.operate(frame.SerializeToString())
 
     def credit(self, number: int, size: int) -> None:
         """Widen the window of the trunk (0) or of a session."""
         if number == 0:
+            was_shut = self.window <= 0
             self.window += size
-            for session in self.sessions.values() if self.window - size <= 0 else ():
+            for session in self.sessions.values() if was_shut else ():
                 self.pump.wake(session.subscriber)
         elif (one := self.sessions.get(number)) is not None:
             one.window += size
             self.pump.wake(one.subscriber)
 
     async def handle(self, request: gateway_pb2.TrunkRequest) -> None:
-        """Serve one frame of CONTROL."""
+        """Serve one frame of CONTROL. Where it fails beyond a `Rejection` its session ends."""
+        await self.catch_up.room()
         try:
             await self._handle(request)
         except Rejection as rejection:
             self.reject(request, rejection)
+        except Ending as ending:
+            self.reject(request, Rejection(ending.code, ending.message))
+            self._end_session(self.sessions.get(request.session), ending)
+        except Exception:
+            # One browser's failure is not its neighbours'.
+            LOG.exception("session.failed", session=request.session)
+            self.reject(request, Rejection(Code.INTERNAL))
+            self._end_session(self.sessions.get(request.session), Ending(Code.INTERNAL))
 
     def reject(self, request: gateway_pb2.TrunkRequest, rejection: Rejection) -> None:
         """Answer a frame that failed."""
@@ -99,7 +143,7 @@ class Trunk:
     async def _handle(self, request: gateway_pb2.TrunkRequest) -> None:
         match request.WhichOneof("frame"):
             case "session_opened":
-                await self._open(request.session, request.session_opened)
+                await self._open(request.session, request.request_id, request.session_opened)
             case "session_closed":
                 if (session := self.sessions.pop(request.session, None)) is not None:
                     await self._requests.close(session, clean=request.session_closed.clean)
@@ -116,8 +160,11 @@ class Trunk:
             case _:
                 await self._serve(request)
 
-    async def _open(self, number: int, opened: gateway_pb2.SessionOpened) -> None:
-        answer = gateway_pb2.TrunkResponse(session=number)
+    async def _open(self, number: int, request_id: str, opened: gateway_pb2.SessionOpened) -> None:
+        if not number or number in self.sessions:
+            raise Rejection(Code.BAD_FRAME, "session is a number that was not used before")
+        answer = gateway_pb2.TrunkResponse(session=number, request_id=request_id)
+        session: BrowserSession | None = None
         try:
             identity = self._requests.identify(opened)
             session = BrowserSession(
@@ -130,8 +177,10 @@ class Trunk:
                 self.pump,
                 self._parts,
             )
-            self._requests.open(session)
+            await self._requests.open(session)
         except Rejection as rejection:
+            if session is not None:
+                await session.subscriber.close(clean=True)
             answer.session_refused.rejected.CopyFrom(rejected(rejection))
         else:
             self.sessions[number] = session
@@ -144,7 +193,7 @@ class Trunk:
 
     async def _serve(self, request: gateway_pb2.TrunkRequest) -> None:
         session = self.sessions.get(request.session)
-        if session is None:
+        if session is None or session.ended:
             raise Rejection(Code.NOT_FOUND, "there is no such session")
         answer = await self._requests.serve(session, request)
         if answer is not None:
@@ -152,18 +201,18 @@ class Trunk:
             answer.request_id = request.request_id
             self.put_control(answer)
 
-    def _told_gap(self, reason: GapReason) -> None:
-        """Tell every live session that its events were dropped and are gone from the log."""
-        cursor = encode_cursor(self._parts.hub.heads)
+    def _crashed(self, source: Source, error: Exception) -> None:
+        """Take that reading on for a source has failed: its session ends, or the trunk."""
+        LOG.error("session.failed", exc_info=error)
+        if source is self.feed:
+            self.restart()
         for session in self.sessions.values():
-            for subscription in session.subscriber.subscriptions.values():
-                if subscription.live:
-                    gap = event_pb2.Gap(
-                        channel=subscription.channel,
-                        reason=event_pb2.GapReason.ValueType(reason.value),
-                        cursor=cursor,
-                    )
-                    session.gap(subscription, gap)
+            if session.subscriber is source:
+                self._end_session(session, Ending(Code.INTERNAL))
+
+    def _end_session(self, session: BrowserSession | None, ending: Ending) -> None:
+        if session is not None:
+            session.end(ending)
 
 
 class Trunks:
@@ -187,7 +236,7 @@ class Trunks:
         """Return a trunk; an `Ending` with NOT_FOUND where there is none."""
         trunk = self._trunks.get(trunk_id)
         if trunk is None:
-            raise Ending(Code.NOT_FOUND, "there is no such trunk: CONTROL comes first")
+            raise Ending(Code.NOT_FOUND, UNKNOWN)
         return trunk
 
     def drain(self, retry_after_seconds: float) -> None:

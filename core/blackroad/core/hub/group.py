@@ -1,6 +1,6 @@
 """A group: the sessions of a node whose live topics are the same, so that they share frames."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from blackroad.core.hub.gate import Gate
@@ -15,6 +15,7 @@ class Frame:
     """Events for everyone in a group, serialized once. `after`: where a session stood before it."""
 
     __slots__ = ("_response", "after", "events", "size")
+    alone = False
 
     def __init__(self, events: list[bytes], after: Positions) -> None:
         self.events = events
@@ -29,9 +30,21 @@ class Frame:
             self._response = delivery_frame(self.events)
         return self._response
 
-    def joined(self, others: list["Frame"]) -> bytes:
+    def joined(self, others: Sequence["Frame"]) -> bytes:
         """Return this frame and the ones that follow it as one."""
         return delivery_frame([event for frame in (self, *others) for event in frame.events])
+
+
+class Mark(Frame):
+    """A frame that keeps its place among the events, and is dropped with those before it."""
+
+    __slots__ = ()
+    alone = True
+
+    def __init__(self, response: bytes, after: Positions) -> None:
+        super().__init__([], after)
+        self.size = len(response)
+        self._response = response
 
 
 def frames_of(entries: list[Entry], after: Positions) -> Iterator[Frame]:

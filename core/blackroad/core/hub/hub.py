@@ -52,7 +52,7 @@ class Hub:
         """Offer the sink what comes on a topic from now on. Idempotent."""
         if is_pattern(topic):
             self._patterns.add(topic, (sink, topic))
-            self._pattern_count += 1
+            self._pattern_count = len(self._patterns)
         else:
             self._exact.setdefault(topic, {})[sink] = topic
 
@@ -60,7 +60,7 @@ class Hub:
         """Stop offering. Idempotent."""
         if is_pattern(topic):
             self._patterns.remove(topic, (sink, topic))
-            self._pattern_count -= 1
+            self._pattern_count = len(self._patterns)
         elif sinks := self._exact.get(topic):
             sinks.pop(sink, None)
             if not sinks:
@@ -101,10 +101,11 @@ class Hub:
     def _dispatch(self, entry: Entry) -> None:
         if entry.type.startswith("channel."):
             self.control(entry)
-        head = self.heads[entry.partition]
+        before = self.heads
+        head = before[entry.partition]
+        self.heads = entry.heads = entry.after(before)
         if entry.sequence != head.sequence + 1 or entry.epoch != head.epoch:
-            self.missed(self.heads)
-        self.heads = entry.heads = entry.after(self.heads)
+            self.missed(before)  # with this entry: who falls back reads it, too
         key = entry.key
         private = self._pattern_count and self.is_private(key)
         sinks = self._exact.get(key)
@@ -116,7 +117,7 @@ class Hub:
                 sink.offer(entry, topic)
 
     def _wake(self) -> None:
-        still = []
+        still: list[tuple[Positions, int, asyncio.Future[None]]] = []
         for waiting in self._waiting:
             positions, _, future = waiting
             if _covers(self.heads, positions):
