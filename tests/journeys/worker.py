@@ -1,0 +1,30 @@
+"""A worker for the journeys: NAME ADDRESS MODE; it says when it is registered and when it begins."""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator
+
+from blackroad.client import Agent, Call
+
+name, address, mode = sys.argv[1:]
+agent = Agent(name, url=f"grpc://{address}")
+
+
+@agent.answer
+async def answer(call: Call) -> AsyncGenerator[str]:
+    """Answer wholly, hang before the first word, or hang after it."""
+    print(f"began attempt {call.attempt}", flush=True)  # noqa: T201 - the test waits for it
+    if mode == "silent":
+        await asyncio.Event().wait()
+    yield "half "
+    if mode == "half":
+        await asyncio.Event().wait()
+    yield "and half"
+
+
+def ready() -> None:
+    """Say that the core knows us."""
+    print("registered as", name, flush=True)  # noqa: T201 - the test waits for it
+
+
+asyncio.run(agent.serve(ready=ready))
