@@ -140,7 +140,7 @@ class Screen:
 
     @property
     def answers(self) -> str:
-        """The lines of a dialogue that the other side said, bookmarks left out: they come by time."""
+        """What the other side of a dialogue said, but for bookmarks, which come by time."""
         lines = CONTROLS.sub("\n", self.text).splitlines()
         said = (line for line in lines if line.startswith("< ") and BOOKMARK not in line)
         return "".join(f"{line}\n" for line in said)

@@ -2,9 +2,14 @@
 
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
+from blackroad.cli.settings.problems import SettingsError
+from blackroad.cli.settings.read import settings_of
+from blackroad.core.settings import CoreSettings
+from blackroad.edge.frames.client import TYPES
 from tests.docs.blocks import ROOT
 from tests.docs.calls import (
     methods,
@@ -41,8 +46,6 @@ async def test_every_rpc_stands_there_as_it_answers(installation: Installation) 
 
 
 async def test_every_frame_stands_there_as_it_is_answered(installation: Installation) -> None:
-    from blackroad.edge.frames.client import TYPES
-
     rows = table("WebSocket")
     assert set(rows) == TYPES
     assert open_in(rows) == await unimplemented_frames(installation.http)
@@ -76,9 +79,11 @@ def test_every_command_stands_there() -> None:
     ],
     ids=str,
 )
-def test_what_is_refused_at_the_start_is_refused(setting: dict[str, str]) -> None:
-    done = subprocess.run(
-        command("core"), env=environ(**setting), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert "not implemented" in done.stderr
+def test_what_is_refused_at_the_start_is_refused(
+    setting: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value in setting.items():
+        monkeypatch.setenv(f"BLACKROAD_{name}", value)
+    with pytest.raises(SettingsError, match="not implemented"):
+        settings_of(CoreSettings, [])
