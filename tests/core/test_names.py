@@ -151,3 +151,11 @@ def test_unscoping_gives_back_what_was_scoped(name: str) -> None:
 def test_the_companion_of_a_pattern_is_a_pattern_of_companions() -> None:
     assert names.companion("room.kitchen") == "presence.channel.room.kitchen"
     assert names.is_pattern(names.companion("room.*"))
+
+
+@pytest.mark.parametrize("name", ["a b", "x" * 256, ".".join("a" * 17)])
+def test_a_bad_name_where_patterns_may_stand_is_told_what_a_name_is(name: str) -> None:
+    with pytest.raises(Rejection) as caught:
+        names.check_pattern(name)
+    for bound in ("A-Za-z0-9", "16 tokens", "255 bytes"):
+        assert bound in caught.value.message

@@ -78,7 +78,10 @@ def check_pattern(pattern: str) -> str:
         or not _PATTERN.fullmatch(pattern)
         or pattern.count(".") >= MAX_TOKENS
     ):
-        raise _invalid("in a pattern '*' stands for one whole token and a last '>' for one or more")
+        raise _invalid(
+            "a name or pattern is up to 16 tokens joined by '.', at most 255 bytes; "
+            "a token is of [A-Za-z0-9_:~-], or '*', or at the end '>'"
+        )
     return f"{pattern[:-2]}>" if pattern.endswith("**") else pattern
 
 

@@ -21,6 +21,10 @@ SECURITY_HEADERS: Final = {
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
 }
+# What probes and proxies ask for by HEAD: documents, never streams.
+HEADS: Final = frozenset(
+    {"/", "/docs", "/openapi.json", "/asyncapi.json", "/protos", "/healthz", "/readyz", "/metrics"}
+)
 ALLOWED_METHODS: Final = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
 ALLOWED_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
 EXPOSED_HEADERS: Final = "X-Stream-Id, Location, Retry-After"
@@ -53,6 +57,8 @@ class Gate:
             await problem(Refusal("forbidden", "this host or origin is not allowed"))(
                 scope, receive, sender
             )
+        elif scope["method"] == "HEAD" and scope["path"] in HEADS:  # the server leaves out the body
+            await self._app({**scope, "method": "GET"}, receive, sender)
         elif cross and scope["method"] == "OPTIONS":
             await sender({"type": "http.response.start", "status": 204, "headers": []})
             await sender({"type": "http.response.body"})

@@ -51,7 +51,7 @@ async def on_refusal(_request: Request, error: Exception) -> Response:
     return problem(error if isinstance(error, Refusal) else Refusal("internal"))
 
 
-async def on_invalid(_request: Request, error: Exception) -> Response:
+async def on_invalid(request: Request, error: Exception) -> Response:
     """Answer a body, path or query that does not fit its model: which field, and no more."""
     if not isinstance(error, RequestValidationError):
         return problem(Refusal("internal"))
@@ -59,7 +59,14 @@ async def on_invalid(_request: Request, error: Exception) -> Response:
     where = ".".join(str(part) for part in first["loc"][1:]) or "the body"
     if first["type"] == "missing":
         return problem(Refusal("missing_field", f"`{where}` is missing"))
+    if first["loc"] == ("body",) and not _says_json(request):
+        return problem(Refusal("bad_frame", "a body is JSON with `content-type: application/json`"))
     return problem(Refusal("bad_frame", f"`{where}` is not what the protocol allows"))
+
+
+def _says_json(request: Request) -> bool:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media_type == "application/json" or media_type.endswith("+json")
 
 
 async def on_http_exception(_request: Request, error: Exception) -> Response:
@@ -67,8 +74,8 @@ async def on_http_exception(_request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         return problem(Refusal("internal"))
     code = _BY_STATUS.get(error.status_code, "internal")
-    title = MEANINGS[code].text if error.status_code != 405 else "this method is not allowed here"
-    response = problem(Refusal(code), error.status_code, title)
+    text = MEANINGS[code].text if error.status_code != 405 else "this method is not allowed here"
+    response = problem(Refusal(code, text), error.status_code, text)
     response.headers.update(error.headers or {})
     return response
 

@@ -241,6 +241,30 @@ async def test_origins_and_headers(edge: EdgeRig) -> None:
         assert allowed.headers["x-content-type-options"] == "nosniff"
 
 
+async def test_documents_and_probes_answer_head_without_a_body(edge: EdgeRig) -> None:
+    async with edge.http() as http:
+        for path in ("/", "/docs", "/openapi.json", "/healthz", "/readyz", "/metrics"):
+            answer = await http.head(path)
+            assert (answer.status_code, answer.content) == (200, b""), path
+            assert int(answer.headers["content-length"]) > 0
+        assert (await http.head("/events/ann")).status_code == 405
+
+
+async def test_a_body_of_another_type_is_told_which_is_needed(edge: EdgeRig) -> None:
+    async with edge.http() as http:
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = await http.post("/v1/publish", content='{"channel": "a"}', headers=form)
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad_frame")
+        assert "application/json" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("history", [-1, 10**12, {"limit": -1}])
+async def test_a_history_out_of_bounds_is_refused(edge: EdgeRig, history: object) -> None:
+    async with edge.http() as http:
+        answer = await http.post("/v1/channels", json={"name": "kept", "history": history})
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad_frame")
+
+
 async def test_unknown_paths_and_methods_are_problems(edge: EdgeRig) -> None:
     async with edge.http() as http:
         answers: list[httpx.Response] = [

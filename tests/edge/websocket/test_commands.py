@@ -229,3 +229,18 @@ def items(frame: Frame, name: str) -> list[Frame]:
 
 def contents(page: Frame) -> list[object]:
     return [event["content"] for event in items(page, "events")]
+
+
+async def test_an_invocation_without_room_for_its_answer_is_refused_by_id(
+    edge: EdgeRig, agent: str
+) -> None:
+    async with edge.browser("ann") as ann:
+        await ann.say("subscribe", rooms=[f"r{number}" for number in range(128)])
+        await ann.find("caught_up", room="r127")
+        await ann.say("agent.invoke", id="q", agent=agent, input="one")
+        refused = await ann.next()
+        assert (refused["type"], refused.get("id")) == ("error", "q")
+        assert refused["code"] == "too_many_subscriptions"
+        await ann.say("unsubscribe", room="r0")
+        await ann.say("agent.invoke", id="q", agent=agent, input="one")
+        await ann.find("agent.response", id="q", status="finished")

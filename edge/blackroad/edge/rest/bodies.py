@@ -33,10 +33,13 @@ class PublishBody(Body):
     correlation_id: Key | None = None
 
 
+Kept = Annotated[int, Field(ge=0, le=2**31)]
+
+
 class HistoryBody(Body):
     """How much of the past a channel keeps."""
 
-    limit: Annotated[int, Field(ge=0, le=2**31)] | None = None
+    limit: Kept | None = None
     ttl_seconds: Annotated[float, Field(ge=0)] | None = None
 
 
@@ -45,7 +48,7 @@ class ChannelChanges(Body):
 
     access: Literal["public", "private"] | None = None
     presence: bool | None = None
-    history: HistoryBody | int | None = None
+    history: HistoryBody | Kept | None = None
     max_members: Annotated[int, Field(ge=0, le=2**31)] | None = None
     publishers: Literal["anyone", "services", "owner", "server"] | None = None
     history_before_join: bool | None = None

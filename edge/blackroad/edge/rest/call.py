@@ -1,5 +1,8 @@
 """One unary call to the core on a request's behalf."""
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
 import grpc
@@ -40,11 +43,27 @@ class Caller:
     async def call(self, method: grpc.aio.UnaryUnaryMultiCallable[Q, A], request: Q) -> A:
         """Make one call; Refusal with the core's code where it fails."""
         try:
-            return await method(request, timeout=self._seconds, metadata=self._metadata)
+            async with unless_closed():
+                return await method(request, timeout=self._seconds, metadata=self._metadata)
         except grpc.aio.AioRpcError as error:
             raise from_call(error) from error
-        except grpc.aio.UsageError as error:  # the channel was closed: the core is being changed
-            raise Refusal("unavailable") from error
+
+
+@asynccontextmanager
+async def unless_closed() -> AsyncGenerator[None]:
+    """Raise Refusal `unavailable` where the channel is closed, since the core is being changed.
+
+    gRPC then cancels the calls in progress as if their caller had been cancelled.
+    """
+    try:
+        yield
+    except grpc.aio.UsageError as error:
+        raise Refusal("unavailable") from error
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise Refusal("unavailable") from error
 
 
 async def caller_of(request: Request) -> Caller:

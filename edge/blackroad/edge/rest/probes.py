@@ -16,6 +16,7 @@ from blackroad.edge.context import Context, context_of
 from blackroad.edge.errors import Refusal
 from blackroad.edge.frames import words
 from blackroad.edge.problems import problem
+from blackroad.edge.rest.call import unless_closed
 from blackroad.edge.rest.documents import reply
 
 router = APIRouter(tags=["probes"])
@@ -35,12 +36,14 @@ async def readyz(request: Request) -> Response:
     context = context_of(request)
     if context.draining:
         return problem(Refusal("draining"))
-    if not context.trunk.up or not await _core_serves(context):
+    if not await _core_serves(context):
         return problem(Refusal("unavailable", "there is no core that serves"))
     return reply({"status": "ready", "node": context.trunk.welcome.node})
 
 
 async def _core_serves(context: Context) -> bool:
+    if not context.trunk.up:
+        return False
     link = await context.trunk.link()
     check: grpc.aio.UnaryUnaryMultiCallable[
         health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse
@@ -50,8 +53,9 @@ async def _core_serves(context: Context) -> bool:
         response_deserializer=health_pb2.HealthCheckResponse.FromString,
     )
     try:
-        answer = await check(health_pb2.HealthCheckRequest(), timeout=HEALTH_SECONDS)
-    except grpc.aio.AioRpcError:
+        async with unless_closed():
+            answer = await check(health_pb2.HealthCheckRequest(), timeout=HEALTH_SECONDS)
+    except (grpc.aio.AioRpcError, Refusal):
         return False
     return answer.status == health_pb2.HealthCheckResponse.SERVING
 

@@ -1,0 +1,51 @@
+"""Calls in progress when the link to the core goes."""
+
+import asyncio
+
+import grpc
+import pytest
+
+from blackroad.edge.errors import Refusal
+from blackroad.edge.rest.call import unless_closed
+
+
+async def serve_nobody(connected: asyncio.Event) -> asyncio.Server:
+    """Listen for a peer that is never answered."""
+
+    async def take(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.set()
+        writer.close()
+
+    return await asyncio.start_server(take, "127.0.0.1", 0)
+
+
+async def test_a_call_whose_channel_closes_is_unavailable() -> None:
+    connected = asyncio.Event()
+    async with await serve_nobody(connected) as server:
+        port = server.sockets[0].getsockname()[1]
+        channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+        method = channel.unary_unary("/a/B")
+
+        async def ask() -> None:
+            async with unless_closed():
+                await method(b"", wait_for_ready=True)
+
+        async with asyncio.timeout(5):
+            asked = asyncio.ensure_future(ask())
+            await connected.wait()
+            await channel.close()
+            with pytest.raises(Refusal) as caught:
+                await asked
+        assert caught.value.code == "unavailable"
+
+
+async def test_a_cancelled_caller_stays_cancelled() -> None:
+    async def ask() -> None:
+        async with unless_closed():
+            await asyncio.Event().wait()
+
+    asked = asyncio.ensure_future(ask())
+    await asyncio.sleep(0)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
