@@ -44,9 +44,7 @@ class Owner:
     async def invite(self, room: str, **terms: object) -> str:
         """Return a code that makes members."""
         async with self._door.session(token=self._token) as session:
-            made = checked(
-                await session.http.post(f"/v1/channels/{room}/invitations", json=terms)
-            )
+            made = checked(await session.http.post(f"/v1/channels/{room}/invitations", json=terms))
         code: str = made.json()["code"]
         return code
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeVar, final
+from typing import Final, Protocol, TypeVar, cast, final
 
 T = TypeVar("T")
 WAIT_SECONDS: Final = 10.0
@@ -39,6 +39,11 @@ class Event:
     content: object
     offset: int
     cursor: str
+
+    def field(self, name: str) -> object:
+        """Return a field of a content that is an object."""
+        assert isinstance(self.content, dict), self
+        return cast("dict[str, object]", self.content)[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +136,7 @@ class Inbox:
         return [await self.event() for _ in range(count)]
 
     async def said(self) -> Event:
-        """Return the next event that somebody published: what the channel says of itself is passed."""
+        """Return the next event that somebody published, not one of the channel about itself."""
         while (event := await self.event()).type.startswith("channel."):
             pass
         return event

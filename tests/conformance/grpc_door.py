@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2
+
+# The wheel of google.rpc ships stubs, but no py.typed.
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 
 from blackroad.realtime.v1 import (
     channel_pb2,
@@ -52,8 +54,8 @@ def dialled(address: str) -> grpc.aio.Channel:
 class GrpcDoor:
     """Connect and Open at a core."""
 
-    name: Final = "grpc"
-    several: Final = True
+    name = "grpc"
+    several = True
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -119,7 +121,7 @@ class GrpcSession:
         self._asked.close(code)
         self.inbox.put(Closed(code))
 
-    def _take(self, frame: channel_pb2.ConnectResponse) -> None:
+    def _take(self, frame: channel_pb2.ConnectResponse) -> None:  # noqa: C901 - a table
         match frame.WhichOneof("frame"):
             case "delivery":
                 for event in frame.delivery.events:
@@ -174,9 +176,7 @@ class GrpcSession:
         elif history is not None:
             asked.history = history
         answer = (await self.ask(channel_pb2.ConnectRequest(subscribe=asked))).subscribed
-        return Subscribed(
-            answer.cursor, answer.recovered if answer.HasField("recovered") else None
-        )
+        return Subscribed(answer.cursor, answer.recovered if answer.HasField("recovered") else None)
 
     async def unsubscribe(self, room: str) -> None:
         """Stop following it."""
@@ -371,5 +371,3 @@ def step_of(frame: stream_pb2.OpenResponse) -> Update:
             return Update("cancelled", "", frame.cursor, "", tokens)
         case other:
             return Update(other or "", "", frame.cursor)
-
-

@@ -107,8 +107,8 @@ async def blocks(response: httpx.Response) -> AsyncIterator[Block]:
 class SseDoor:
     """SSE at an edge; what a client says goes by HTTP."""
 
-    name: Final = "sse"
-    several: Final = False
+    name = "sse"
+    several = False
 
     def __init__(self, http: str) -> None:
         self._http = http

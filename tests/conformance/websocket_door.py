@@ -74,8 +74,8 @@ FRAMES: Final = msgspec.json.Decoder(Frame)
 class WebSocketDoor:
     """WebSockets at an edge."""
 
-    name: Final = "websocket"
-    several: Final = True
+    name = "websocket"
+    several = True
 
     def __init__(self, http: str) -> None:
         self._http = http

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Final, Protocol, TypeVar, cast
 
 import grpc
+from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from typing_extensions import override
 
@@ -35,8 +36,28 @@ class SyncContext(Protocol):
     def invocation_metadata(self) -> tuple[tuple[str, str], ...]: ...
     def set_code(self, code: grpc.StatusCode) -> None: ...
     def set_details(self, details: str) -> None: ...
-    def set_trailing_metadata(self, metadata: tuple[tuple[str, bytes], ...]) -> None: ...
-    def add_callback(self, callback: Callable[[], None]) -> bool: ...
+    def set_trailing_metadata(self, metadata: tuple[tuple[str, str | bytes], ...]) -> None: ...
+    def add_callback(self, callback: Callable[[], object]) -> bool: ...
+
+
+class Call(Protocol):
+    """A call that grpcio-testing has begun; of a unary one only `termination` is used."""
+
+    def send_request(self, request: Message) -> None: ...
+    def take_response(self) -> Message: ...
+    def termination(self) -> tuple[object, ...]: ...
+    def cancel(self) -> None: ...
+
+
+class Driver(Protocol):
+    """grpcio-testing's server, which has no types of its own."""
+
+    def invoke_unary_unary(
+        self, method: MethodDescriptor, metadata: tuple[()], request: Message, timeout: float
+    ) -> Call: ...
+    def invoke_stream_stream(
+        self, method: MethodDescriptor, metadata: tuple[()], timeout: float
+    ) -> Call: ...
 
 
 class Catcher(grpc.aio.Server):
@@ -70,7 +91,7 @@ class Catcher(grpc.aio.Server):
     async def stop(self, grace: float | None) -> None: ...
 
     @override
-    async def wait_for_termination(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109
+    async def wait_for_termination(self, timeout: float | None = None) -> bool:
         return True
 
 
@@ -184,7 +205,7 @@ class Bridge:
                     written.put(None)
 
             serving = asyncio.run_coroutine_threadsafe(serve(), self._loop)
-            context.add_callback(lambda: serving.cancel() and None)
+            context.add_callback(serving.cancel)
             while (frame := written.get(timeout=WAIT_SECONDS)) is not None:
                 yield answer.FromString(frame)
 

@@ -1,15 +1,17 @@
 """Every rpc of every service is there: driven from the descriptors alone, by grpcio-testing."""
 
-from collections.abc import Generator
-from typing import Final
+from collections.abc import Callable, Generator
+from typing import Final, cast
 
 import grpc
-import grpc_testing
+import grpc_testing  # type: ignore[import-untyped]  # it has no types
 import pytest
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from google.rpc import error_details_pb2, status_pb2
+
+# The wheel of google.rpc ships stubs, but no py.typed.
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 
 from blackroad.core.access.service import AccessServicer
 from blackroad.core.admin.service import AdminServicer
@@ -34,7 +36,7 @@ from blackroad.realtime.v1 import (
     stream_pb2,
     stream_pb2_grpc,
 )
-from tests.contract.bridge import WAIT_SECONDS, Bridge
+from tests.contract.bridge import WAIT_SECONDS, Bridge, Driver
 
 FILES: Final = (access_pb2, admin_pb2, channel_pb2, gateway_pb2, presence_pb2, stream_pb2)
 SERVICES: Final[list[ServiceDescriptor]] = [
@@ -76,24 +78,27 @@ def bridge() -> Generator[Bridge]:
 
 
 @pytest.fixture(scope="module")
-def server(bridge: Bridge) -> grpc_testing.Server:
+def server(bridge: Bridge) -> Driver:
     servicers: dict[ServiceDescriptor, object] = {}
     for service in SERVICES:
         methods = {method.name: _synchronous(bridge, method) for method in service.methods}
         servicers[service] = type(service.name, (), methods)()
-    return grpc_testing.server_from_dictionary(servicers, grpc_testing.strict_real_time())
+    serve = cast("Callable[[object, object], Driver]", grpc_testing.server_from_dictionary)
+    return serve(servicers, grpc_testing.strict_real_time())
 
 
 def _synchronous(bridge: Bridge, method: MethodDescriptor) -> object:
     rpc = bridge.rpcs[f"{method.containing_service.full_name}/{method.name}"]
-    made = bridge.stream if rpc.request_streaming else bridge.unary
-    return staticmethod(made(rpc, GetMessageClass(method.output_type)))
+    answer = GetMessageClass(method.output_type)
+    if rpc.request_streaming:
+        return staticmethod(bridge.stream(rpc, answer))
+    return staticmethod(bridge.unary(rpc, answer))
 
 
-def reasons(metadata: tuple[tuple[str, bytes], ...] | None) -> set[str]:
+def reasons(metadata: object) -> set[str]:
     """Return the reasons of the ErrorInfo in trailing metadata."""
     found: set[str] = set()
-    for key, value in metadata or ():
+    for key, value in cast("tuple[tuple[str, bytes], ...] | None", metadata) or ():
         if key == "grpc-status-details-bin":
             for detail in status_pb2.Status.FromString(value).details:
                 info = error_details_pb2.ErrorInfo()
@@ -109,13 +114,15 @@ def test_every_rpc_of_the_contract_is_implemented_and_no_other(bridge: Bridge) -
 
 
 @pytest.mark.parametrize("name", UNARY)
-def test_an_empty_request_gets_a_coded_answer(server: grpc_testing.Server, name: str) -> None:
+def test_an_empty_request_gets_a_coded_answer(server: Driver, name: str) -> None:
     method = METHODS[name]
     request = GetMessageClass(method.input_type)()
     call = server.invoke_unary_unary(method, (), request, WAIT_SECONDS)
     response, metadata, code, details = call.termination()
+    assert isinstance(code, grpc.StatusCode)
     assert code in EMPTY, (code, details)
     if code is grpc.StatusCode.OK:
+        assert isinstance(response, Message)
         assert response.DESCRIPTOR is method.output_type
     else:
         (reason,) = reasons(metadata)
@@ -138,7 +145,7 @@ def hello(method: MethodDescriptor) -> Message:
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_every_stream_answers_hello_by_welcome(server: grpc_testing.Server, name: str) -> None:
+def test_every_stream_answers_hello_by_welcome(server: Driver, name: str) -> None:
     method = METHODS[name]
     call = server.invoke_stream_stream(method, (), WAIT_SECONDS)
     call.send_request(hello(method))
@@ -148,7 +155,7 @@ def test_every_stream_answers_hello_by_welcome(server: grpc_testing.Server, name
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_every_stream_refuses_another_protocol(server: grpc_testing.Server, name: str) -> None:
+def test_every_stream_refuses_another_protocol(server: Driver, name: str) -> None:
     method = METHODS[name]
     request = hello(method)
     said = gateway_pb2.TrunkRequest()

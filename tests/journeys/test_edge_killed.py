@@ -2,6 +2,7 @@
 
 import asyncio
 
+from tests.conformance.doors import Door
 from tests.conformance.grpc_door import GrpcDoor
 from tests.conformance.sse_door import SseDoor
 from tests.conformance.websocket_door import WebSocketDoor
@@ -15,7 +16,7 @@ async def test_browsers_resume_at_an_edge_that_was_started_again(room: str) -> N
             cursors: list[str] = []
             with part("edge", HTTP="127.0.0.1:0", CORE=address) as edge:
                 http = edge.addresses["http"]
-                doors = (WebSocketDoor(http), SseDoor(http))
+                doors: tuple[Door, ...] = (WebSocketDoor(http), SseDoor(http))
                 async with doors[0].session("ws") as browser, doors[1].session("sse") as curl:
                     for reader in (browser, curl):
                         await reader.subscribe(room)
@@ -54,11 +55,7 @@ async def test_a_killed_edges_browsers_leave_after_the_grace_and_the_core_goes_o
                     online = await follower.inbox.event()
                     await asyncio.to_thread(edge.process.kill)
                     offline = await follower.inbox.event()
-            statuses = [
-                event.content["status"]
-                for event in (online, offline)
-                if isinstance(event.content, dict)
-            ]
+            statuses = [event.field("status") for event in (online, offline)]
             assert statuses == ["online", "offline"]
             await follower.subscribe(room)
             published = await follower.publish(room, "the core goes on")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 
 import pytest
+from google.protobuf import json_format
 
 from blackroad.realtime.v1 import (
     access_pb2,
@@ -74,9 +75,7 @@ def test_it_lists_and_describes_every_service(grpcurl: str, installation: Instal
             assert f"rpc {method.name} (" in described, described
 
 
-def test_it_makes_every_unary_call(
-    grpcurl: str, installation: Installation, room: str
-) -> None:
+def test_it_makes_every_unary_call(grpcurl: str, installation: Installation, room: str) -> None:
     def say(method: str, request: object) -> dict[str, object]:
         made.add(method)
         return call(grpcurl, installation.grpc, method, request)
@@ -109,7 +108,7 @@ def test_it_makes_every_unary_call(
     agents = say("PresenceService/ListPresence", {"entityType": "ENTITY_KIND_AGENT"})
     assert "ECHO" in json.dumps(agents)
     opened = _open(grpcurl, installation.grpc, "one two")
-    stream_id = opened[-2]["streamId"]
+    stream_id = opened[-2].stream_id
     answer = say(f"{streams}/GetStream", {"streamId": stream_id})
     assert "one two" in json.dumps(answer)
     say(f"{streams}/ListStreams", {})
@@ -164,7 +163,7 @@ async def test_it_tails_a_channel_until_it_is_interrupted(
         assert published.offset
 
 
-def _open(grpcurl: str, address: str, text: str) -> list[dict[str, object]]:
+def _open(grpcurl: str, address: str, text: str) -> list[stream_pb2.OpenResponse]:
     request = {"requestId": "mine", "start": {"target": {"agent": "ECHO"}, "text": text}}
     done = subprocess.run(
         arguments(grpcurl, address, "StreamService/Open", request),
@@ -174,25 +173,19 @@ def _open(grpcurl: str, address: str, text: str) -> list[dict[str, object]]:
         timeout=20,
     )
     assert done.returncode == 0, done.stderr
-    frames: list[dict[str, object]] = []
+    frames: list[stream_pb2.OpenResponse] = []
     decoder, rest = json.JSONDecoder(), done.stdout.strip()
     while rest:
-        frame, end = decoder.raw_decode(rest)
-        frames.append(frame)
+        _, end = decoder.raw_decode(rest)
+        frames.append(json_format.Parse(rest[:end], stream_pb2.OpenResponse()))
         rest = rest[end:].strip()
     return frames
 
 
 def test_it_prints_a_whole_answer(grpcurl: str, installation: Installation) -> None:
     frames = _open(grpcurl, installation.grpc, "one two three")
-    assert "welcome" in frames[0]
-    assert "finished" in frames[-2]
-    assert frames[-1] == {"closing": {}}
-    texts = [
-        event["answer"]["textDelta"]
-        for frame in frames
-        if isinstance(delivery := frame.get("delivery"), dict)
-        for event in delivery["events"]
-        if "textDelta" in event.get("answer", {})
-    ]
-    assert "".join(texts) == "one two three"
+    kinds = [frame.WhichOneof("frame") for frame in frames]
+    assert kinds[0] == "welcome"
+    assert kinds[-2:] == ["finished", "closing"]
+    events = [event for frame in frames for event in frame.delivery.events]
+    assert "".join(event.answer.text_delta for event in events) == "one two three"

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+from tests.conformance.doors import Session
 from tests.conformance.grpc_door import GrpcDoor
 from tests.conformance.sse_door import SseDoor
 from tests.conformance.websocket_door import WebSocketDoor
@@ -22,15 +23,16 @@ async def test_every_client_is_told_and_no_process_is_left(room: str) -> None:
                 )
                 for number in range(5)
             ]
-            others = [
+            sessions: list[Session] = [
+                *websockets,
                 await stack.enter_async_context(SseDoor(installation.http).session("curl")),
                 await stack.enter_async_context(GrpcDoor(installation.grpc).session()),
             ]
-            for session in (*websockets, *others):
+            for session in sessions:
                 await session.subscribe(room)
             began = asyncio.get_running_loop().time()
             ending = asyncio.create_task(asyncio.to_thread(installation.process.terminate, 30))
-            for session in (*websockets, *others):
+            for session in sessions:
                 assert (await session.inbox.closed()).code == "draining"
             assert {session.close_code for session in websockets} == {1012}
             assert asyncio.get_running_loop().time() - began < AT_ONCE_SECONDS

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from tests.conformance.doors import ENDINGS, text_of
+from tests.conformance.doors import ENDINGS, Session, text_of
 from tests.conformance.grpc_door import GrpcDoor
 from tests.conformance.sse_door import SseDoor
 from tests.conformance.websocket_door import WebSocketDoor
@@ -59,7 +59,8 @@ async def test_a_worker_killed_after_its_first_output_is_lost_for_every_viewer(
             with worker(name, installation, "whole"):
                 first.kill()
                 endings = [await joined.rest() for joined in views]
-        for session, joined in zip((browser, follower, curl), views, strict=True):
+        sessions: tuple[Session, ...] = (browser, follower, curl)
+        for session, joined in zip(sessions, views, strict=True):
             await session.publish("journeys.after", "a way there and back")
             assert joined.updates.empty()
     assert text_of(begun) == "half "
@@ -74,9 +75,6 @@ async def test_a_worker_killed_while_idle_is_gone_at_once(installation: Installa
         await observer.subscribe(f"presence.agent.{name}")
         with worker(name, installation, "whole") as process:
             event = await observer.inbox.event()
-            assert isinstance(event.content, dict)
-            assert (event.type, event.content["status"]) == ("agent.status", "online")
+            assert (event.type, event.field("status")) == ("agent.status", "online")
             process.kill()
-            event = await observer.inbox.event()
-            assert isinstance(event.content, dict)
-            assert event.content["status"] == "offline"
+            assert (await observer.inbox.event()).field("status") == "offline"

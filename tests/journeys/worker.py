@@ -1,4 +1,4 @@
-"""A worker for the journeys: NAME ADDRESS MODE; it says when it is registered and when it begins."""
+"""A worker for the journeys: NAME ADDRESS MODE. It says when it is registered, and begins."""
 
 import asyncio
 import sys

@@ -1,6 +1,7 @@
 """An answer is one run and many viewers, at every door, early and late, with one ending."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from uuid import uuid4
 
@@ -177,7 +178,7 @@ class Counted:
         self.agent.answer(self._answer)
         self.ready = asyncio.Event()
 
-    async def _answer(self, call: Call):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    async def _answer(self, call: Call) -> AsyncGenerator[str]:
         self.runs += 1
         yield "first "
         try:

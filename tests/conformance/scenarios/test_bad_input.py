@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 
-from blackroad.realtime.v1 import channel_pb2, event_pb2
+from blackroad.realtime.v1 import channel_pb2, common_pb2, event_pb2
 from tests.conformance.conftest import Deployment
 from tests.conformance.doors import Door, Refused, Session
 from tests.conformance.grpc_door import GrpcDoor, GrpcSession, called
@@ -29,7 +29,10 @@ COMMON: dict[str, tuple[str, Attempt]] = {
     "a reserved type": ("reserved_type", lambda s, r: s.publish(r, 1, event="room.joined")),
     "a cursor from elsewhere": ("invalid_cursor", lambda s, r: s.subscribe(r, cursor="elsewhere")),
     "an unknown agent": ("no_agent", lambda s, _: s.invoke("NOBODY-OF-THIS-NAME", "hello")),
-    "an unknown answer": ("not_found", lambda s, _: s.join("st_0190a1b2-0000-7000-8000-000000000000")),
+    "an unknown answer": (
+        "not_found",
+        lambda s, _: s.join("st_0190a1b2-0000-7000-8000-000000000000"),
+    ),
     "an unknown answer to cancel": (
         "not_found",
         lambda s, _: s.cancel("st_0190a1b2-0000-7000-8000-000000000000"),
@@ -60,7 +63,10 @@ FRAMES = {
     "a number that is none": ('{"type": "message", "room": "a", "content": NaN}', "bad_frame"),
     "a key twice": ('{"type": "ping", "type": "ping"}', "bad_frame"),
     "a lone surrogate": ('{"type": "message", "room": "a", "content": "\\ud800"}', "bad_frame"),
-    "too deep": ('{"type":"message","room":"a","content":' + "[" * 40 + "]" * 40 + "}", "bad_frame"),
+    "too deep": (
+        '{"type":"message","room":"a","content":' + "[" * 40 + "]" * 40 + "}",
+        "bad_frame",
+    ),
     "no type": ('{"room": "a"}', "missing_field"),
     "an unknown type": ('{"type": "shout", "room": "a"}', "unknown_type"),
     "a server's type": ('{"type": "welcome"}', "unknown_type"),
@@ -81,7 +87,9 @@ async def test_a_bad_frame_on_the_websocket_is_answered(
     deployment: Deployment, doors: list[Door], room: str, what: str
 ) -> None:
     text, code = FRAMES[what]
-    text = text.replace('"room": "a"', f'"room": "{room}"').replace('"room":"a"', f'"room":"{room}"')
+    text = text.replace('"room": "a"', f'"room": "{room}"').replace(
+        '"room":"a"', f'"room":"{room}"'
+    )
     async with (
         neighbours(doors, room) as others,
         WebSocketDoor(deployment.http).session("clumsy") as session,
@@ -156,7 +164,7 @@ async def test_a_bad_frame_on_grpc_is_rejected(
         with pytest.raises(Refused) as refused:
             await session.ask(request)
         assert refused.value.code == code
-        await session.ask(channel_pb2.ConnectRequest(ping={}))
+        await session.ask(channel_pb2.ConnectRequest(ping=common_pb2.Ping()))
         await others.noticed_nothing()
 
 
@@ -230,9 +238,7 @@ async def test_a_unary_call_with_bad_input_has_its_reason(deployment: Deployment
         await _is_refused(session, request, "reserved_type")
 
 
-async def _is_refused(
-    session: GrpcSession, request: channel_pb2.PublishRequest, code: str
-) -> None:
+async def _is_refused(session: GrpcSession, request: channel_pb2.PublishRequest, code: str) -> None:
     with pytest.raises(Refused) as refused:
         await called(session.channels.Publish(request))
     assert refused.value.code == code

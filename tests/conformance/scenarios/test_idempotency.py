@@ -24,9 +24,7 @@ async def test_attempts_at_the_same_time_are_one_event(door: Door, room: str) ->
     key = uuid4().hex
     async with door.session("writer") as writer, door.session("reader") as reader:
         await reader.subscribe(room)
-        attempts = await asyncio.gather(
-            *(writer.publish(room, "once", key=key) for _ in range(10))
-        )
+        attempts = await asyncio.gather(*(writer.publish(room, "once", key=key) for _ in range(10)))
         last = await writer.publish(room, "last")
         events = await reader.inbox.events(2)
     assert len({attempt.event_id for attempt in attempts}) == 1

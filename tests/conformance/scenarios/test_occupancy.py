@@ -12,8 +12,7 @@ LEFT = ("room.left", "channel.member_left")
 
 
 def said(event: Event) -> tuple[str, object, object]:
-    assert isinstance(event.content, dict)
-    return event.type, event.content["client_id"], event.content["member_count"]
+    return event.type, event.field("client_id"), event.field("member_count")
 
 
 async def test_comings_and_goings_are_told_to_who_asked(
@@ -61,11 +60,8 @@ async def test_unsubscribing_is_leaving(
         assert said(left) == ("channel.member_left", guest.subject, 1)
 
 
-async def test_a_room_that_nobody_made_speaks_of_rooms(
-    deployment: Deployment, fresh: object
-) -> None:
+async def test_a_room_that_nobody_made_speaks_of_rooms(deployment: Deployment) -> None:
     """`agents` has presence by the settings, not by CreateChannel."""
-    del fresh
     websocket = deployment.door("websocket")
     async with websocket.session("host-of-agents") as host:
         await host.subscribe("agents", presence=True)
@@ -80,9 +76,7 @@ async def test_a_room_that_nobody_made_speaks_of_rooms(
             pass
 
 
-async def test_sse_readers_and_patterns_occupy_nothing(
-    deployment: Deployment, room: str
-) -> None:
+async def test_sse_readers_and_patterns_occupy_nothing(deployment: Deployment, room: str) -> None:
     name = await Owner(deployment, room).create("lobby", presence=True)
     websocket, sse = deployment.door("websocket"), deployment.door("sse")
     async with (
@@ -125,5 +119,4 @@ async def test_a_channel_that_was_made_gives_its_members_first(
         await host.subscribe(name)
         await late.subscribe(name, presence=True)
         snapshot = await late.inbox.of_type("channel.presence_update")
-        assert isinstance(snapshot.content, dict)
-        assert "host" in str(snapshot.content["members"])
+        assert "host" in str(snapshot.field("members"))

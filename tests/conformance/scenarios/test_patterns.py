@@ -39,7 +39,7 @@ async def test_a_pattern_delivers_what_it_matches(door: Door, room: str, pattern
 async def test_what_is_no_pattern_is_refused(door: Door, pattern: str) -> None:
     async with door.session("reader") as reader:
         with pytest.raises(Refused) as refused:
-            await reader.subscribe(pattern and f"conformance.{pattern}" or "conformance..")
+            await reader.subscribe(f"conformance.{pattern}" if pattern else "conformance..")
         assert refused.value.code == "invalid_name"
 
 

@@ -17,8 +17,7 @@ GRACE_SECONDS = 5.0
 
 
 def status_of(event: Event) -> object:
-    assert isinstance(event.content, dict)
-    return event.content["status"]
+    return event.field("status")
 
 
 async def next_but_online(observer: Session) -> object:
@@ -98,9 +97,7 @@ async def test_an_entity_is_as_present_as_its_most_present_session(
 
 async def test_rest_and_grpc_say_who_is_here(deployment: Deployment) -> None:
     name = f"visitor-{uuid4().hex[:8]}"
-    asked = presence_pb2.GetPresenceRequest(
-        entity_type=common_pb2.ENTITY_KIND_USER, entity_id=name
-    )
+    asked = presence_pb2.GetPresenceRequest(entity_type=common_pb2.ENTITY_KIND_USER, entity_id=name)
     async with (
         SseDoor(deployment.http).session() as http,
         dialled(deployment.grpc) as channel,
@@ -136,11 +133,12 @@ async def test_a_tracking_service_is_here_until_it_leaves(deployment: Deployment
         await observer.subscribe(f"presence.service.{name}")
         tracks = presence_pb2_grpc.PresenceServiceStub(channel)
         call = tracks.Track(metadata=(("authorization", f"Bearer {token}"),))
-        await call.write(presence_pb2.TrackRequest(announce={"metadata_json": '{"a": 1}'}))
+        await call.write(
+            presence_pb2.TrackRequest(announce=presence_pb2.Announce(metadata_json='{"a": 1}'))
+        )
         event = await observer.inbox.event()
         assert status_of(event) == "online"
-        assert isinstance(event.content, dict)
-        assert event.content["metadata"] == {"a": 1}
+        assert event.field("metadata") == {"a": 1}
         await call.write(presence_pb2.TrackRequest(leave=common_pb2.Leave()))
         assert status_of(await observer.inbox.event()) == "offline"
         call.cancel()

@@ -11,9 +11,7 @@ READ = ("conformance.>", "subscribe publish")
 BROADCAST = ("broadcast", "subscribe")  # every SSE stream follows it
 
 
-async def test_who_is_no_member_gets_nothing(
-    deployment: Deployment, door: Door, room: str
-) -> None:
+async def test_who_is_no_member_gets_nothing(deployment: Deployment, door: Door, room: str) -> None:
     owner = Owner(deployment, room)
     private = await owner.create("private", access="private")
     token = deployment.token("stranger", READ, BROADCAST)

@@ -120,9 +120,7 @@ async def test_a_quiet_channel_is_recovered_however_much_others_say(
     assert event.offset == last.offset + 1
 
 
-async def test_the_cursor_after_catching_up_resumes_too(
-    pair: tuple[Door, Door], room: str
-) -> None:
+async def test_the_cursor_after_catching_up_resumes_too(pair: tuple[Door, Door], room: str) -> None:
     first, second = pair
     async with second.session("writer") as writer:
         async with first.session("reader") as reader:
