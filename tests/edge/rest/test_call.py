@@ -24,7 +24,7 @@ async def test_a_call_whose_channel_closes_is_unavailable() -> None:
     async with await serve_nobody(connected) as server:
         port = server.sockets[0].getsockname()[1]
         channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
-        method = channel.unary_unary("/a/B")
+        method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/a/B")
 
         async def ask() -> None:
             async with unless_closed():
