@@ -28,6 +28,7 @@ MAX_EVENT_BYTES = 64 << 10
 MAX_HEADERS = 16
 MAX_HEADER_BYTES = 4 << 10
 MAX_LABEL_BYTES = 128
+LABELS = ("content_type", "traceparent", "correlation_id", "schema")
 MAX_TTL_SECONDS = 30 * 86400
 _JSON = msgspec.json.Encoder()
 
@@ -134,18 +135,18 @@ class Publisher:
         self, identity: Identity, session_id: str, name: str, draft: event_pb2.Draft
     ) -> Record:
         """Return a client's draft as a record, or raise `Rejection`."""
+        event_type = draft.type
         event = event_pb2.Event(
             id=event_id(),
             channel=name,
-            type=check_type(draft.type) if draft.type else "message",
+            type=check_type(event_type) if event_type else "message",
             sender=identity.subject,
             sender_kind=identity.kind.wire,
             sender_session=session_id,
-            content_type=_label(draft.content_type, "content_type"),
-            traceparent=_label(draft.traceparent, "traceparent"),
-            correlation_id=_label(draft.correlation_id, "correlation_id"),
-            schema=_label(draft.schema, "schema"),
         )
+        for label in LABELS:
+            if value := getattr(draft, label):
+                setattr(event, label, _label(value, label))
         match draft.WhichOneof("body"):
             case "text":
                 event.text = draft.text
@@ -157,13 +158,12 @@ class Publisher:
                 raise Rejection(
                     Code.MISSING_FIELD, "an event needs text, json or data", channel=name
                 )
-        _check_headers(draft)
-        event.headers.update(draft.headers)
+        if draft.headers:
+            _check_headers(draft)
+            event.headers.update(draft.headers)
         body = event.SerializeToString()
-        if (
-            len(body) > MAX_EVENT_BYTES + MAX_HEADER_BYTES + 2048
-            or _body_size(draft) > MAX_EVENT_BYTES
-        ):
+        # What is small with everything around it needs no closer look.
+        if len(body) > MAX_EVENT_BYTES and _body_size(draft) > MAX_EVENT_BYTES:
             raise Rejection(Code.TOO_LARGE, "an event's body is at most 64 KiB", channel=name)
         return Record(event.id, event.type, *self._expiring(event, draft, body))
 
@@ -185,10 +185,9 @@ def published(channel: str, result: Appended | Rejection) -> channel_pb2.Publish
     """Return the answer to a publish, or raise what the log refused it with."""
     if isinstance(result, Rejection):
         raise result
-    offsets = range(result.first_offset, result.last_offset + 1)
     events = [
         channel_pb2.PublishedEvent(id=identifier, offset=offset)
-        for identifier, offset in zip(result.ids, offsets, strict=True)
+        for offset, identifier in enumerate(result.ids, result.first_offset)
     ]
     return channel_pb2.PublishResponse(events=events, duplicate=result.duplicate, channel=channel)
 
@@ -238,7 +237,7 @@ def _check_headers(draft: event_pb2.Draft) -> None:
 
 
 def _label(value: str, field: str) -> str:
-    if len(value.encode()) > MAX_LABEL_BYTES:
+    if value and len(value.encode()) > MAX_LABEL_BYTES:
         raise Rejection(Code.TOO_LARGE, f"{field} is at most {MAX_LABEL_BYTES} bytes")
     return value
 

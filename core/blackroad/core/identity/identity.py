@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from blackroad.core.names import scope
 from blackroad.realtime.v1 import common_pb2
@@ -19,7 +20,10 @@ class Kind(StrEnum):
     @property
     def wire(self) -> common_pb2.EntityKind.ValueType:
         """The proto enum's value."""
-        return common_pb2.EntityKind.Value(f"ENTITY_KIND_{self.name}")
+        return _WIRE[self]
+
+
+_WIRE: Final = {kind: common_pb2.EntityKind.Value(f"ENTITY_KIND_{kind.name}") for kind in Kind}
 
 
 class Action(StrEnum):
@@ -42,6 +46,10 @@ class Grant:
 
     pattern: str
     actions: frozenset[Action]
+
+    def __hash__(self) -> int:
+        """Return the pattern's own, which tells nearly all apart: it is asked for at each check."""
+        return hash(self.pattern)
 
 
 @dataclass(frozen=True, slots=True)
