@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from blackroad.cli.settings.parts import EdgePart
 from blackroad.cli.settings.problems import SettingsError
 from blackroad.cli.settings.read import settings_of
 from blackroad.core.settings import CoreSettings
@@ -76,6 +77,7 @@ def test_every_command_stands_there() -> None:
         {"LOG": "embedded:log"},
         {"TLS__CERT": "chain.pem"},
         {"AUTH__JWKS": "https://127.0.0.1/keys"},
+        {"COMPRESSION": "true"},
     ],
     ids=str,
 )
@@ -85,5 +87,6 @@ def test_what_is_refused_at_the_start_is_refused(
     monkeypatch.chdir(tmp_path)
     for name, value in setting.items():
         monkeypatch.setenv(f"BLACKROAD_{name}", value)
+    part = EdgePart if "COMPRESSION" in setting else CoreSettings
     with pytest.raises(SettingsError, match="not implemented"):
-        settings_of(CoreSettings, [])
+        settings_of(part, [])
