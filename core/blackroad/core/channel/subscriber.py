@@ -61,7 +61,7 @@ class Subscriber:
     @property
     def catching_up(self) -> bool:
         """Whether a subscription has not yet all that it missed."""
-        return any(not subscription.live for subscription in self.subscriptions.values())
+        return any(not (one.live or one.ended) for one in self.subscriptions.values())
 
     @property
     def _count(self) -> int:

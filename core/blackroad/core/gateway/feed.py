@@ -133,7 +133,7 @@ class Feed:
     @property
     def roomy(self) -> bool:
         """Whether the next page of a replay should be read."""
-        return self.outbox.size < REPLAY_BYTES
+        return self.outbox.half_empty and self.outbox.size < REPLAY_BYTES
 
     @property
     def behind(self) -> bool:
@@ -179,15 +179,13 @@ class Feed:
             ]
             if matched:
                 events.append((entry, matched))
-        self._behind = page.reached  # before an overflow, which sets it back
         for frame in replayed_frames(events, after):
-            if not self.outbox.put_live(frame):
-                return
+            self.outbox.put(frame)  # a page is read only where there is room
+        self._behind = page.reached
 
     def _overflow(self, frame: TrunkFrame) -> None:
         dropped = [*self.outbox.drop_live(), frame]
-        operations = [one for one in dropped if isinstance(one, Operation)]
-        self._operations.extendleft(reversed(operations))
+        self._operations.extend(one for one in dropped if isinstance(one, Operation))
         self._behind = dropped[0].after
         lagging = channel_pb2.Lagging(dropped_bytes=sum(one.size for one in dropped))
         self.outbox.put(gateway_pb2.TrunkResponse(lagging=lagging).SerializeToString())

@@ -1,0 +1,238 @@
+"""A trunk with sessions that come, go, fail, overlap and come back."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from blackroad.core.errors import Code, Ending
+from blackroad.core.log.entry import Position
+from blackroad.core.node import Node
+from blackroad.realtime.v1 import channel_pb2, common_pb2, event_pb2, gateway_pb2
+from tests.core.gateway.edge import DEVELOPER, Edge, Request, mark, running
+
+
+async def publish(edge: Edge, channel: str, *texts: str) -> None:
+    events = [event_pb2.Draft(text=text) for text in texts]
+    request = channel_pb2.PublishRequest(channel=channel, events=events)
+    await edge.node.publisher.publish(DEVELOPER, "", request)
+    await mark(edge.node)
+
+
+def nothing_is_left(node: Node) -> None:
+    assert len(node.sessions) == 0
+    assert not node.parts.subscribers._of_subject  # noqa: SLF001 (nobody is told of changes)
+    assert not node.hub._exact  # noqa: SLF001 (nothing is followed)
+    assert len(node.trunks) == 0
+
+
+async def test_an_event_crosses_once_for_several_browsers_and_subscriptions() -> None:
+    async with running() as edge:
+        ada, bob = await edge.open(1, "ada"), await edge.open(2, "bob")
+        follows = [await edge.subscribe(ada, "room.a"), await edge.subscribe(ada, "room.*")]
+        follows.append(await edge.subscribe(bob, "room.a"))
+        await edge.settle()
+        await publish(edge, "room.a", "1", "2")
+        await edge.settle()
+        assert len(edge.crossed) == 2
+        assert [[event.text for event in one.events] for one in follows] == [["1", "2"]] * 3
+        assert set(ada.numbers) & set(bob.numbers), "a number is shared"
+
+
+async def test_a_lost_trunk_leaves_nothing_behind() -> None:
+    async with running() as edge:
+        for number in (1, 2, 3):
+            browser = await edge.open(number, "ada")
+            await edge.subscribe(browser, "room.a")
+            await edge.subscribe(browser, "room.*")
+        await edge.settle()
+        await edge.close()
+        nothing_is_left(edge.node)
+
+
+async def test_after_a_pattern_is_left_by_one_others_still_get_its_events() -> None:
+    async with running() as edge, _second(edge) as other:
+        one, two = await edge.open(1, "ada"), await other.open(1, "bob")
+        await edge.subscribe(one, "room.*")
+        followed = await other.subscribe(two, "room.*")
+        await edge.settle()
+        await other.settle()
+        await edge.close()
+        await publish(other, "room.a", "still")
+        await other.settle()
+        assert [event.text for event in followed.events] == ["still"]
+
+
+async def test_a_session_that_is_ended_parts_before_the_next_event() -> None:
+    async with running() as edge:
+        browser = await edge.open(1, "ada")
+        followed = await edge.subscribe(browser, "room.a")
+        await edge.settle()
+        session = edge.trunk.sessions[1]
+        session.end(Ending(Code.FORBIDDEN))
+        session.end(Ending(Code.FORBIDDEN))
+        await publish(edge, "room.a", "secret")
+        await edge.settle()
+        assert browser.ended
+        assert not browser.numbers
+        assert not followed.events
+        await edge.subscribe(browser, "room.b")
+        await edge.turn()
+        assert edge.control[-1].rejected.code == common_pb2.ERROR_CODE_NOT_FOUND
+
+
+async def test_a_number_in_use_is_not_given_to_another_browser() -> None:
+    async with running() as edge:
+        browser = await edge.open(1, "ada")
+        for number in (0, 1):
+            opened = edge._opened(browser)  # noqa: SLF001 (what it said when it came)
+            await edge.trunk.handle(Request(session=number, session_opened=opened))
+        await edge.turn()
+        assert [frame.rejected.code for frame in edge.control[-2:]] == [Code.BAD_FRAME] * 2
+        assert len(edge.node.sessions) == 1
+
+
+async def test_a_refused_browser_leaves_nothing_behind() -> None:
+    async with running() as edge:
+        credential = gateway_pb2.Credential(token="forged")
+        opened = gateway_pb2.SessionOpened(credential=credential)
+        await edge.trunk.handle(Request(session=1, request_id="r", session_opened=opened))
+        await edge.turn()
+        assert edge.control[-1].request_id == "r"
+        assert edge.control[-1].session_refused.rejected.code == Code.UNAUTHENTICATED
+        nothing_of_sessions = edge.node.parts.subscribers._of_subject  # noqa: SLF001
+        assert not nothing_of_sessions
+
+
+async def test_a_session_that_comes_back_keeps_its_seat_when_its_former_trunk_closes_late() -> None:
+    async with running() as edge, _second(edge) as other:
+        policy = channel_pb2.ChannelPolicy(presence=True)
+        request = channel_pb2.CreateChannelRequest(name="room.a", policy=policy)
+        await edge.node.channels.create_channel(DEVELOPER, request)
+        browser = await edge.open(1, "ada")
+        await edge.subscribe(browser, "room.a")
+        await edge.settle()
+        other.browsers[1] = browser
+        opened = other._opened(browser)  # noqa: SLF001 (with its session_id)
+        await other.trunk.handle(Request(session=1, session_opened=opened))
+        await other.subscribe(browser, "room.a")
+        await edge.close()
+        key = DEVELOPER.key("room.a")
+        assert edge.node.occupants.present(key, "ada")
+        assert edge.node.sessions.get(browser.session_id) is other.trunk.sessions[1]
+        room = edge.node.occupants._rooms[key]  # noqa: SLF001 (whether a session holds the seat)
+        assert room.leave("ada", browser.session_id), "the session that came back has the seat"
+
+
+async def test_another_browsers_session_id_is_not_taken() -> None:
+    async with running() as edge:
+        ada, bob = await edge.open(1, "ada"), await edge.open(2, "bob")
+        bob.session_id = ada.session_id
+        opened = edge._opened(bob)  # noqa: SLF001 (with an id that is not its own)
+        await edge.trunk.handle(Request(session=3, session_opened=opened))
+        await edge.turn()
+        assert edge.control[-1].session_refused.rejected.code == Code.CONFLICT
+        assert edge.node.sessions.get(ada.session_id) is edge.trunk.sessions[1]
+
+
+async def test_a_session_that_fails_is_ended_alone() -> None:
+    async with running() as edge:
+        ada, bob = await edge.open(1, "ada"), await edge.open(2, "bob")
+        edge.trunk.pump.add(Failing())
+        edge.trunk._crashed(edge.trunk.sessions[1].subscriber, ValueError())  # noqa: SLF001
+        await publish(edge, "room.a", "1")
+        followed = await edge.subscribe(bob, "room.a", history=1)
+        await edge.settle()
+        assert ada.ended
+        assert not bob.ended
+        assert [event.text for event in followed.events] == ["1"]
+
+
+async def test_a_long_history_comes_in_pages_and_by_credit() -> None:
+    async with running() as edge:
+        browser = await edge.open(1, "ada")
+        for _ in range(20):
+            await publish(edge, "room.a", "x" * 60_000)
+        browser.credits = False
+        followed = await edge.subscribe(browser, "room.a", history=20)
+        for _ in range(50):
+            await edge.turn()
+        assert 0 < len(followed.events) < 10, "the window is 256 KiB"
+        assert not followed.caught_up
+        await edge.settle()
+        assert [event.offset for event in followed.events] == list(range(1, 21))
+        assert followed.caught_up
+
+
+async def test_a_replay_longer_than_a_page_goes_on_as_live_is_read() -> None:
+    async with running(max_queued_bytes=100_000) as edge:
+        browser = await edge.open(1, "ada")
+        followed = await edge.subscribe(browser, "room.a")
+        await edge.settle()
+        edge.reads_live = False
+        for _ in range(60):
+            await publish(edge, "room.a", "x" * 60_000)
+            await edge.turn()
+            await asyncio.sleep(0.002)
+        await edge.settle()
+        assert edge.lagged
+        assert [event.offset for event in followed.events] == list(range(1, 61))
+
+
+async def test_what_a_replay_cannot_find_restarts_the_trunk() -> None:
+    async with running(max_queued_bytes=1_000, retained_bytes=1 << 20) as edge:
+        browser = await edge.open(1, "ada")
+        followed = await edge.subscribe(browser, "room.a")
+        await edge.settle()
+        endings: list[Ending | None] = []
+        edge.trunk.ended.append(endings.append)
+        edge.reads_live = False
+        for _ in range(100):
+            await publish(edge, "room.a", "x" * 10_000)
+            await asyncio.sleep(0.001)
+        edge.reads_live = True
+        async with asyncio.timeout(5):
+            while not endings:
+                await edge.turn()
+        assert [ending.code for ending in endings if ending] == [Code.SLOW_CONSUMER]
+        await edge.reconnect()
+        await publish(edge, "room.a", "last")
+        await edge.settle()
+        assert followed.gaps == [event_pb2.GAP_REASON_EXPIRED]
+        assert followed.events[-1].text == "last"
+
+
+async def test_what_the_node_itself_has_missed_restarts_the_trunk_before_the_next_event() -> None:
+    async with running() as edge:
+        browser = await edge.open(1, "ada")
+        followed = await edge.subscribe(browser, "room.a")
+        await edge.settle()
+        endings: list[Ending | None] = []
+        edge.trunk.ended.append(endings.append)
+        ((epoch, sequence),) = edge.node.hub.heads
+        edge.node.hub.heads = (Position(epoch, sequence - 1),)  # one is missed
+        await publish(edge, "room.a", "next")
+        await edge.turn()
+        assert endings
+        assert not followed.events
+        await edge.reconnect()
+        await edge.settle()
+        assert [event.text for event in followed.events] == ["next"]
+
+
+class Failing:
+    """A source that fails."""
+
+    roomy = True
+
+    async def step(self) -> bool:
+        raise ValueError("a defect")
+
+
+@asynccontextmanager
+async def _second(edge: Edge) -> AsyncGenerator[Edge]:
+    """Open another trunk to the same node."""
+    other = Edge(edge.node, 1 << 20)
+    try:
+        yield other
+    finally:
+        await other.close()
