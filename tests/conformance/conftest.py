@@ -2,6 +2,7 @@
 
 CONFORMANCE_HTTP and CONFORMANCE_GRPC (or --http and --grpc) name a deployment; without them one is
 started. CONFORMANCE_SECRET is its HS256 secret; without it the one of development mode.
+CONFORMANCE_EXAMPLES is how many histories the resuming scenario tries for each pair of doors.
 """
 
 import os

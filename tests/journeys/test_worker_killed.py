@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from tests.conformance.doors import ENDINGS, Session, text_of
+import pytest
+
+from tests.conformance.doors import ENDINGS, Refused, Session, text_of
 from tests.conformance.grpc_door import GrpcDoor
 from tests.conformance.sse_door import SseDoor
 from tests.conformance.websocket_door import WebSocketDoor
@@ -69,7 +71,9 @@ async def test_a_worker_killed_after_its_first_output_is_lost_for_every_viewer(
         assert updates[-1].code == "agent_lost"
 
 
-async def test_a_worker_killed_while_idle_is_gone_at_once(installation: Installation) -> None:
+async def test_a_worker_killed_while_idle_is_gone_after_the_grace(
+    installation: Installation,
+) -> None:
     name = f"WORKER-{uuid4().hex[:8]}"
     async with SseDoor(installation.http).session("observer") as observer:
         await observer.subscribe(f"presence.agent.{name}")
@@ -78,3 +82,6 @@ async def test_a_worker_killed_while_idle_is_gone_at_once(installation: Installa
             assert (event.type, event.field("status")) == ("agent.status", "online")
             process.kill()
             assert (await observer.inbox.event()).field("status") == "offline"
+            with pytest.raises(Refused) as refused:
+                await observer.invoke(name, "is anybody there")
+            assert (refused.value.code, refused.value.retryable) == ("no_agent", True)
