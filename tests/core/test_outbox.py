@@ -2,7 +2,7 @@
 
 import asyncio
 
-from blackroad.core.hub.group import Frame
+from blackroad.core.hub.group import Frame, Mark
 from blackroad.core.log.entry import Position
 from blackroad.core.outbox import Outbox
 from blackroad.realtime.v1 import channel_pb2
@@ -27,7 +27,9 @@ def outbox(max_bytes: int = 1 << 20) -> tuple[Outbox[Frame], list[Frame]]:
     return Outbox(batch, overflows.append, max_bytes), overflows
 
 
-async def test_without_batching_each_answer_is_a_frame_and_neighbouring_deliveries_are_one() -> None:
+async def test_without_batching_each_answer_is_a_frame_and_neighbouring_deliveries_are_one() -> (
+    None
+):
     box, _ = outbox()
     box.put_live(frame("1"))
     box.put_live(frame("2", "3"))
@@ -90,3 +92,32 @@ async def test_after_close_the_rest_is_taken_and_then_nothing() -> None:
     box.close()
     assert await box.take() == b"last"
     assert await box.take() is None
+
+
+async def test_what_is_queued_is_taken_in_frames_of_at_most_a_mebibyte() -> None:
+    box, _ = outbox(max_bytes=64 << 20)
+    box.batching = True
+    for number in range(100):
+        box.put_live(frame("x" * 100_000, after=number))
+        box.put(b"answer" * 100)
+    taken = 0
+    while box.size:
+        raw = await box.take()
+        assert raw is not None
+        assert len(raw) <= (1 << 20) + 100
+        taken += 1
+    assert 10 <= taken <= 12
+
+
+async def test_a_mark_keeps_its_place_and_is_dropped_with_the_events_before_it() -> None:
+    box, _ = outbox()
+    box.put_live(frame("1", after=1))
+    box.put(Mark(b"mark", place(2)))
+    box.put_live(frame("2", after=2))
+    first = await box.take()
+    assert first is not None
+    assert len(channel_pb2.ConnectResponse.FromString(first).delivery.events) == 1
+    assert await box.take() == b"mark"
+    box.put(Mark(b"mark", place(3)))
+    assert [one.after for one in box.drop_live()] == [place(2), place(3)]
+    assert box.size == 0

@@ -21,6 +21,7 @@ from blackroad.core.hub.group import Groups
 from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.development import developer_service, developer_user
 from blackroad.core.identity.identity import Identity
+from blackroad.core.log.cursor import decode_cursor
 from blackroad.core.log.entry import Positions
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
 from blackroad.core.publisher import Publisher
@@ -381,3 +382,53 @@ def test_resuming_by_any_cursor_of_the_subscription_misses_and_doubles_nothing(
                 assert trial.got[channel] == trial.expected[channel]
 
     asyncio.run(play())
+
+
+async def test_what_the_logs_follower_missed_is_read_again(node: Node) -> None:
+    async with connected(node) as client:
+        client.send(subscribe=channel_pb2.Subscribe(channel="room.a"))
+        await client.until("caught_up")
+        (head,) = node.hub.heads
+        await node.publish("room.a", "1")
+        await client.until("delivery")
+        # As if the first event had never come by the follower.
+        node.hub.heads = (head,)
+        client.frames.clear()
+        await node.publish("room.a", "2")
+        await client.until("caught_up")
+        assert [event.text for event in client.events()] == ["1", "2"]
+
+
+async def test_a_bookmark_is_dropped_with_the_events_before_it(node: Node) -> None:
+    async with connected(node) as client:
+        client.send(subscribe=channel_pb2.Subscribe(channel="room.a"))
+        await client.until("caught_up")
+        client.reading.clear()
+        for _ in range(3):
+            await node.publish("room.a", "x" * 60_000)
+            await asyncio.sleep(0.005)
+        client.send(ping=common_pb2.Ping())
+        for _ in range(40):
+            await node.publish("room.a", "x" * 60_000)
+            await asyncio.sleep(0.002)
+        client.reading.set()
+        await client.until("lagging")
+        await client.until("caught_up", 2)
+        seen = 0
+        for frame in client.frames:
+            for event in frame.delivery.events:
+                assert event.offset == seen + 1
+                seen = event.offset
+            if frame.HasField("bookmark"):
+                place = decode_cursor(frame.bookmark.cursor).places[0][1]
+                assert place <= seen, "a cursor beyond what has come"
+
+
+async def test_a_long_history_comes_in_frames_that_any_client_takes(node: Node) -> None:
+    for _ in range(20):
+        await node.publish("room.a", "x" * 60_000)
+    async with connected(node) as client:
+        client.send(subscribe=channel_pb2.Subscribe(channel="room.a", history=20))
+        await client.until("caught_up")
+        assert [event.offset for event in client.events()] == list(range(1, 21))
+        assert max(frame.ByteSize() for frame in client.frames) < 256 << 10

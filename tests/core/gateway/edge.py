@@ -122,7 +122,7 @@ class Edge:
             browser.numbers.clear()
             browser.held.clear()
             browser.owed = 0
-            opened = self._opened(browser)
+            opened = self.opened(browser)
             await self.trunk.handle(Request(session=browser.number, session_opened=opened))
             for one in tuple(browser.following.values()):
                 one.caught_up = one.joined = False
@@ -132,7 +132,8 @@ class Edge:
                 )
                 await self.trunk.handle(request)
 
-    def _opened(self, browser: Browser) -> gateway_pb2.SessionOpened:
+    def opened(self, browser: Browser) -> gateway_pb2.SessionOpened:
+        """Return what is said of a browser that comes, or comes back."""
         return gateway_pb2.SessionOpened(
             credential=gateway_pb2.Credential(token=token(browser.subject)),
             door=admin_pb2.DOOR_WEBSOCKET,
@@ -142,7 +143,7 @@ class Edge:
     async def open(self, number: int, subject: str) -> Browser:
         """Let a browser come."""
         browser = self.browsers[number] = Browser(number, subject)
-        await self.trunk.handle(Request(session=number, session_opened=self._opened(browser)))
+        await self.trunk.handle(Request(session=number, session_opened=self.opened(browser)))
         await self.turn()
         assert browser.session_id
         return browser

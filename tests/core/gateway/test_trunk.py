@@ -20,8 +20,8 @@ async def publish(edge: Edge, channel: str, *texts: str) -> None:
 
 def nothing_is_left(node: Node) -> None:
     assert len(node.sessions) == 0
-    assert not node.parts.subscribers._of_subject  # noqa: SLF001 (nobody is told of changes)
-    assert not node.hub._exact  # noqa: SLF001 (nothing is followed)
+    assert len(node.parts.subscribers) == 0
+    assert node.hub.topics == 0
     assert len(node.trunks) == 0
 
 
@@ -84,10 +84,10 @@ async def test_a_number_in_use_is_not_given_to_another_browser() -> None:
     async with running() as edge:
         browser = await edge.open(1, "ada")
         for number in (0, 1):
-            opened = edge._opened(browser)  # noqa: SLF001 (what it said when it came)
+            opened = edge.opened(browser)
             await edge.trunk.handle(Request(session=number, session_opened=opened))
         await edge.turn()
-        assert [frame.rejected.code for frame in edge.control[-2:]] == [Code.BAD_FRAME] * 2
+        assert [frame.rejected.code for frame in edge.control[-2:]] == [Code.BAD_FRAME.wire] * 2
         assert len(edge.node.sessions) == 1
 
 
@@ -98,9 +98,8 @@ async def test_a_refused_browser_leaves_nothing_behind() -> None:
         await edge.trunk.handle(Request(session=1, request_id="r", session_opened=opened))
         await edge.turn()
         assert edge.control[-1].request_id == "r"
-        assert edge.control[-1].session_refused.rejected.code == Code.UNAUTHENTICATED
-        nothing_of_sessions = edge.node.parts.subscribers._of_subject  # noqa: SLF001
-        assert not nothing_of_sessions
+        assert edge.control[-1].session_refused.rejected.code == Code.UNAUTHENTICATED.wire
+        assert len(edge.node.parts.subscribers) == len(edge.node.sessions) == 0
 
 
 async def test_a_session_that_comes_back_keeps_its_seat_when_its_former_trunk_closes_late() -> None:
@@ -112,25 +111,26 @@ async def test_a_session_that_comes_back_keeps_its_seat_when_its_former_trunk_cl
         await edge.subscribe(browser, "room.a")
         await edge.settle()
         other.browsers[1] = browser
-        opened = other._opened(browser)  # noqa: SLF001 (with its session_id)
+        opened = other.opened(browser)
         await other.trunk.handle(Request(session=1, session_opened=opened))
         await other.subscribe(browser, "room.a")
         await edge.close()
         key = DEVELOPER.key("room.a")
         assert edge.node.occupants.present(key, "ada")
         assert edge.node.sessions.get(browser.session_id) is other.trunk.sessions[1]
-        room = edge.node.occupants._rooms[key]  # noqa: SLF001 (whether a session holds the seat)
-        assert room.leave("ada", browser.session_id), "the session that came back has the seat"
+        session = other.trunk.sessions[1]
+        await edge.node.occupants.leave(key, session.identity, session.session_id, clean=True)
+        assert not edge.node.occupants.present(key, "ada"), "the seat was this session's"
 
 
 async def test_another_browsers_session_id_is_not_taken() -> None:
     async with running() as edge:
         ada, bob = await edge.open(1, "ada"), await edge.open(2, "bob")
         bob.session_id = ada.session_id
-        opened = edge._opened(bob)  # noqa: SLF001 (with an id that is not its own)
+        opened = edge.opened(bob)
         await edge.trunk.handle(Request(session=3, session_opened=opened))
         await edge.turn()
-        assert edge.control[-1].session_refused.rejected.code == Code.CONFLICT
+        assert edge.control[-1].session_refused.rejected.code == Code.CONFLICT.wire
         assert edge.node.sessions.get(ada.session_id) is edge.trunk.sessions[1]
 
 
@@ -138,7 +138,7 @@ async def test_a_session_that_fails_is_ended_alone() -> None:
     async with running() as edge:
         ada, bob = await edge.open(1, "ada"), await edge.open(2, "bob")
         edge.trunk.pump.add(Failing())
-        edge.trunk._crashed(edge.trunk.sessions[1].subscriber, ValueError())  # noqa: SLF001
+        edge.trunk.crashed(edge.trunk.sessions[1].subscriber, ValueError())
         await publish(edge, "room.a", "1")
         followed = await edge.subscribe(bob, "room.a", history=1)
         await edge.settle()

@@ -47,6 +47,9 @@ class Subscribers:
         self._of_subject: dict[tuple[str, str], dict[Follower, None]] = {}
         directory.listeners.append(self._tell)
 
+    def __len__(self) -> int:
+        return sum(map(len, self._of_subject.values()))
+
     def add(self, subscriber: Follower) -> None:
         """Add one."""
         self._of_subject.setdefault(_subject(subscriber), {})[subscriber] = None

@@ -42,7 +42,7 @@ class Trunk:
         self.trunk_id = session_id()
         self.identity = identity
         self.window = TRUNK_WINDOW_BYTES
-        self.pump = Pump(self._crashed)
+        self.pump = Pump(self.crashed)
         self.feed = Feed(parts.hub, self.pump, self.restart)
         self.control: Outbox[TrunkFrame] = Outbox(batch_responses, _never, CONTROL_BYTES)
         self.catch_up: Outbox[TrunkFrame] = Outbox(batch_responses, _never, CATCH_UP_BYTES)
@@ -115,6 +115,15 @@ class Trunk:
         elif (one := self.sessions.get(number)) is not None:
             one.window += size
             self.pump.wake(one.subscriber)
+
+    def crashed(self, source: Source, error: Exception) -> None:
+        """Take that reading on for a source has failed: its session ends, or the trunk."""
+        LOG.error("session.failed", exc_info=error)
+        if source is self.feed:
+            self.restart()
+        for session in self.sessions.values():
+            if session.subscriber is source:
+                self._end_session(session, Ending(Code.INTERNAL))
 
     async def handle(self, request: gateway_pb2.TrunkRequest) -> None:
         """Serve one frame of CONTROL. Where it fails beyond a `Rejection` its session ends."""
@@ -200,15 +209,6 @@ class Trunk:
             answer.session = request.session
             answer.request_id = request.request_id
             self.put_control(answer)
-
-    def _crashed(self, source: Source, error: Exception) -> None:
-        """Take that reading on for a source has failed: its session ends, or the trunk."""
-        LOG.error("session.failed", exc_info=error)
-        if source is self.feed:
-            self.restart()
-        for session in self.sessions.values():
-            if session.subscriber is source:
-                self._end_session(session, Ending(Code.INTERNAL))
 
     def _end_session(self, session: BrowserSession | None, ending: Ending) -> None:
         if session is not None:

@@ -66,6 +66,11 @@ class Hub:
             if not sinks:
                 del self._exact[topic]
 
+    @property
+    def topics(self) -> int:
+        """How many topics are followed: names once, patterns once by each sink."""
+        return len(self._exact) + len(self._patterns)
+
     def watch(self, topic: str, watcher: Watcher) -> None:
         """Call a part of the core with every entry of a topic.
 
