@@ -24,7 +24,7 @@ RAISED: Final = (
 FLAGS: Final = (
     *("--http", "127.0.0.1:0"),
     *("--grpc", "127.0.0.1:0"),
-    *("--logging.level", "warning"),
+    *("--logging.level", "error"),
     *RAISED,
 )
 
