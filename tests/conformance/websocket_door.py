@@ -86,7 +86,7 @@ class WebSocketDoor:
     ) -> AsyncGenerator["WebSocketSession"]:
         """Connect and wait for `welcome`."""
         address = f"ws://{self._http}/ws/{quote(client_id)}"
-        async with connect(
+        connection = await connect(
             address,
             subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]  # a NewType of str
             additional_headers={"Authorization": f"Bearer {token}"} if token else None,
@@ -94,16 +94,17 @@ class WebSocketDoor:
             compression=None,
             max_size=None,
             ping_interval=None,
-        ) as connection:
-            session = WebSocketSession(connection)
-            reading = asyncio.create_task(session.read())
-            try:
-                await soon(session.welcomed)
-                yield session
+        )
+        session = WebSocketSession(connection)
+        reading = asyncio.create_task(session.read())
+        try:
+            await soon(session.welcomed)
+            yield session
+        finally:
+            # One that has ended already has nothing to say: closing it again may fail.
+            if not reading.done():
                 await connection.close()
-            finally:
-                reading.cancel()
-                await asyncio.wait([reading])
+            await soon(reading)
 
 
 class WebSocketSession:
