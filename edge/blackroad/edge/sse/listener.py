@@ -40,7 +40,7 @@ class Listener:
     def __init__(self, context: Context, session: Session, rendered: str) -> None:
         self._session = session
         self._rendering = rendered
-        self._stands: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._stands: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
         self.stream = SseStream(context.transport, self)
         self.receiver = Receiver(context.fanout, self.stream, rendered, session)
         session.attach(self, self.receiver)
@@ -49,13 +49,16 @@ class Listener:
         """Subscribe; returns when it stands and `connected` is said."""
         try:
             self._session.subscribe(subscribe, None, self._refused)
-            await self._stands
+            if self._stands is not None:
+                await self._stands
         except BaseException:
             self.stream.close()
             raise
+        finally:
+            self._stands = None  # an idle stream keeps nothing that it does not need
 
     def _refused(self, refusal: Refusal) -> None:
-        if not self._stands.done():
+        if self._stands is not None and not self._stands.done():
             self._stands.set_exception(refusal)
 
     def _tell(self, event: str, frame: Struct, cursor: str = "") -> None:
@@ -96,7 +99,7 @@ class Listener:
                     channel=subscribed.channel, reason=subscribed.gap, cursor=subscribed.cursor
                 )
             )
-        if not self._stands.done():
+        if self._stands is not None and not self._stands.done():
             self._stands.set_result(None)
 
     def on_delivery(self, delivery: event_pb2.Delivery, _request_id: str | None) -> None:

@@ -1,5 +1,7 @@
 """One subscription of one session: where it stands, so that it can be resumed at any moment."""
 
+from sys import intern
+
 from blackroad.realtime.v1 import channel_pb2, gateway_pb2
 
 
@@ -27,9 +29,10 @@ class Subscription:
 
     def __init__(self, key: str, subscribe: channel_pb2.Subscribe) -> None:
         self.key = key
-        self.channel = subscribe.channel
+        # Shared by all who follow the same: an idle client has little more than its names.
+        self.channel = intern(subscribe.channel)
         self.presence = subscribe.presence
-        self.unit = tuple(subscribe.unit)
+        self.unit = tuple(map(intern, subscribe.unit))
         self.cursor = subscribe.cursor
         self.request_id: str | None = None
         self.invoked = False
