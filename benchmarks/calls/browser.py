@@ -17,6 +17,8 @@ INVOKE: Final = text_frame(
 )
 READY: Final = b'"type":"subscribed"'
 FIRST: Final = b'"delta":"%s"' % PROMPT.encode()
+PING: Final = b"\x89\x00"  # the edge's are empty; in JSON there are no such bytes
+PONG: Final = b"\x8a\x80\0\0\0\0"
 LAST: Final = b'"status":"finished"'
 
 
@@ -56,4 +58,6 @@ def _until(connected: socket.socket, heard: bytes, wanted: bytes) -> bytes:
         if b'"type":"error"' in heard or not (data := connected.recv(65536)):
             raise WrongCount(f"no {wanted!r} in {heard!r}")
         heard += data
+        if PING in data:
+            connected.sendall(PONG)
     return heard
