@@ -69,7 +69,7 @@ async def measure(bench: Bench) -> None:
         async with AsyncExitStack() as stack:
             singles = Publish(ROOM, bench.scale(10_000, 100), flight=256)
             batches = Publish(ROOM, bench.scale(20_000, 100), flight=4, batch=64)
-            alone = Publish(ROOM, bench.scale(200_000 // sockets, 50), flight=1)
+            alone = Publish(ROOM, bench.scale(100_000 // sockets, 50), flight=1)
             rooms = [
                 await _ours(stack, "BlackRoad", sockets, singles),
                 await _ours(stack, "BlackRoad, 64 a publish", sockets, batches),
