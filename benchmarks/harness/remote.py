@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+import time
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import uvloop
 
 DEADLINE_SECONDS: Final = 120.0
 END_SECONDS: Final = 5.0
+STEP_SECONDS: Final = 0.5
 
 Order = TypeVar("Order")
 Answer = TypeVar("Answer")
@@ -70,6 +72,7 @@ class Remote(Generic[Order, Answer]):
         ours, theirs = SPAWN.Pipe()
         self._pipe: Pipe = ours
         self._theirs: Pipe = theirs
+        self._left = False
         self._process = SPAWN.Process(target=main, args=(theirs,), daemon=True)
 
     @property
@@ -83,6 +86,7 @@ class Remote(Generic[Order, Answer]):
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._left = True
         self._pipe.close()
         await asyncio.to_thread(self._process.join, END_SECONDS)
         if self._process.is_alive():
@@ -98,8 +102,11 @@ class Remote(Generic[Order, Answer]):
 
     def _ask(self, order: Order) -> Answer:
         self._pipe.send(order)
-        if not self._pipe.poll(DEADLINE_SECONDS):
-            raise RemoteFailed(f"no answer to {order!r} in {DEADLINE_SECONDS:.0f} s")
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        # In steps: who interrupts the run does not wait for an answer that nobody hears.
+        while not self._pipe.poll(STEP_SECONDS):
+            if self._left or time.monotonic() > deadline:
+                raise RemoteFailed(f"no answer to {order!r} in {DEADLINE_SECONDS:.0f} s")
         answer = self._pipe.recv()
         if isinstance(answer, Failure):
             raise RemoteFailed(answer.text)
