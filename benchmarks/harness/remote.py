@@ -1,6 +1,7 @@
 """A process that does one thing at a time as it is told: a publisher, readers, a peer's server."""
 
 import asyncio
+import contextlib
 import multiprocessing
 import time
 import traceback
@@ -101,13 +102,17 @@ class Remote(Generic[Order, Answer]):
         return await asyncio.to_thread(self._ask, order)
 
     def _ask(self, order: Order) -> Answer:
-        self._pipe.send(order)
+        with contextlib.suppress(BrokenPipeError):  # it has failed already, and said why
+            self._pipe.send(order)
         deadline = time.monotonic() + DEADLINE_SECONDS
         # In steps: who interrupts the run does not wait for an answer that nobody hears.
         while not self._pipe.poll(STEP_SECONDS):
             if self._left or time.monotonic() > deadline:
                 raise RemoteFailed(f"no answer to {order!r} in {DEADLINE_SECONDS:.0f} s")
-        answer = self._pipe.recv()
+        try:
+            answer = self._pipe.recv()
+        except EOFError:
+            raise RemoteFailed("it has ended") from None
         if isinstance(answer, Failure):
             raise RemoteFailed(answer.text)
         return cast("Answer", answer)
