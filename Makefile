@@ -27,9 +27,29 @@ run: .venv/.run ## Install the runtime lock into .venv and start everything on l
 
 ##@ Test
 
+# grpc.aio has one poller for a process and all its event loops: a loop that one test closes can cost
+# another its events. So each kind of test has a process of its own, and two run at a time.
+core := tests/core
+contract := tests/contract
+edge := tests/edge
+transport := tests/edge/transport
+client := tests/client tests/agents tests/examples
+system := tests/conformance tests/journeys tests/docs tests/guide
+groups := system core client edge contract transport
+ignore_edge := --ignore=tests/edge/transport
+
 .PHONY: test
 test: .venv/.test ## Run every test that needs Python and PyPI only
-	$(bin)/python -m pytest -m "not ($(elsewhere))"
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(groups:%=test-%) test-rest
+
+.PHONY: $(groups:%=test-%)
+$(groups:%=test-%): test-%: .venv/.test
+	$(bin)/python -m pytest -m "not ($(elsewhere))" $($*) $(ignore_$*)
+
+.PHONY: test-rest
+test-rest: .venv/.test
+	$(bin)/python -m pytest -m "not ($(elsewhere))" \
+	  $(foreach group,$(groups),$(addprefix --ignore=,$($(group))))
 
 .PHONY: check
 check: lint types protos breaking check-generated test-elsewhere ## Run everything that `make test` leaves out

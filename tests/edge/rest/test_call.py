@@ -8,6 +8,8 @@ import pytest
 from blackroad.edge.errors import Refusal
 from blackroad.edge.rest.call import unless_closed
 
+pytestmark = pytest.mark.usefixtures("one_loop")
+
 
 async def serve_nobody(connected: asyncio.Event) -> asyncio.Server:
     """Listen for a peer that is never answered."""

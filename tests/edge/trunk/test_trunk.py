@@ -3,8 +3,12 @@
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import pytest
+
 from tests.edge.rig import Browser, EdgeRig, running_core, running_edge, until
 from tests.edge.trunk.peer import Request, ScriptedCore, scripted
+
+pytestmark = pytest.mark.usefixtures("one_loop")
 
 
 @asynccontextmanager

@@ -39,7 +39,7 @@ class MemoryLogSettings:
     history_bytes: int = 256 << 20
     max_channels: int = 200_000
     idle_seconds: float = 3600.0  # that a channel's numbers are kept after its last event
-    idempotency_keys: int = 200_000
+    idempotency_keys: int = 1_000_000  # of 5 to 10 minutes
 
 
 class MemoryLog:
