@@ -7,7 +7,7 @@ import random
 import signal
 import socket
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Final
 
 import grpc
@@ -46,6 +46,14 @@ class Server(uvicorn.Server):
         """Leave signals alone."""
         yield
 
+    def close(self) -> None:
+        """Take no more connections: what uvicorn leaves undone where it is cancelled. Idempotent.
+
+        Else the loop goes on watching a socket that is closed, and whoever gets its number next.
+        """
+        for listening in getattr(self, "servers", ()):
+            listening.close()
+
 
 class Edge:
     """One edge: `serve` until `drain` has been called and has ended."""
@@ -72,11 +80,11 @@ class Edge:
         Raises OSError where the address cannot be had, `PublicDevelopmentError` where it would be
         unsafe.
         """
-        with _listen(self.settings.http) as listener:
+        server = Server(self._config())
+        with _listen(self.settings.http) as listener, closing(server):
             async with asyncio.TaskGroup() as tasks:
                 trunk = tasks.create_task(self.context.trunk.run())
                 self.context.transport.start()
-                server = Server(self._config())
                 serving = tasks.create_task(server.serve(sockets=[listener]))
                 host, port = listener.getsockname()[:2]
                 await self.context.trunk.wait_up(FIRST_LINK_SECONDS)
