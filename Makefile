@@ -30,10 +30,10 @@ run: .venv/.run ## Install the runtime lock into .venv and start everything on l
 # grpc.aio has one poller for a process and all its event loops: a loop that one test closes can cost
 # another its events. So each kind of test has a process of its own, and two run at a time.
 core := tests/core
-contract := tests/contract
+contract := tests/contract tests/examples
 edge := tests/edge
 transport := tests/edge/transport
-client := tests/client tests/agents tests/examples
+client := tests/client tests/agents
 system := tests/conformance tests/journeys tests/docs tests/guide
 groups := system core client edge contract transport
 ignore_edge := --ignore=tests/edge/transport

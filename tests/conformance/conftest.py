@@ -100,7 +100,7 @@ def deployment(pytestconfig: pytest.Config, one_loop: None) -> Generator[Deploym
     assert not grpc, "give both addresses, or none"
     with up(**UNLIMITED) as started:
         yield Deployment(started.http, started.grpc, secret)
-        assert started.process.terminate() == 0
+        assert started.process.terminate() == 0, started.process.output
 
 
 @pytest.fixture(params=NAMES)

@@ -58,6 +58,7 @@ async def test_the_follower_prints_what_the_publisher_publishes(core: str) -> No
         async with running(core, "publisher.py", "news.today", "one", "two") as publisher:
             offset, event_id = (await line(publisher)).split()
             assert event_id.startswith("ev_")
+            assert await publisher.wait() == 0
         channel, first, text, cursor = (await line(follower)).split()
         assert (channel, first, text) == ("news.today", offset, "one")
         async with running(core, "follower.py", "news.today", cursor) as resumed:

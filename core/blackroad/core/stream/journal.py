@@ -46,8 +46,8 @@ class Journal:
     """Takes what is said without waiting, and appends what came in one turn of the loop at once.
 
     The records of one answer keep their order, and are one append where they fit. The events beside
-    them keep the order in which they were said, across channels too. Bounded by those who write: they await `room` before they take more from their
-    clients.
+    them keep the order in which they were said, across channels too. Bounded by those who write:
+    they await `room` before they take more from their clients.
     """
 
     def __init__(self, log: Log, max_bytes: int, keep: Callable[[str], Keep]) -> None:
