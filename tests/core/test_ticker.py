@@ -32,4 +32,4 @@ async def test_ended_repeats_do_not_pile_up() -> None:
     for _ in range(1000):
         with ticker.every(3600, lambda: None):
             pass
-    assert len(ticker._due) < 200  # noqa: SLF001 (the bound is what this is about)
+    assert len(ticker._due) < 200  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (the bound is what this is about)

@@ -12,7 +12,7 @@ async def test_the_subscribed_of_an_invoke_that_comes_first_is_not_its_answer() 
     asks = Asks(10)
     asks.add(Request(request_id="one", start=stream_pb2.Invoke()), answers.append)
     subscribed = Response(request_id="one", subscribed=channel_pb2.Subscribed())
-    opened = Response(request_id="one", answer_opened={"stream_id": "st_1"})
+    opened = Response(request_id="one", answer_opened=gateway_pb2.AnswerOpened(stream_id="st_1"))
     assert not asks.answer(subscribed)
     assert asks.answer(opened)
     assert answers == [opened]
