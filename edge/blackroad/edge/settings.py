@@ -60,7 +60,7 @@ class EdgeLimits(BaseModel):
     write_timeout_seconds: float = 5.0
     stall_seconds: float = 30.0
     sse_comment_seconds: float = 15.0
-    core_wait_seconds: float = 10.0
+    core_wait_seconds: float = 5.0  # below the 10 s after which common clients give up
     request_seconds: float = 15.0
     drain_seconds: float = 20.0
 
