@@ -24,7 +24,7 @@ async def telling(numbers: Sequence[int], go: asyncio.Event) -> AsyncGenerator[i
         await go.wait()
         for number in numbers:
             writer.write(b'data: {"n":%d,"t":%d}\n\n' % (number, number))
-        with contextlib.suppress(ConnectionResetError):  # who fails does not say goodbye
+        with contextlib.suppress(ConnectionError):  # who fails does not say goodbye
             await reader.read()
         writer.close()
 
