@@ -372,6 +372,7 @@ class OpenRequest(_message.Message):
     CANCEL_FIELD_NUMBER: _builtins.int
     PING_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
+    REFRESH_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Chosen by the client for each Invoke and JoinAnswer; all frames of that answer carry it. Required there."""
     @_builtins.property
@@ -402,6 +403,12 @@ class OpenRequest(_message.Message):
     def batch(self) -> Global___OpenRequestBatch:
         """Several frames at once, taken in their order."""
 
+    @_builtins.property
+    def refresh(self) -> _common_pb2.Refresh:
+        """Answered by Accepted or Rejected. An answer that the fresh token does not let its holder see is Rejected by its
+        request_id, and not viewed any more.
+        """
+
     def __init__(
         self,
         *,
@@ -413,12 +420,13 @@ class OpenRequest(_message.Message):
         cancel: Global___CancelAnswer | None = ...,
         ping: _common_pb2.Ping | None = ...,
         batch: Global___OpenRequestBatch | None = ...,
+        refresh: _common_pb2.Refresh | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "cancel", b"cancel", "frame", b"frame", "hello", b"hello", "input", b"input", "join", b"join", "ping", b"ping", "start", b"start"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "cancel", b"cancel", "frame", b"frame", "hello", b"hello", "input", b"input", "join", b"join", "ping", b"ping", "refresh", b"refresh", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "cancel", b"cancel", "frame", b"frame", "hello", b"hello", "input", b"input", "join", b"join", "ping", b"ping", "request_id", b"request_id", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "cancel", b"cancel", "frame", b"frame", "hello", b"hello", "input", b"input", "join", b"join", "ping", b"ping", "refresh", b"refresh", "request_id", b"request_id", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["hello", "start", "join", "input", "cancel", "ping", "batch"]  # noqa: Y015
+    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["hello", "start", "join", "input", "cancel", "ping", "batch", "refresh"]  # noqa: Y015
     _WhichOneofArgType_frame: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_frame) -> _WhichOneofReturnType_frame | None: ...
 
