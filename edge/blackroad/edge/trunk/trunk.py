@@ -147,7 +147,7 @@ class Trunk:
 
     def followers(self, channel: str) -> int:
         """Count the sessions here that follow a channel, by name or pattern."""
-        return sum(session.follows(channel) for session in self.sessions.values())
+        return sum(session.following.matches(channel) for session in self.sessions.values())
 
     def key(self) -> str:
         """Return a request id that was never used."""
