@@ -16,7 +16,6 @@ _BY_STATUS = {
     401: "unauthenticated",
     403: "forbidden",
     404: "not_found",
-    405: "unimplemented",
     413: "too_large",
     415: "bad_frame",
     422: "bad_frame",
@@ -73,10 +72,21 @@ async def on_http_exception(_request: Request, error: Exception) -> Response:
     """Answer what the framework refused, such as an unknown path."""
     if not isinstance(error, HTTPException):
         return problem(Refusal("internal"))
+    if error.status_code == 405:
+        return no_such_method((error.headers or {}).get("Allow", ""))
     code = _BY_STATUS.get(error.status_code, "internal")
-    text = MEANINGS[code].text if error.status_code != 405 else "this method is not allowed here"
+    text = MEANINGS[code].text
     response = problem(Refusal(code, text), error.status_code, text)
     response.headers.update(error.headers or {})
+    return response
+
+
+def no_such_method(allowed: str) -> Response:
+    """Return the 405 of a path that takes other methods only."""
+    text = "this method is not allowed here"
+    response = problem(Refusal("unimplemented", text), 405, text)
+    if allowed:
+        response.headers["Allow"] = allowed
     return response
 
 

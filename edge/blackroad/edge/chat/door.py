@@ -119,7 +119,6 @@ async def join(
     return viewer.stream.response([("x-stream-id", stream_id)])
 
 
-@router.websocket("/v1/chat/ws")
 async def chat_socket(websocket: WebSocket) -> None:
     """Open a session and hand the socket over."""
     context = context_of(websocket)

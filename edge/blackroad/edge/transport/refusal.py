@@ -10,6 +10,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 _CODES = {
     403: "forbidden",
+    404: "not_found",
     408: "deadline_exceeded",
     413: "too_large",
     429: "rate_limited",
