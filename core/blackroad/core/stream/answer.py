@@ -1,7 +1,8 @@
 """One answer: who asked whom, where it stands, and its way from queued to one of three endings."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -21,6 +22,7 @@ from blackroad.realtime.v1 import event_pb2, stream_pb2
 
 LOG = structlog.get_logger(__name__)
 NOTHING: Final = stream_pb2.Invoke()
+UNLABELLED: Final[Mapping[str, str]] = MappingProxyType({})
 RECORD_BYTES: Final = 1024  # what an answer costs without its parts, about
 TYPE: Final = "agent.response"
 
@@ -63,6 +65,7 @@ class Answer:
         "invoker",
         "journal",
         "key",
+        "labels",
         "limit_timer",
         "lineage",
         "max_tokens",
@@ -107,6 +110,7 @@ class Answer:
         self.created_ns = created_ns
         self.ended_ns = 0
         self.conversation = invoke.conversation
+        self.labels: Mapping[str, str] = dict(invoke.labels) if invoke.labels else UNLABELLED
         self.room = ""  # where it was asked for and is said, and by which event
         self.asked_by = ""
         self.ancestors: tuple[str, ...] = ()

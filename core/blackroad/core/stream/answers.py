@@ -1,7 +1,7 @@
 """All that a node does with invocations and answers, put together."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from blackroad.core.channel.directory import Directory
@@ -33,6 +33,8 @@ from blackroad.core.stream.wheel import Wheel
 from blackroad.realtime.v1 import event_pb2, stream_pb2
 
 MAX_ID_BYTES: Final = 128
+MAX_LABELS: Final = 8
+MAX_LABELS_BYTES: Final = 1024
 
 
 class Answers:
@@ -161,9 +163,9 @@ class Answers:
             return heads
         return (*heads[: answer.partition], answer.position, *heads[answer.partition + 1 :])
 
-    def visible(self, identity: Identity) -> Iterator[Answer]:
-        """Yield the answers that the identity may see, newest first."""
-        return self.archive.visible(identity)
+    def visible(self, identity: Identity, labels: Mapping[str, str]) -> Iterator[Answer]:
+        """Yield the answers with all these labels that the identity may see, newest first."""
+        return self.archive.visible(identity, labels)
 
     async def ended(self, answer: Answer, seconds: float) -> None:
         """Return when the ending of an answer is in the log, or the time is over."""
@@ -205,6 +207,8 @@ class Answers:
             raise Rejection(Code.TOO_LARGE, "an input is at most 4 MiB")
         if len(invoke.conversation.encode()) > MAX_ID_BYTES:
             raise Rejection(Code.INVALID_NAME, "a conversation's id is at most 128 bytes")
+        if invoke.labels:
+            _check_labels(invoke.labels)
         return size
 
     def _deadline_seconds(self, invoke: stream_pb2.Invoke) -> float:
@@ -251,3 +255,9 @@ class Answers:
     def _disown(self, answer: Answer) -> None:
         self.conversations.abort(answer)
         self.archive.drop(answer)
+
+
+def _check_labels(labels: Mapping[str, str]) -> None:
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in labels.items())
+    if len(labels) > MAX_LABELS or size > MAX_LABELS_BYTES:
+        raise Rejection(Code.TOO_LARGE, "an answer has at most 8 labels of 1 KiB together")

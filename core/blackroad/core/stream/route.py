@@ -90,13 +90,14 @@ def served_names(register: stream_pb2.Register) -> tuple[str, ...]:
             Code.TOO_LARGE, f"at most {MAX_SERVED} capabilities and {MAX_SERVED} models"
         )
     names += [f"capability.{token(check_id(word))}" for word in register.capabilities]
-    names += [_served_model(model) for model in register.models]
+    names += [served_model(model) for model in register.models]
     if not names:
         raise Rejection(Code.MISSING_FIELD, "a worker serves an agent, capabilities or models")
     return tuple(dict.fromkeys(names))
 
 
-def _served_model(model: str) -> str:
+def served_model(model: str) -> str:
+    """Return the name of a model, or of all of a provider, as it is registered; BAD_FRAME."""
     provider, slash, name = check_id(model).partition("/")
     if not slash or not provider or not name:
         raise Rejection(

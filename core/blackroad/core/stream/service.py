@@ -76,3 +76,9 @@ class StreamServicer(stream_pb2_grpc.StreamServiceServicer):
     ) -> stream_pb2.CancelStreamResponse:
         """Cancel an answer."""
         return await self._calls.cancel_stream(identify(context), request)
+
+    async def ListTargets(
+        self, request: stream_pb2.ListTargetsRequest, context: object
+    ) -> stream_pb2.ListTargetsResponse:
+        """List who can be asked."""
+        return await self._calls.list_targets(identify(context), request)
