@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +21,7 @@ from blackroad.core.hub.group import Groups
 from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.identity import Identity
 from blackroad.core.identity.peer import Peers
+from blackroad.core.limits.rates import SWEEP_SECONDS, Rates
 from blackroad.core.log.base import Append
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
 from blackroad.core.names import scope
@@ -48,6 +49,7 @@ class Node:
         self.name = name
         self.started_ns = clock.time_ns()
         self.draining = False
+        self.rates = Rates(settings.limits, clock)
         self.log = MemoryLog(_bounds(settings), clock)
         self.hub = Hub(self.log)
         self.ticker = Ticker()
@@ -57,6 +59,7 @@ class Node:
         self.hub.is_private = self.directory.is_private
         self.hub.control = self.directory.apply
         self.publisher = Publisher(self.log, self.directory, clock)
+        self.publisher.charge = self.rates.charge
         self.occupants = Occupants(
             self.log, self.publisher, self.directory, clock, settings.presence.grace_seconds
         )
@@ -71,12 +74,15 @@ class Node:
         self.answers = Answers(
             self.log, self.hub, self.publisher, self.directory, self.roster, clock, settings.answers
         )
+        self.answers.charge = self.rates.charge
+        self.answers.charge_command = self.roster.charge_command = self.rates.charge_command
         self.channels = ChannelCalls(
             self.log, self.hub, self.directory, self.occupants, self.publisher, clock
         )
         self.presences = PresenceCalls(self.roster, self.directory, self.occupants)
         starter = Starter(self.hub, self.directory, self.answers)
         self.parts = Parts(self.hub, self.directory, self.occupants, starter, self.answers)
+        self.parts.charge_command = self.rates.charge_command
         self.groups = Groups(self.hub)
         self.trunks = Trunks()
         self._requests = Requests(
@@ -89,8 +95,10 @@ class Node:
             self.roster,
             self.answers,
         )
+        self._requests.charge_command = self.rates.charge_command
         self._tasks = asyncio.TaskGroup()
         self._running: list[asyncio.Task[None]] = []
+        self._ends = ExitStack()
 
     @classmethod
     def create(cls, settings: CoreSettings, clock: Clock | None = None) -> Self:
@@ -109,6 +117,7 @@ class Node:
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
+        self._ends.enter_context(self.ticker.every(SWEEP_SECONDS, self.rates.sweep))
         parts = (self.hub, self.ticker, self.occupants, self.roster, self.answers)
         self._running = [self._tasks.create_task(part.run()) for part in parts]
         return self
@@ -122,6 +131,7 @@ class Node:
         for task in self._running:
             task.cancel()
         await self._tasks.__aexit__(kind, error, trace)
+        self._ends.close()
         await self.log.close()
 
     @contextmanager

@@ -127,7 +127,11 @@ class RateSettings(Part):
     messages_per_second: float = Field(default=2000, gt=0)
     messages_per_minute: int = Field(default=0, ge=0, description="0: no such window")
     burst_limit: int = Field(default=4000, ge=1)
-    cooldown_seconds: float = Field(default=60, ge=0)
+    cooldown_seconds: float = Field(
+        default=60, ge=0, description="pause after 100 refusals in 10 s; 0: none"
+    )
+    commands_per_second: float = Field(default=100, gt=0, description="all other requests")
+    commands_burst: int = Field(default=300, ge=1)
 
 
 class UserRateSettings(RateSettings):

@@ -123,8 +123,10 @@ class ConnectSession:
             case "hello":
                 pass
             case "subscribe":
+                self._parts.charge_command(self.identity)
                 await self._subscriber.subscribe(request.request_id, request.subscribe)
             case "unsubscribe":
+                self._parts.charge_command(self.identity)
                 await self._unsubscribe(request)
             case "publish":
                 published = await self._publisher.publish(

@@ -1,5 +1,6 @@
 """What subscribers stand on, and all of a node's subscribers."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from blackroad.core.channel.directory import Change, Directory
@@ -83,7 +84,9 @@ class Subscribers:
 class Parts:
     """The parts of a node that subscribers stand on."""
 
-    __slots__ = ("directory", "hub", "reader", "seats", "starter", "subscribers", "viewed")
+    __slots__ = (
+        "charge_command", "directory", "hub", "reader", "seats", "starter", "subscribers", "viewed",
+    )  # fmt: skip
 
     def __init__(
         self, hub: Hub, directory: Directory, occupants: Occupants, starter: Starter, viewed: Viewed
@@ -96,6 +99,8 @@ class Parts:
         self.viewed = viewed
         self.subscribers = Subscribers(directory)
         hub.missed = self.subscribers.lose
+        # Counts what somebody asks for besides publishing, and may refuse it.
+        self.charge_command: Callable[[Identity], None] = lambda identity: None
 
 
 def _subject(subscriber: Follower) -> tuple[str, str]:

@@ -25,6 +25,8 @@ Guarded: TypeAlias = (
     "grpc.RpcMethodHandler[bytes, Response] | grpc.RpcMethodHandler[Message, Response]"
 )
 Identify: TypeAlias = Callable[[Mapping[str, str]], Identity]
+Charge: TypeAlias = Callable[[Identity, str], None]
+"""Counts a unary call, by its service and method, to who makes it; may raise `Rejection`."""
 
 LOG = structlog.get_logger(__name__)
 
@@ -70,12 +72,18 @@ class Guard:
     """Stands before one rpc. `identify` is None where anyone may call, as for health."""
 
     def __init__(
-        self, handler: Handler, counts: Counts, calls: Calls, identify: Identify | None
+        self,
+        handler: Handler,
+        counts: Counts,
+        calls: Calls,
+        identify: Identify | None,
+        charge: Charge,
     ) -> None:
         self._handler = handler
         self._counts = counts
         self._calls = calls
         self._identify = identify
+        self._charge = charge
         self._parse = handler.request_deserializer
         self._method = "/".join(counts.labels[1:])
 
@@ -97,6 +105,8 @@ class Guard:
         answered: list[Response] = []
 
         async def serve() -> None:
+            if self._identify is not None:
+                self._charge(CALLER.get(), self._method)
             answered.append(await self._handler.unary_unary(self._deserialize(raw), context))
 
         await self._serve(serve, context)
@@ -177,8 +187,10 @@ class GuardedServer(grpc.aio.Server):
         identify: Identify,
         collector: CallCollector,
         open_services: frozenset[str] = frozenset(),
+        charge: Charge = lambda identity, method: None,
     ) -> None:
         self.calls = Calls()
+        self._charge = charge
         self._server = server
         self._identify = identify
         self.collector = collector
@@ -201,6 +213,7 @@ class GuardedServer(grpc.aio.Server):
                 self.collector.add(Counts(_kind(rpc), service_name, method)),
                 calls,
                 identify,
+                self._charge,
             ).guarded()
             for method, handler in method_handlers.items()
         }

@@ -1,6 +1,6 @@
 """What a browser asks for through its edge, and which part of the node answers it."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from blackroad.core.channel.calls import ChannelCalls
@@ -13,6 +13,8 @@ from blackroad.core.presence.record import Stay
 from blackroad.core.publisher import Publisher
 from blackroad.core.sessions import Sessions
 from blackroad.realtime.v1 import channel_pb2, common_pb2, gateway_pb2, presence_pb2, stream_pb2
+
+MESSAGES = frozenset({"publish", "start"})  # which are counted where they are served
 
 
 class Identities(Protocol):
@@ -77,6 +79,8 @@ class Requests:
         roster: Presences,
         answers: Invocations,
     ) -> None:
+        # Counts what a browser asks for besides publishing and invoking, and may refuse it.
+        self.charge_command: Callable[[Identity], None] = lambda identity: None
         self._identities = identities
         self._hub = hub
         self._sessions = sessions
@@ -117,11 +121,16 @@ class Requests:
             self._roster.depart(session.session_id, clean, session.stay)
 
     async def serve(  # noqa: C901 (one arm each)
-        self, session: BrowserSession, request: gateway_pb2.TrunkRequest
+        self, session: BrowserSession, request: gateway_pb2.TrunkRequest, *, charged: bool = True
     ) -> gateway_pb2.TrunkResponse | None:
-        """Return the answer for CONTROL, or None where it comes elsewhere. Raises `Rejection`."""
+        """Return the answer for CONTROL, or None where it comes elsewhere. Raises `Rejection`.
+
+        What an edge asks for to restore a session is not `charged` to its browser.
+        """
         answer = gateway_pb2.TrunkResponse()
         identity = session.identity
+        if charged and request.WhichOneof("frame") not in MESSAGES:
+            self.charge_command(identity)
         match request.WhichOneof("frame"):
             case "subscribe":
                 await session.subscriber.subscribe(request.request_id, request.subscribe)

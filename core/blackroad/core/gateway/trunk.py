@@ -50,6 +50,7 @@ class Trunk:
         self.sessions: dict[int, BrowserSession] = {}
         self.ended: list[Callable[[Ending | None], None]] = []
         self.whole = asyncio.Event()
+        self._returning: set[int] = set()  # sessions that an edge restores just now
         self._awaited = {gateway_pb2.TRUNK_ROLE_LIVE, gateway_pb2.TRUNK_ROLE_CATCH_UP}
         self._parts = parts
         self._requests = requests
@@ -157,7 +158,7 @@ class Trunk:
                 if (session := self.sessions.pop(request.session, None)) is not None:
                     await self._requests.close(session, clean=request.session_closed.clean)
             case "restored":
-                pass
+                self._returning.clear()
             case "ping":
                 answer = gateway_pb2.TrunkResponse(request_id=request.request_id)
                 answer.pong.payload = request.ping.payload
@@ -193,6 +194,8 @@ class Trunk:
             answer.session_refused.rejected.CopyFrom(rejected(rejection))
         else:
             self.sessions[number] = session
+            if opened.session_id:
+                self._returning.add(number)
             answer.session_accepted.session_id = session.session_id
             answer.session_accepted.client_id = identity.subject
             answer.session_accepted.identity.CopyFrom(identity.wire)
@@ -204,7 +207,8 @@ class Trunk:
         session = self.sessions.get(request.session)
         if session is None or session.ended:
             raise Rejection(Code.NOT_FOUND, "there is no such session")
-        answer = await self._requests.serve(session, request)
+        charged = request.session not in self._returning
+        answer = await self._requests.serve(session, request, charged=charged)
         if answer is not None:
             answer.session = request.session
             answer.request_id = request.request_id

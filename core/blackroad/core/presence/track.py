@@ -22,6 +22,7 @@ from blackroad.core.presence.watch import Watch
 from blackroad.realtime.v1 import admin_pb2, common_pb2, presence_pb2
 
 MAX_REQUEST_ID_BYTES = 128
+COMMANDS = frozenset({"announce", "update", "watch", "unwatch"})
 
 
 class TrackSession:
@@ -91,7 +92,10 @@ class TrackSession:
         if len(request.request_id) > MAX_REQUEST_ID_BYTES:
             raise Ending(Code.BAD_FRAME, "request_id is at most 128 bytes")
         self._greet(request.hello)
-        match request.WhichOneof("frame"):
+        kind = request.WhichOneof("frame")
+        if kind in COMMANDS:
+            self._roster.charge_command(self.identity)
+        match kind:
             case "hello":
                 pass
             case "announce":

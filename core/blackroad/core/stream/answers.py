@@ -1,7 +1,7 @@
 """All that a node does with invocations and answers, put together."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from blackroad.core.channel.directory import Directory
@@ -54,6 +54,9 @@ class Answers:
         settings: AnswersSettings,
     ) -> None:
         limits = StreamLimits(**settings.model_dump())
+        # Count invocations, and other requests, of those who make them; may refuse them.
+        self.charge: Callable[[Identity], None] = lambda identity: None
+        self.charge_command: Callable[[Identity], None] = lambda identity: None
         self._hub = hub
         self._clock = clock
         self._limits = limits
@@ -64,7 +67,7 @@ class Answers:
         self.archive = Archive(clock, limits)
         self.audiences = Audiences(hub)
         self.conversations = Conversations(log, self.journal, clock, limits)
-        self.rooms = Rooms(hub, self.journal, self.begin)
+        self.rooms = Rooms(hub, self.journal, self._begin)  # what is said there was counted
         publisher.spoken = self.rooms.spoke
         self._views = Views(self.wheel, limits, self.dispatcher.cancel)
         self._waiting: dict[Answer, asyncio.Event] = {}
@@ -92,6 +95,10 @@ class Answers:
 
         Raises what `Invoke` says.
         """
+        self.charge(identity)
+        return self._begin(identity, invoke)
+
+    def _begin(self, identity: Identity, invoke: stream_pb2.Invoke) -> Answer:
         input_bytes = self._check(invoke)
         pool = self.dispatcher.pool
         route = route_of(identity.tenant, invoke.target, pool.served, pool.serves_under)

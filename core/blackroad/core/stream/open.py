@@ -127,13 +127,16 @@ class OpenSession:
             case "start":
                 await self._start(request)
             case "join":
+                self._answers.charge_command(self.identity)
                 self._join(request)
             case "input":
+                self._answers.charge_command(self.identity)
                 await self._answers.input(
                     self.identity, request.input.stream_id, request.input.json
                 )
                 self._answer(request, accepted=common_pb2.Accepted())
             case "cancel":
+                self._answers.charge_command(self.identity)
                 await self._answers.cancel(self.identity, request.cancel.stream_id)
                 self._answer(request, accepted=common_pb2.Accepted())
             case _:
