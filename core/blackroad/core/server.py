@@ -130,7 +130,7 @@ class CoreServer:
 
     def _add_services(self) -> None:
         node, server = self.node, self._guarded
-        access_pb2_grpc.add_AccessServiceServicer_to_server(AccessServicer(), server)
+        access_pb2_grpc.add_AccessServiceServicer_to_server(AccessServicer(node), server)
         admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminServicer(node), server)
         channel_pb2_grpc.add_ChannelServiceServicer_to_server(ChannelServicer(node), server)
         gateway_pb2_grpc.add_GatewayServiceServicer_to_server(GatewayServicer(node), server)

@@ -176,6 +176,9 @@ class Subscriber:
                     self._parts.directory.check_read(identity, name)
             except Rejection as rejection:
                 self._revoke(subscription, rejection.code)
+            else:
+                if subscription.patterns:
+                    self._reveal(subscription)
 
     def check_room(self, more: int = 1, channel: str = "") -> None:
         """Raise `Rejection` where so many more names would be too many for the session."""

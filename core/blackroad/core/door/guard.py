@@ -11,7 +11,7 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError, Message
 
-from blackroad.core.door.caller import CALLER, headers
+from blackroad.core.door.caller import CALLER, certificate, headers
 from blackroad.core.door.counts import CallCollector, Counts
 from blackroad.core.door.status import code_of, internal, status_of
 from blackroad.core.errors import Code, CodedError, Ending
@@ -24,7 +24,8 @@ Requests: TypeAlias = AsyncIterator[Message]
 Guarded: TypeAlias = (
     "grpc.RpcMethodHandler[bytes, Response] | grpc.RpcMethodHandler[Message, Response]"
 )
-Identify: TypeAlias = Callable[[Mapping[str, str]], Identity]
+Identify: TypeAlias = Callable[[Mapping[str, str], Callable[[], str]], Awaitable[Identity]]
+"""Tells who calls, by the headers and, where TLS has verified one, the certificate as PEM."""
 Charge: TypeAlias = Callable[[Identity, str], None]
 """Counts a unary call, by its service and method, to who makes it; may raise `Rejection`."""
 
@@ -132,7 +133,7 @@ class Guard:
         code = grpc.StatusCode.OK
         try:
             with self._calls.one():
-                self._admit(context)
+                await self._admit(context)
                 await serve()
         except asyncio.CancelledError:
             code = grpc.StatusCode.CANCELLED
@@ -150,13 +151,13 @@ class Guard:
         finally:
             self._counts.end(code.name, time.perf_counter() - began)
 
-    def _admit(self, context: Context) -> None:
+    async def _admit(self, context: Context) -> None:
         if self._identify is None:
             return
         if self._calls.refusal is not None:
             raise self._calls.refusal
         sent = headers(context)
-        CALLER.set(self._identify(sent))
+        CALLER.set(await self._identify(sent, lambda: certificate(context)))
         if trace := sent.get("traceparent"):
             structlog.contextvars.bind_contextvars(trace=trace)
 

@@ -12,6 +12,7 @@ from blackroad.core.hub.group import Frame
 from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.authorize import authorize
 from blackroad.core.identity.identity import Action, Identity
+from blackroad.core.identity.renewal import Renew
 from blackroad.core.ids import session_id
 from blackroad.core.outbox import Outbox
 from blackroad.core.presence.calls import scope_of
@@ -42,7 +43,9 @@ class TrackSession:
         *,
         node: str,
         development: bool,
+        renew: Renew,
     ) -> None:
+        self._renew = renew
         self.session_id = session_id()
         self.identity = identity
         self.client = common_pb2.ClientInfo()
@@ -73,6 +76,16 @@ class TrackSession:
     def end(self, ending: Ending) -> None:
         """End the session. Idempotent; never blocks."""
         self._duplex.end(ending)
+
+    async def reauthorize(self, identity: Identity) -> None:
+        """Speak for a fresh identity; a watch that it does not cover is rejected, and over."""
+        self.identity = identity
+        for name, watch in tuple(self._watches.items()):
+            try:
+                authorize(identity, Action.PRESENCE, name)
+            except Rejection as rejection:
+                self._drop(name)
+                self._answer(watch.request_id, rejected=rejected(rejection))
 
     async def run(self, requests: AsyncIterator[presence_pb2.TrackRequest]) -> None:
         """Serve the session until it ends."""
@@ -109,7 +122,8 @@ class TrackSession:
             case "ping":
                 self._answer(request.request_id, pong=common_pb2.Pong(payload=request.ping.payload))
             case "refresh":
-                raise Rejection(Code.UNIMPLEMENTED, "tokens cannot be refreshed in this version")
+                accepted = await self._renew(self, request.refresh)
+                self._answer(request.request_id, accepted=accepted)
             case "leave":
                 await self._roster.leave(self.session_id, clean=True)
                 self._duplex.end()

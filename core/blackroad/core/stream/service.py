@@ -37,6 +37,7 @@ class StreamServicer(stream_pb2_grpc.StreamServiceServicer):
             node=node.name,
             development=node.development,
             connected_ns=node.clock.time_ns(),
+            renew=node.renew,
         )
         with node.present(session):
             await session.run(request_iterator)
@@ -55,6 +56,7 @@ class StreamServicer(stream_pb2_grpc.StreamServiceServicer):
             node=node.name,
             development=node.development,
             connected_ns=node.clock.time_ns(),
+            renew=node.renew,
         )
         with node.present(session):
             await session.run(request_iterator)
