@@ -13,7 +13,16 @@ from blackroad.edge.doors import Doors
 from blackroad.edge.errors import Refusal
 from blackroad.edge.gate import Gate
 from blackroad.edge.problems import on_fault, on_http_exception, on_invalid, on_refusal
-from blackroad.edge.rest import channels, operators, pages, people, probes, publish, streams
+from blackroad.edge.rest import (
+    channels,
+    members,
+    operators,
+    pages,
+    people,
+    probes,
+    publish,
+    streams,
+)
 from blackroad.edge.rest.documents import schemas
 from blackroad.edge.sse import door as sse_door
 from blackroad.edge.version import VERSION
@@ -29,6 +38,7 @@ ROUTERS: Final = (
     publish.router,
     streams.router,
     channels.router,
+    members.router,
     people.router,
     operators.router,
 )

@@ -26,8 +26,8 @@ HEADS: Final = frozenset(
     {"/", "/docs", "/openapi.json", "/asyncapi.json", "/protos", "/healthz", "/readyz", "/metrics"}
 )
 ALLOWED_METHODS: Final = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
-ALLOWED_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
-EXPOSED_HEADERS: Final = "X-Stream-Id, Location, Retry-After"
+ALLOWED_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID"
+EXPOSED_HEADERS: Final = "ETag, X-Stream-Id, Location, Retry-After"
 
 
 class Gate:

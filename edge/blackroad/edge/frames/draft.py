@@ -39,7 +39,7 @@ def draft_of(
     """
     if event_type == "":
         raise Refusal("invalid_name", "an event's type is not empty")
-    draft = event_pb2.Draft(type=event_type, headers=headers, correlation_id=correlation_id)
+    draft = event_pb2.Draft(type=event_type or "", headers=headers, correlation_id=correlation_id)
     if data is not None:
         if content:
             raise Refusal("bad_frame", "give `content` or `data`, not both")
