@@ -5,7 +5,7 @@ from ipaddress import ip_address, ip_network
 
 from starlette.requests import HTTPConnection
 
-from blackroad.edge.credentials import read_credentials
+from blackroad.edge.credentials import NOTHING, read_credentials
 from blackroad.edge.fanout import Fanout
 from blackroad.edge.settings import EdgeSettings
 from blackroad.edge.transport import Transport
@@ -26,10 +26,14 @@ class Context:
     def opening(
         self, connection: HTTPConnection, client_id: str, door: admin_pb2.Door.ValueType
     ) -> Opening:
-        """Return who comes with this request."""
+        """Return who comes with this request; Refusal where it shows what it should not."""
         offered: list[str] = connection.scope.get("subprotocols", [])
+        streams = door != admin_pb2.DOOR_HTTP
         credentials = read_credentials(
-            connection.headers, connection.query_params, connection.cookies, offered
+            connection.headers,
+            offered,
+            query=connection.query_params if streams else NOTHING,
+            cookies=connection.cookies if door == admin_pb2.DOOR_SSE else NOTHING,
         )
         return Opening(
             client_id=client_id,
@@ -43,12 +47,20 @@ class Context:
     def address_of(self, connection: HTTPConnection) -> str:
         """Return the peer's address; what a listed proxy says of it is believed, from the right."""
         address = connection.client.host if connection.client else ""
-        forwarded = connection.headers.get("x-forwarded-for", "")
+        forwarded = ",".join(connection.headers.getlist("x-forwarded-for"))
         for hop in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
             if not self._trusts(address):
                 break
             address = hop
         return address
+
+    def is_secure(self, connection: HTTPConnection) -> bool:
+        """Tell whether the browser speaks TLS, with the edge or with a listed proxy."""
+        if connection.url.scheme in {"https", "wss"}:
+            return True
+        peer = connection.client.host if connection.client else ""
+        forwarded = connection.headers.get("x-forwarded-proto", "")
+        return self._trusts(peer) and forwarded.rpartition(",")[2].strip() == "https"
 
     def _trusts(self, address: str) -> bool:
         try:

@@ -14,6 +14,7 @@ import jwt
 import msgspec
 
 from blackroad.core.errors import Code, Rejection
+from blackroad.core.identity.development import SECRET
 from blackroad.core.identity.identity import Action, Grant, Identity, Kind
 from blackroad.core.identity.tickets import Ticket
 from blackroad.core.settings import AuthSettings
@@ -56,9 +57,7 @@ class Passes:
     """
 
     def __init__(self, auth: AuthSettings) -> None:
-        given = auth.session_secret or auth.secret
-        secret = given.get_secret_value().encode() if given else secrets.token_bytes(32)
-        self._key = hmac.digest(secret, b"blackroad: passes", "sha256")
+        self._key = hmac.digest(_secret(auth), b"blackroad: passes", "sha256")
         self._longest_seconds = auth.max_lifetime_seconds
 
     def sign(self, ticket: Ticket, use: Use, session_id: str = "") -> tuple[str, float]:
@@ -109,6 +108,13 @@ class Passes:
             issued_at=claims.issued_at,
         )
         return Ticket(identity, claims.anybody)
+
+
+def _secret(auth: AuthSettings) -> bytes:
+    if auth.development:
+        return SECRET.encode()  # a restart of a core is to be no reason to sign in again
+    given = auth.session_secret or auth.secret
+    return given.get_secret_value().encode() if given else secrets.token_bytes(32)
 
 
 def is_pass(text: str) -> bool:

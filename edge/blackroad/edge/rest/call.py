@@ -23,7 +23,6 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 CLIENT_ID: Final = "blackroad-act-as-client-id"
 TOKEN: Final = "blackroad-act-as-token"  # noqa: S105 - a name
-TICKET: Final = "blackroad-act-as-ticket"
 
 
 class Caller:
@@ -76,12 +75,10 @@ async def caller_of(request: Request) -> Caller:
 
 
 def _metadata(request: Request, context: Context) -> list[tuple[str, str]]:
-    shown = read_credentials(request.headers, request.query_params, request.cookies)
+    shown = read_credentials(request.headers)
     metadata = [(CLIENT_ID, "")]
     if shown.token:
         metadata.append((TOKEN, shown.token))
-    elif shown.ticket:
-        metadata.append((TICKET, shown.ticket))
     if context.settings.token:
         metadata.append(("authorization", f"Bearer {context.settings.token}"))
     return metadata

@@ -53,6 +53,8 @@ class Session:
         self.session_id = accepted.session_id
         self.client_id = accepted.client_id or self.client_id
         self.expire_time = accepted.expire_time if accepted.HasField("expire_time") else None
+        if accepted.return_ticket:  # the one that it came with is used now
+            self.opening = replace(self.opening, ticket=accepted.return_ticket)
 
     def attach(self, hearer: Hearer, receiver: Receiver[str]) -> None:
         """Say who hears; an ending that came before is told now."""
