@@ -9,18 +9,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from blackroad.edge.context import Context
 from blackroad.edge.errors import Refusal
 from blackroad.edge.problems import problem
+from blackroad.edge.security import SECURITY_HEADERS
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-SECURITY_HEADERS: Final = {
-    "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
-    "cross-origin-resource-policy": "same-origin",
-}
 # What probes and proxies ask for by HEAD: documents, never streams.
 HEADS: Final = frozenset(
     {"/", "/docs", "/openapi.json", "/asyncapi.json", "/protos", "/healthz", "/readyz", "/metrics"}
