@@ -143,6 +143,7 @@ class Trunk:
             self.sessions.pop(session.number, None)
             raise answer
         session.accept(answer.session_accepted)
+        opening.on_accepted()
         return session
 
     def followers(self, channel: str) -> int:
