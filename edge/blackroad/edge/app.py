@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from typing_extensions import override
 
 from blackroad.edge.chat import door as chat_door
+from blackroad.edge.chat.openai import door as openai_door
 from blackroad.edge.context import Context
 from blackroad.edge.doors import Doors
 from blackroad.edge.errors import Refusal
@@ -35,6 +36,7 @@ ROUTERS: Final = (
     pages.router,
     probes.router,
     chat_door.router,
+    openai_door.router,
     publish.router,
     streams.router,
     channels.router,
