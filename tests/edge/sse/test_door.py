@@ -78,7 +78,7 @@ async def test_history_counts_what_is_shown_and_not_what_was_deleted(edge: EdgeR
         await post(edge, f"kept.{number}", number)
     async with edge.http() as http:
         await http.post("/v1/channels", json={"name": "kept.gone"})
-        for number in range(4):
+        for _ in range(4):
             await post(edge, "kept.gone", "gone")
         assert (await http.delete("/v1/channels/kept.gone")).status_code == 204
     async with edge.events("/events/dash?channels=kept.>&history=3") as events:
