@@ -19,6 +19,7 @@ from blackroad.core.channel.service import ChannelServicer
 from blackroad.core.door.counts import CallCollector
 from blackroad.core.door.guard import GuardedServer
 from blackroad.core.door.probes import Probes
+from blackroad.core.door.tls import server_credentials
 from blackroad.core.errors import Code, Ending
 from blackroad.core.gateway.service import GatewayServicer
 from blackroad.core.identity.identity import Identity
@@ -78,7 +79,7 @@ class CoreServer:
         self._collector = CallCollector()
         self._server = grpc.aio.server(options=OPTIONS)
         self._health = health.aio.HealthServicer()
-        self.address = _bound(self._server, settings.grpc)
+        self.address = _bound(self._server, settings.grpc, server_credentials(settings.tls))
         # The node's name has the port in it, so the port comes first.
         self.node = Node.create(settings.model_copy(update={"grpc": self.address}))
         self._guarded = GuardedServer(
@@ -144,7 +145,9 @@ class CoreServer:
     @property
     def _reflects(self) -> bool:
         wanted = self._settings.reflection
-        return self._settings.auth.development if wanted is None else wanted
+        if wanted is None:
+            return self._settings.auth.development and self._settings.tls.cert is None
+        return wanted
 
     def _registry(self) -> CollectorRegistry:
         registry = CollectorRegistry()
@@ -175,10 +178,15 @@ async def serve(
     LOG.info("core.closed")
 
 
-def _bound(server: grpc.aio.Server, address: str) -> str:
+def _bound(
+    server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None
+) -> str:
     """Listen, and return the address with the port that was chosen."""
     try:
-        port = server.add_insecure_port(address)
+        if credentials is None:
+            port = server.add_insecure_port(address)
+        else:
+            port = server.add_secure_port(address, credentials)
     except RuntimeError:
         raise AddressTakenError(f"cannot listen on {address}: it is taken or not ours") from None
     return address if address.startswith("unix:") else f"{split_address(address)[0]}:{port}"

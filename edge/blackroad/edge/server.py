@@ -8,9 +8,9 @@ import signal
 import socket
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Final
 
-import grpc
 import uvicorn
 import uvloop
 from typing_extensions import override
@@ -26,6 +26,7 @@ from blackroad.edge.limits.addresses import Addresses, AddressLimits
 from blackroad.edge.rendering import render
 from blackroad.edge.settings import Address, EdgeLimits, EdgeSettings
 from blackroad.edge.sse.listener import Listener
+from blackroad.edge.tls import BrowserTls, core_credentials
 from blackroad.edge.transport import Limits, Socket, SseStream, Transport
 from blackroad.edge.trunk import Trunk, TrunkOptions
 from blackroad.edge.websocket.peer import Peer
@@ -75,8 +76,10 @@ class Edge:
             public=not settings.http.loopback,
             wait_seconds=settings.limits.core_wait_seconds,
             request_seconds=settings.limits.request_seconds,
-            credentials=grpc.ssl_channel_credentials() if settings.core_tls else None,
+            credentials=partial(core_credentials, settings.tls) if settings.core_tls else None,
+            server_name=settings.tls.server_name,
         )
+        self._tls = BrowserTls(settings.tls) if settings.tls.cert else None
         self.context = Context(settings, transport, fanout, Trunk(options, fanout), addresses)
 
     async def serve(self, ready: Ready) -> None:
@@ -90,6 +93,7 @@ class Edge:
         with _listen(self.settings.http) as listener, closing(server):
             async with asyncio.TaskGroup() as tasks:
                 trunk = tasks.create_task(self.context.trunk.run())
+                watching = tasks.create_task(self._tls.watch()) if self._tls else None
                 self.context.transport.start()
                 serving = tasks.create_task(server.serve(sockets=[listener]))
                 host, port = listener.getsockname()[:2]
@@ -100,9 +104,12 @@ class Edge:
                 server.should_exit = True
                 await serving
                 trunk.cancel()
+                if watching is not None:
+                    watching.cancel()
         self.context.transport.close()
 
     def _config(self) -> uvicorn.Config:
+        context = self._tls.context if self._tls is not None else None
         return uvicorn.Config(
             make_app(self.context),
             http=self.context.transport.http_protocol(),
@@ -112,8 +119,7 @@ class Edge:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=LAST_SECONDS,
-            ssl_certfile=self.settings.tls.cert or None,
-            ssl_keyfile=self.settings.tls.key or None,
+            ssl_context_factory=(lambda _, __: context) if context is not None else None,
         )
 
     def drain(self) -> None:

@@ -167,13 +167,23 @@ async def _read(call: Call, take: Take) -> None:
 
 @asynccontextmanager
 async def connect(
-    address: str, token: str, credentials: grpc.ChannelCredentials | None
+    address: str,
+    token: str,
+    credentials: Callable[[], grpc.ChannelCredentials] | None,
+    server_name: str = "",
 ) -> AsyncGenerator[Link]:
-    """Open a channel of its own to one core, and close it in the end."""
-    channel = (
-        grpc.aio.insecure_channel(address, options=OPTIONS)
-        if credentials is None
-        else grpc.aio.secure_channel(address, credentials, options=OPTIONS)
-    )
+    """Open a channel of its own to one core, and close it in the end.
+
+    LinkLost where the files of the credentials cannot be read.
+    """
+    named = (("grpc.ssl_target_name_override", server_name),) if server_name else ()
+    try:
+        channel = (
+            grpc.aio.insecure_channel(address, options=OPTIONS)
+            if credentials is None
+            else grpc.aio.secure_channel(address, credentials(), options=(*OPTIONS, *named))
+        )
+    except OSError as error:
+        raise LinkLost from error
     async with channel:
         yield Link(channel, token)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -36,7 +37,8 @@ class TrunkOptions:
     public: bool = False
     wait_seconds: float = 9.5
     request_seconds: float = 15.0
-    credentials: grpc.ChannelCredentials | None = None
+    credentials: Callable[[], grpc.ChannelCredentials] | None = None
+    server_name: str = ""
 
 
 class Trunk:
@@ -204,7 +206,9 @@ class Trunk:
     async def _run_once(self) -> None:
         options, address = self._options, self._addresses.current
         try:
-            async with connect(address, options.token, options.credentials) as link:
+            async with connect(
+                address, options.token, options.credentials, options.server_name
+            ) as link:
                 await link.open(self.cursor, options.public)
                 if link.welcome.development and options.public:
                     raise PublicDevelopmentError

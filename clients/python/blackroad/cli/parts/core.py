@@ -11,6 +11,7 @@ from blackroad.cli.parts.stop import Stop
 from blackroad.cli.running import StartError
 from blackroad.cli.settings.parts import LoggingPart
 from blackroad.cli.settings.read import settings_of
+from blackroad.core.door.tls import RefusedCertificateError
 from blackroad.core.server import AddressTakenError, serve
 from blackroad.core.settings import CoreSettings
 
@@ -23,12 +24,13 @@ def run(flags: Sequence[str], lifeline_number: int | None) -> None:
 
     def ready(addresses: Mapping[str, str]) -> None:
         garbage.tune()
-        lifeline.ready(addresses)
+        secure = {"grpc": f"grpcs://{addresses['grpc']}"} if settings.tls.cert else {}
+        lifeline.ready({**addresses, **secure})
 
     async def main() -> None:
         await serve(settings, ready, Stop().asked)
 
     try:
         uvloop.run(main())
-    except (AddressTakenError, OSError) as error:
+    except (AddressTakenError, RefusedCertificateError, OSError) as error:
         raise StartError(str(error)) from error

@@ -11,7 +11,7 @@ from blackroad.cli.running import StartError
 from blackroad.cli.settings.parts import EdgePart, LoggingPart
 from blackroad.cli.settings.read import settings_of
 from blackroad.edge.server import serve
-from blackroad.edge.settings import EdgeSettings
+from blackroad.edge.settings import EdgeSettings, EdgeTls
 from blackroad.edge.trunk.trunk import PublicDevelopmentError
 
 
@@ -30,6 +30,7 @@ def run(flags: Sequence[str], lifeline_number: int | None) -> None:
             "hosts": part.auth.hosts,
             "trusted_proxies": part.auth.trusted_proxies,
             "limits": part.edge,
+            "tls": part.tls.model_dump(include=set(EdgeTls.model_fields), exclude_none=True),
             "log_level": logging.level,
         }
     )

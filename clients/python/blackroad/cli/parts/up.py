@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from blackroad.cli.parts.child import Child, ChildError
-from blackroad.cli.parts.credentials import token_for
+from blackroad.cli.parts.credentials import token_for, trust_for
 from blackroad.cli.parts.stop import Stop
-from blackroad.core.settings import AuthSettings
+from blackroad.core.settings import CoreSettings
 
 # A part drains within its own bound; this one is for a part that hangs.
 GRACE_SECONDS: Final = 30.0
@@ -23,9 +23,9 @@ class StopAsked(Exception):  # noqa: N818 (not an error)
 class Tree:
     """The processes of one `up`, in the order in which they were started."""
 
-    def __init__(self, flags: Sequence[str], auth: AuthSettings) -> None:
+    def __init__(self, flags: Sequence[str], core: CoreSettings) -> None:
         self._flags = tuple(flags)
-        self._auth = auth
+        self._core = core
         self._children: list[Child] = []
 
     async def run(self, announce: Callable[[Addresses], None]) -> None:
@@ -65,8 +65,9 @@ class Tree:
             await child.end(GRACE_SECONDS)
 
     def _environ(self, name: str) -> Mapping[str, str]:
-        token = token_for(name, self._auth)
-        return os.environ | ({"BLACKROAD_TOKEN": token} if token else {})
+        token = token_for(name, self._core.auth)
+        trust = {} if name == "core" else trust_for(self._core.tls)
+        return trust | os.environ | ({"BLACKROAD_TOKEN": token} if token else {})
 
 
 async def _asked(stop: Stop) -> None:
