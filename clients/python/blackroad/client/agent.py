@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import inspect
 import logging
 import signal
@@ -83,6 +84,12 @@ class Agent:
                 await self._worker.serve()
             finally:
                 self._worker = None
+
+    def serve_models(self, models: Sequence[str]) -> None:
+        """Serve these models in place of those before, from now on; what runs goes on."""
+        self._registration = dataclasses.replace(self._registration, models=tuple(models))
+        if self._worker is not None:
+            self._worker.register(self._registration)
 
     def drain(self) -> None:
         """Take no more, finish what runs, then let `serve` return. Idempotent."""
