@@ -9,6 +9,16 @@ from tests.edge.transport.rig import serve
 from tests.edge.transport.test_socket import healthy, masked, raw
 
 FLOOD = 3000
+PING = b"\x89\x00"
+
+
+async def read(reader: asyncio.StreamReader, size: int) -> bytes:
+    """Read so much, the wheel's pings left out."""
+    data = b""
+    async with asyncio.timeout(15):
+        while len(data) < size:
+            data = (data + await reader.read(1 << 16)).replace(PING, b"")
+    return data
 
 
 async def test_a_flood_of_messages_is_read_at_the_rate_and_none_is_lost() -> None:
@@ -20,7 +30,7 @@ async def test_a_flood_of_messages_is_read_at_the_rate_and_none_is_lost() -> Non
         writer.write(b"".join(masked(0x81, b"%d" % number) for number in range(FLOOD)))
         await healthy(server)
         expected = b"".join(text_frame(b"%d" % number) for number in range(FLOOD))
-        assert await asyncio.wait_for(reader.readexactly(len(expected)), 15) == expected
+        assert await read(reader, len(expected)) == expected
         assert asyncio.get_running_loop().time() - begun > 1
         writer.close()
 
@@ -34,10 +44,10 @@ async def test_a_flood_of_bytes_is_read_at_the_rate_and_none_is_lost() -> None:
         payload = b"x" * 60_000
         sent = masked(0x81, payload) * 60
         expected = len(text_frame(payload)) * 60
-        reading = asyncio.ensure_future(reader.readexactly(expected))
+        reading = asyncio.ensure_future(read(reader, expected))
         writer.write(sent)
         await healthy(server)
-        await asyncio.wait_for(reading, 15)
+        await reading
         assert asyncio.get_running_loop().time() - begun > 1
         writer.close()
 
@@ -50,7 +60,7 @@ async def test_controls_and_fragments_count_as_messages_do() -> None:
         begun = asyncio.get_running_loop().time()
         writer.write((masked(0x01, b"a") + masked(0x89, b"") + masked(0x80, b"b")) * 1000)
         expected = (b"\x8a\x00" + text_frame(b"ab")) * 1000
-        assert await asyncio.wait_for(reader.readexactly(len(expected)), 15) == expected
+        assert await read(reader, len(expected)) == expected
         assert asyncio.get_running_loop().time() - begun > 0.5
         writer.close()
 
