@@ -61,7 +61,7 @@ class Jwks:
         self._refresh_seconds = refresh_seconds
         self._keep_seconds = keep_seconds
         self._least_seconds = least_seconds
-        self._asked: OrderedDict[str, float] = OrderedDict()  # unknown ids, and since when
+        self.asked: OrderedDict[str, float] = OrderedDict()  # unknown ids, and since when
         self._began = float("-inf")  # the last read, good or not
         self._good = float("-inf")  # when the last good one began
         self._wanted = asyncio.Event()
@@ -80,7 +80,7 @@ class Jwks:
         if not key_id and self.keys:
             alike = [key for meant, key in self.keys.values() if meant == algorithm]
             return alike[0] if len(alike) == 1 else None
-        asked = self._asked.get(key_id)
+        asked = self.asked.get(key_id)
         if asked is not None and self._good >= asked:
             if now - asked < ABSENT_SECONDS:
                 return None
@@ -131,10 +131,10 @@ class Jwks:
             LOG.info("jwks.read", keys=len(keys))
 
     def _ask(self, key_id: str, now: float) -> None:
-        self._asked[key_id] = now
-        self._asked.move_to_end(key_id)
-        if len(self._asked) > MAX_ASKED:
-            self._asked.popitem(last=False)
+        self.asked[key_id] = now
+        self.asked.move_to_end(key_id)
+        if len(self.asked) > MAX_ASKED:
+            self.asked.popitem(last=False)
 
     def _forget_old(self, now: float) -> None:
         if self.keys and now - self._good > self._refresh_seconds + self._keep_seconds:
