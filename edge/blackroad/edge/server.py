@@ -38,6 +38,9 @@ RETRY_SECONDS: Final = (0.5, 5.0)
 LAST_SECONDS: Final = 5
 FIRST_LINK_SECONDS: Final = 1.0
 BACKLOG: Final = 4096
+LOOK_SECONDS: Final = 0.1
+# Of the time for a drain: what answers may take to end.
+ANSWERS_SHARE: Final = 0.5
 
 
 class Server(uvicorn.Server):
@@ -127,17 +130,34 @@ class Edge:
         self._draining.set()
 
     async def _drain(self) -> None:
-        # 1. Not ready, and nobody new. 2. Everybody is told, in batches.
-        self.context.draining = True
-        _logger.info("draining %d sessions", len(self.context.trunk.sessions))
-        await self.context.transport.drain(_farewell, self.settings.limits.drain_seconds)
+        # 1. Not ready, and nobody and nothing new. 2. Everybody is told, in batches; who waits for
+        # an answer, when it has ended, or when half of the time is over.
+        context, seconds = self.context, self.settings.limits.drain_seconds
+        context.draining = context.trunk.draining = True
+        _logger.info("draining %d sessions", len(context.trunk.sessions))
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + seconds * ANSWERS_SHARE
+
+        def spared(outlet: Socket | SseStream) -> bool:
+            return loop.time() < give_up_at and _viewing(outlet)
+
+        await context.transport.drain(self._farewell, seconds, spared)
+        while loop.time() < give_up_at and context.trunk.viewing:  # a response that has not begun
+            await asyncio.sleep(LOOK_SECONDS)
+            await context.transport.drain(self._farewell, 0.0, spared)
+
+    def _farewell(self, outlet: Socket | SseStream) -> None:
+        handler = outlet.handler
+        after = random.uniform(*RETRY_SECONDS)  # noqa: S311 - it spreads
+        if isinstance(handler, Peer | ChatPeer | Listener | Viewer):
+            self.context.trunk.settle()
+            self.context.fanout.flush()
+            handler.on_ended(Refusal("draining", retry_after_seconds=round(after, 3)))
 
 
-def _farewell(outlet: Socket | SseStream) -> None:
+def _viewing(outlet: Socket | SseStream) -> bool:
     handler = outlet.handler
-    after = random.uniform(*RETRY_SECONDS)  # noqa: S311 - it spreads
-    if isinstance(handler, Peer | ChatPeer | Listener | Viewer):
-        handler.on_ended(Refusal("draining", retry_after_seconds=round(after, 3)))
+    return isinstance(handler, Peer | ChatPeer | Listener | Viewer) and handler.viewing
 
 
 async def serve(settings: EdgeSettings, ready: Ready) -> None:

@@ -26,6 +26,11 @@ class Following:
         """Whether live events wait for what a subscription missed."""
         return any(one.numbers and not one.caught_up for one in self.by_name.values())
 
+    @property
+    def asking(self) -> bool:
+        """Whether an answer was asked for that has no name yet."""
+        return any(one.invoked and not one.channel for one in self._by_key.values())
+
     def matches(self, channel: str) -> bool:
         """Whether a subscription matches a channel."""
         return any(

@@ -104,6 +104,10 @@ class Live:
         self._viewers.setdefault(channel, set()).add(session)
         self._unbegun.setdefault(channel, set()).add(session)
 
+    def in_progress(self, channel: str, session: Session) -> bool:
+        """Whether an answer that the session watches has not ended."""
+        return session in self._viewers.get(channel, ())
+
     def _begun(self, event: event_pb2.Event) -> None:
         for session in self._unbegun.pop(event.channel, ()):
             if session.hearer is not None:

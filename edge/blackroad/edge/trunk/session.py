@@ -161,6 +161,12 @@ class Session:
         """What stands, by name."""
         return self.following.by_name
 
+    @property
+    def viewing(self) -> bool:
+        """Whether an answer that it has asked for, or follows by name, is in progress."""
+        following, in_progress = self.following, self._upstream.in_progress
+        return following.asking or any(in_progress(name, self) for name in following.by_name)
+
     # What the core says.
 
     def take_subscribed(self, response: Response) -> None:

@@ -51,6 +51,7 @@ class Trunk:
     def __init__(self, options: TrunkOptions, fanout: Fanout[event_pb2.Event, str]) -> None:
         self.sessions: dict[int, Session] = {}
         self.restarts = 0
+        self.draining = False
         self._options = options
         self._addresses = Addresses(options.addresses)
         self._link: Link | None = None
@@ -105,6 +106,11 @@ class Trunk:
         """How often the core has dropped what waited for this edge."""
         return self._live.lagged
 
+    @property
+    def viewing(self) -> bool:
+        """Whether a session waits for an answer's end."""
+        return any(session.viewing for session in self.sessions.values())
+
     async def wait_up(self, seconds: float) -> None:
         """Wait until a core is connected, or for so long."""
         with suppress(TimeoutError):
@@ -122,7 +128,9 @@ class Trunk:
     # Sessions.
 
     async def open(self, opening: Opening) -> Session:
-        """Open a session; Refusal where the core does not want it, or is not there."""
+        """Open a session; Refusal where the core does not want it or is not there, and draining."""
+        if self.draining:
+            raise Refusal("draining")
         await self.link()
         self._last_session += 1
         session = Session(self, self._last_session, opening)
@@ -158,7 +166,10 @@ class Trunk:
         return str(self._last_key)
 
     def ask(self, frame: gateway_pb2.TrunkRequest, on_answer: OnAnswer) -> None:
-        """Ask the core, or the next one where there is none just now."""
+        """Ask the core, or the next one where there is none just now; draining, for no answer."""
+        if self.draining and frame.HasField("start"):
+            on_answer(Refusal("draining"))
+            return
         ask = self._asks.add(frame, on_answer)
         if self._link is not None:
             try:
@@ -184,6 +195,10 @@ class Trunk:
     def watch_answer(self, channel: str, session: Session) -> None:
         """Let a session know when an answer has begun and ended."""
         self._live.watch_answer(channel, session)
+
+    def in_progress(self, channel: str, session: Session) -> bool:
+        """Whether an answer that the session watches has not ended, and its end can come."""
+        return self.up and self._live.in_progress(channel, session)
 
     def drop(self, session: Session, clean: bool) -> None:
         """Forget a session that went, and tell the core."""

@@ -46,6 +46,10 @@ class Upstream(Protocol):
         """Let the session know when this answer has begun and ended."""
         ...
 
+    def in_progress(self, channel: str, session: "Session", /) -> bool:
+        """Whether an answer that the session watches has not ended."""
+        ...
+
     def drop(self, session: "Session", clean: bool, /) -> None:
         """Forget a session and tell the core."""
         ...

@@ -82,6 +82,11 @@ class Peer:
         seconds = after if isinstance(after, float) else None
         self._session.end(Refusal(RATE_LIMITED, retry_after_seconds=seconds))
 
+    @property
+    def viewing(self) -> bool:
+        """Whether it waits for an answer's end."""
+        return self._session.viewing
+
     # What the socket says.
 
     def on_text(self, payload: bytes) -> None:
