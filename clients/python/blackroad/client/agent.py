@@ -7,6 +7,7 @@ import inspect
 import logging
 import signal
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import uvloop
 
@@ -26,6 +27,9 @@ class Agent:
     behind it for the callers' eyes; `metadata` is shown in its presence; with `publish_thinking`
     its thinking is told on `agent.<NAME>.thinking`. `url` and `token` are as for Client.
     """
+
+    # How many of this process have begun to serve: `blackroad run` serves the one that has not.
+    served: ClassVar[int] = 0
 
     def __init__(
         self,
@@ -76,6 +80,7 @@ class Agent:
         """
         if self._answerer is None:
             raise TypeError(f"{self.name} has no function that answers: decorate one with @answer")
+        Agent.served += 1
         async with contextlib.AsyncExitStack() as stack:
             if client is None:
                 client = await stack.enter_async_context(Client(self._url, self._token))
