@@ -23,6 +23,7 @@ class AgentHost:
         self._agents: list[Agent] = []
         self._offers: list[Offer] = []
         self._waiting: set[Agent | Offer] = set()
+        self.model = ""  # of agents that name none; known when it serves
 
     async def serve(self, ready: Callable[[], None]) -> None:
         """Serve until `drain`; `ready` is called once, when all are registered.
@@ -30,7 +31,7 @@ class AgentHost:
         Providers that do not answer are not waited for, but looked for again; a core that is away
         is. Raises Forbidden or Unauthenticated where this host may not serve.
         """
-        default = await default_model(self._settings.models, self._registry)
+        default = self.model = await default_model(self._settings.models, self._registry)
         self._agents = [*self._personas(default), *self._builtin(default)]
         self._offers = self._offered()
         self._waiting = {*self._agents, *self._offers}

@@ -19,6 +19,11 @@ from blackroad.core.settings import CoreSettings
 def run(flags: Sequence[str], lifeline_number: int | None) -> None:
     """Serve until a signal."""
     lifeline = Lifeline(lifeline_number)
+    with lifeline.reporting():
+        _serve(flags, lifeline)
+
+
+def _serve(flags: Sequence[str], lifeline: Lifeline) -> None:
     settings = settings_of(CoreSettings, flags)
     configure(settings_of(LoggingPart, flags).logging, "core")
 
@@ -32,5 +37,9 @@ def run(flags: Sequence[str], lifeline_number: int | None) -> None:
 
     try:
         uvloop.run(main())
-    except (AddressTakenError, RefusedCertificateError, OSError) as error:
+    except RefusedCertificateError as error:
         raise StartError(str(error)) from error
+    except AddressTakenError as error:
+        raise StartError(f"grpc (BLACKROAD_GRPC): {error}") from error
+    except OSError as error:
+        raise StartError(f"metrics (BLACKROAD_METRICS): {error.strerror or error}") from error

@@ -18,6 +18,11 @@ from blackroad.edge.trunk.trunk import PublicDevelopmentError
 def run(flags: Sequence[str], lifeline_number: int | None) -> None:
     """Serve until a signal."""
     lifeline = Lifeline(lifeline_number)
+    with lifeline.reporting():
+        _serve(flags, lifeline)
+
+
+def _serve(flags: Sequence[str], lifeline: Lifeline) -> None:
     part = settings_of(EdgePart, flags)
     logging = settings_of(LoggingPart, flags).logging
     configure(logging, "edge")
@@ -37,7 +42,8 @@ def run(flags: Sequence[str], lifeline_number: int | None) -> None:
     try:
         uvloop.run(serve(settings, lambda address: _ready(lifeline, str(address))))
     except OSError as error:
-        raise StartError(f"cannot listen on {part.http}: {error.strerror}") from error
+        text = f"http (BLACKROAD_HTTP): cannot listen on {part.http}: {error.strerror}"
+        raise StartError(text) from error
     except ExceptionGroup as group:
         if not group.subgroup(PublicDevelopmentError):
             raise

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from rich.panel import Panel
 from rich.table import Table
 
+from blackroad.agents.settings import AgentsSettings
 from blackroad.cli.logs import configure
 from blackroad.cli.output import CONSOLE, print_error
+from blackroad.cli.parts.agents import roster_of
 from blackroad.cli.parts.child import ChildError
 from blackroad.cli.parts.up import Addresses, Tree
 from blackroad.cli.settings.parts import PARTS, LoggingPart
@@ -23,6 +25,7 @@ def run(flags: Sequence[str]) -> int:
     for part in PARTS:
         read(part, values)
     core = read(CoreSettings, values)
+    roster_of(read(AgentsSettings, values))
     configure(read(LoggingPart, values).logging, "up")
     tree = Tree(flags, core)
     try:
