@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from blackroad.edge.chat import door as chat_door
 from blackroad.edge.chat.openai import door as openai_door
+from blackroad.edge.chat.ui import door as ui_door
 from blackroad.edge.context import Context
 from blackroad.edge.doors import Doors
 from blackroad.edge.errors import Refusal
@@ -37,6 +38,7 @@ ROUTERS: Final = (
     probes.router,
     chat_door.router,
     openai_door.router,
+    ui_door.router,
     publish.router,
     streams.router,
     channels.router,
