@@ -1,7 +1,8 @@
 """The agent host: serves the agents of the roster and the models, as a client of the core."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 
 from blackroad.agents.models.registry import ECHO, ModelRegistry, default_model
 from blackroad.agents.offer import CONCURRENCY, Offer
@@ -89,8 +90,9 @@ class AgentHost:
         @agent.answer
         async def answer(call: Call) -> AsyncIterator[Yielded]:
             messages = [*_instructions(persona.persona), *call.messages]
-            async for part in self._run(model, call, messages):
-                yield part
+            async with aclosing(self._run(model, call, messages)) as parts:
+                async for part in parts:
+                    yield part
 
         return agent
 
@@ -104,8 +106,9 @@ class AgentHost:
 
         @unnamed.answer
         async def answer(call: Call) -> AsyncIterator[Yielded]:
-            async for part in self._run(default, call, call.messages):
-                yield part
+            async with aclosing(self._run(default, call, call.messages)) as parts:
+                async for part in parts:
+                    yield part
 
         return [*workers, unnamed]
 
@@ -119,10 +122,11 @@ class AgentHost:
 
     async def _named(self, call: Call) -> AsyncIterator[Yielded]:
         """Answer by the model that the caller named."""
-        async for part in self._run(call.model, call, call.messages):
-            yield part
+        async with aclosing(self._run(call.model, call, call.messages)) as parts:
+            async for part in parts:
+                yield part
 
-    def _run(self, model: str, call: Call, messages: Sequence[Message]) -> AsyncIterator[Yielded]:
+    def _run(self, model: str, call: Call, messages: Sequence[Message]) -> AsyncGenerator[Yielded]:
         return run(self._registry.find(model), call, messages)
 
 

@@ -1,7 +1,8 @@
 """One answer of a model: within the caller's time, and with what it has cost however it ends."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from typing import Final
 
 from blackroad.agents.models.patience import TimeUp
@@ -23,7 +24,7 @@ _MOST_CHARACTERS: Final = 15 << 10
 _MOST_BYTES: Final = 60 << 10
 
 
-async def run(model: TextModel, call: Call, messages: Sequence[Message]) -> AsyncIterator[Yielded]:
+async def run(model: TextModel, call: Call, messages: Sequence[Message]) -> AsyncGenerator[Yielded]:
     """Let a model answer a call.
 
     Usage is noted for whatever ending, not sent each time. The caller's `max_seconds` ends the
@@ -33,23 +34,20 @@ async def run(model: TextModel, call: Call, messages: Sequence[Message]) -> Asyn
     limit = options.max_time_seconds
     enough = None if limit is None else asyncio.get_running_loop().time() + limit
     until = min((time for time in (enough, call.deadline) if time is not None), default=None)
-    parts = model.answer(messages, options, until)
     try:
-        async for part in parts:
-            if isinstance(part, Usage):
-                call.usage = part
-            else:
-                for piece in _pieces(part):
-                    yield piece
+        # Closed at once, not when it is collected: this closes the provider's connection.
+        async with aclosing(model.answer(messages, options, until)) as parts:
+            async for part in parts:
+                if isinstance(part, Usage):
+                    call.usage = part
+                else:
+                    for piece in _pieces(part):
+                        yield piece
     except TimeUp:
         if until != enough:
             text = "The model has not answered in time."
             raise AnswerFailed("deadline_exceeded", text, retryable=True) from None
         yield Finished("length", usage=call.usage)
-    finally:
-        # At once, not when it is collected: this closes the provider's connection.
-        if isinstance(parts, AsyncGenerator):
-            await parts.aclose()
 
 
 def _pieces(part: Text | Thinking | ToolCall | Finished) -> Iterator[Yielded]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
 from blackroad.agents.models.patience import TimeUp
@@ -33,7 +33,7 @@ class EchoModel:
 
     async def answer(
         self, messages: Sequence[Message], options: Options, until: float | None = None
-    ) -> AsyncIterator[ModelPart]:
+    ) -> AsyncGenerator[ModelPart]:
         """Yield the words, the first at once."""
         turns = (message.text for message in reversed(messages) if message.role == "user")
         said = words(next(turns, ""))

@@ -1,6 +1,6 @@
 """What every model, and every provider of models, is to the agent host."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from blackroad.client import Finished, Message, Options, Text, Thinking, ToolCall, Usage
@@ -13,7 +13,7 @@ class TextModel(Protocol):
 
     def answer(
         self, messages: Sequence[Message], options: Options, until: float | None = None
-    ) -> AsyncIterator[ModelPart]:
+    ) -> AsyncGenerator[ModelPart]:
         """Yield text, thinking and tool calls, Usage as often as it is known, then Finished.
 
         Usage is not told to viewers at once: it is what a cancelled answer is known to have cost.

@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     from anthropic.types.message_create_params import MessageCreateParamsStreaming
 
 
-class AnthropicClient(AsyncAnthropic):
+class AnthropicClient:
     """An AsyncAnthropic that does not try again by itself.
 
     The caller is told at once, with the time to wait, and a cancel never waits for a retry.
+    It is no subclass: the SDK looks for credentials in all places for its own class only.
     """
 
     def __init__(self, connect_seconds: float) -> None:
-        super().__init__(max_retries=0, timeout=Timeout(None, connect=connect_seconds))
+        timeout = Timeout(None, connect=connect_seconds)
+        self._sdk = AsyncAnthropic(max_retries=0, timeout=timeout)
 
     async def stream(self, model: str, request: Block) -> AsyncGenerator[Event]:
         """Yield the events of an answer; closing it closes the connection.
@@ -33,7 +35,7 @@ class AnthropicClient(AsyncAnthropic):
         # The SDK's call takes no temperature any more; models that do still get it.
         beside = {name: body.pop(name) for name in ("temperature",) if name in body}
         params = cast("MessageCreateParamsStreaming", body)
-        async with await self.messages.create(**params, extra_body=beside) as stream:
+        async with await self._sdk.messages.create(**params, extra_body=beside) as stream:
             async for said in AsyncStream.raw_events(stream.response):
                 event = read_event(said.event, said.data)
                 if event is not None:
@@ -41,7 +43,11 @@ class AnthropicClient(AsyncAnthropic):
 
     async def listed(self) -> list[str]:
         """Return the models that it lists. Raises what the SDK raises."""
-        return [model.id async for model in self.models.list()]
+        return [model.id async for model in self._sdk.models.list()]
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._sdk.close()
 
 
 def _strict(config: JSONValue) -> JSONValue:

@@ -1,6 +1,6 @@
 """An Anthropic model: its message stream, as typed parts."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -45,7 +45,7 @@ class AnthropicModel:
 
     async def answer(
         self, messages: Sequence[Message], options: Options, until: float | None = None
-    ) -> AsyncIterator[ModelPart]:
+    ) -> AsyncGenerator[ModelPart]:
         """Answer; see TextModel."""
         request = request_of(
             messages,

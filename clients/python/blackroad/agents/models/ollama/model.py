@@ -1,6 +1,6 @@
 """An Ollama model: its stream of pieces, as typed parts."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ class OllamaModel:
 
     async def answer(
         self, messages: Sequence[Message], options: Options, until: float | None = None
-    ) -> AsyncIterator[ModelPart]:
+    ) -> AsyncGenerator[ModelPart]:
         """Answer; see TextModel."""
         prompt = prompt_of(self._name, messages, options, self._max_tokens)
         pieces = patiently(PROVIDER, self._pieces(prompt), self._patience, until)
