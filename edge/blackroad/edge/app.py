@@ -62,7 +62,7 @@ class EdgeApp(FastAPI):
             for routes in document["paths"].values():
                 for route in routes.values():
                     route["responses"].pop("422", None)
-                    route["responses"]["default"] = PROBLEM
+                    route["responses"].setdefault("default", PROBLEM)
         return self.openapi_schema or {}
 
 

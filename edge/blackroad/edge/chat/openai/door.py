@@ -19,7 +19,7 @@ from blackroad.edge.context import context_of
 from blackroad.edge.credentials import read_credentials
 from blackroad.edge.errors import Refusal
 from blackroad.edge.rest.call import Caller, caller_of
-from blackroad.edge.rest.documents import reply, returns
+from blackroad.edge.rest.documents import Responses, reply, returns
 from blackroad.edge.rest.strict import Handler, StrictRoute
 from blackroad.realtime.v1 import admin_pb2, stream_pb2
 
@@ -63,12 +63,14 @@ class OpenAIRoute(StrictRoute):
         return answered
 
 
+FAILED: Final[Responses] = {"default": returns(ApiErrorBody)[200]}
+
 router = APIRouter(route_class=OpenAIRoute, tags=["openai"])
 
 
 @router.post(
     "/v1/chat/completions",
-    responses={**streams(CompletionChunk, Completion), **returns(ApiErrorBody, status=400)},
+    responses={**streams(CompletionChunk, Completion), **FAILED},
     openapi_extra=takes(CompletionRequest),
     summary="Ask as OpenAI's clients do",
 )
@@ -101,7 +103,7 @@ async def complete(request: Request) -> Response:
     return reply(whole.document(), headers={"X-Stream-Id": viewer.stream_id})
 
 
-@router.get("/v1/models", responses=returns(Models), summary="List agents and models")
+@router.get("/v1/models", responses={**returns(Models), **FAILED}, summary="List agents and models")
 async def list_models(request: Request) -> Response:
     """List who can be asked now: the agents, then the models."""
     return reply(Models(await _models(await caller_of(request))))
@@ -109,7 +111,7 @@ async def list_models(request: Request) -> Response:
 
 @router.get(
     "/v1/models/{model:path}",
-    responses={**returns(Model), **returns(ApiErrorBody, status=404)},
+    responses={**returns(Model), **FAILED},
     summary="Look at an agent or model",
 )
 async def get_model(request: Request, model: str) -> Response:

@@ -108,7 +108,7 @@ class Tool(Struct):
 class JsonSchema(Struct):
     """The schema that the result has."""
 
-    schema: Raw = Raw(b"{}")
+    schema: Raw = field(default_factory=lambda: Raw(b"{}"))
 
 
 class ResponseFormat(Struct):
