@@ -17,6 +17,7 @@ from blackroad.core.identity.keys import PublicKey, RefusedKeyError, checked_key
 
 LOG = structlog.get_logger(__name__)
 
+OK: Final = 200
 MAX_BYTES: Final = 1 << 20
 READ_SECONDS: Final = 5.0
 WAIT_SECONDS: Final = 3.0  # that a call waits for keys which are being read
@@ -200,7 +201,7 @@ async def _fetch(address: str) -> bytes:
             httpx.AsyncClient(follow_redirects=False, timeout=READ_SECONDS) as http,
             http.stream("GET", address, headers={"accept": "application/json"}) as response,
         ):
-            if response.status_code != httpx.codes.OK:
+            if response.status_code != OK:
                 raise OSError(f"status {response.status_code}")
             async for part in response.aiter_bytes():
                 received += part
