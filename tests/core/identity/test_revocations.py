@@ -53,7 +53,7 @@ class World:
         try:
             self.revocations.check(identity)
         except Rejection as rejection:
-            return True
+            return rejection.code is Code.UNAUTHENTICATED
         return False
 
 

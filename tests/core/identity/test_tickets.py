@@ -16,7 +16,7 @@ async def refused(tickets: MemoryTickets, text: str) -> bool:
     try:
         await tickets.take(text)
     except Rejection as rejection:
-        return True
+        return rejection.code is Code.UNAUTHENTICATED
     return False
 
 
