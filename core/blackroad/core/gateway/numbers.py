@@ -57,7 +57,7 @@ class Numbers:
             self._of_topic.setdefault(topic, []).append(number)
             if is_pattern(topic):
                 self._patterns.add(topic, number)
-        elif not reached(number.since, since):
+        elif reached(number.since, since):
             number.since = since
         number.members += 1
         return number
