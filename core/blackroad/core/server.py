@@ -40,6 +40,7 @@ LOG = structlog.get_logger(__name__)
 
 MAX_MESSAGE_BYTES: Final = 6 * MIB
 MAX_STREAMS: Final = 100  # of one connection
+MAX_METADATA_BYTES: Final = 16 * 1024
 STOP_SECONDS: Final = 0.5  # for calls that did not end when they were told to
 
 OPTIONS: Final[tuple[tuple[str, int], ...]] = (
@@ -48,6 +49,12 @@ OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.max_concurrent_streams", MAX_STREAMS),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", -1),
+    # The same for both: between the two gRPC would refuse some calls and not others.
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
+    # A connection without calls is closed; an old one takes no new calls, but keeps its streams.
+    ("grpc.max_connection_idle_ms", 300_000),
+    ("grpc.max_connection_age_ms", 3_600_000),
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
     # Decides when a peer that does not answer is lost; grpc.keepalive_timeout_ms is ignored.
