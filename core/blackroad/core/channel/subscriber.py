@@ -3,7 +3,15 @@
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from blackroad.core.channel.asked import answers_of, check_named, names_of, topics_of
+from blackroad.core.channel.asked import (
+    MAX_ANSWERS,
+    MAX_SUBSCRIPTIONS,
+    answers_of,
+    names_of,
+    rooms_among,
+    too_many,
+    topics_of,
+)
 from blackroad.core.channel.directory import Change
 from blackroad.core.channel.parts import Parts
 from blackroad.core.channel.pump import Pump
@@ -14,8 +22,6 @@ from blackroad.core.identity.identity import Identity
 from blackroad.core.log.entry import Positions, latest
 from blackroad.core.names import is_pattern
 from blackroad.realtime.v1 import channel_pb2
-
-MAX_SUBSCRIPTIONS = 128
 
 
 class Subscriber:
@@ -61,10 +67,6 @@ class Subscriber:
     def catching_up(self) -> bool:
         """Whether a subscription has not yet all that it missed."""
         return any(not (one.live or one.ended) for one in self.subscriptions.values())
-
-    @property
-    def _count(self) -> int:
-        return sum(len(subscription.names) for subscription in self.subscriptions.values())
 
     @property
     def roomy(self) -> bool:
@@ -149,6 +151,7 @@ class Subscriber:
             topics_of(self.identity, names, presence=request.presence),
             answers_of(self.identity, names),
             after,
+            rooms=rooms_among(names),
             occupies=occupied,
             label=label,
         )
@@ -217,22 +220,20 @@ class Subscriber:
                 if subscription.patterns:
                     self._reveal(subscription)
 
-    def check_room(self, more: int = 1, channel: str = "") -> None:
-        """Raise `Rejection` where so many more names would be too many for the session."""
-        if self._count + more > MAX_SUBSCRIPTIONS:
-            raise Rejection(
-                Code.TOO_MANY_SUBSCRIPTIONS,
-                f"a session follows at most {MAX_SUBSCRIPTIONS} channels and patterns",
-                channel=channel,
-            )
+    def check_room(self, channel: str = "", *, rooms: int = 0, answers: int = 1) -> None:
+        """Raise `Rejection` where so many more would be too many, but for what they replace."""
+        for name, one in self.subscriptions.items():
+            if name != channel:
+                rooms += one.rooms
+                answers += len(one.answers)
+        if rooms > MAX_SUBSCRIPTIONS or answers > MAX_ANSWERS:
+            raise too_many(channel)
 
     def _check(self, request: channel_pb2.Subscribe) -> list[str]:
         """Return the names and patterns that the request follows, or raise `Rejection`."""
-        check_named(request)
-        old = self.subscriptions.get(request.channel)
-        more = 1 + len(request.unit) - (len(old.names) if old else 0)
-        self.check_room(more, request.channel)
         names = names_of(request)
+        answers = len(answers_of(self.identity, names))
+        self.check_room(request.channel, rooms=rooms_among(names), answers=answers)
         self._check_rights(names)
         return names
 

@@ -24,6 +24,7 @@ class Subscription:
     topics: tuple[str, ...]
     answers: tuple[str, ...]  # keys of the answers among them, followed by name
     after: Positions
+    rooms: int = 0  # as how many subscriptions it counts
     private: set[str] = field(
         default_factory=set
     )  # private channels that a pattern of it may show to this session

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from blackroad.core.channel.subscriber import MAX_SUBSCRIPTIONS
+from blackroad.core.channel.asked import MAX_SUBSCRIPTIONS
 from blackroad.core.clock import Clock
 from blackroad.core.door.duplex import Duplex, Writer
 from blackroad.core.door.frames import check_hello, closing, duration, rejected, welcome
