@@ -10,10 +10,10 @@ from typing import Final, Protocol
 import pytest
 from playwright.async_api import Browser, async_playwright
 
-from tests.edge.conftest import core, edge, one_loop
+from tests.edge.conftest import core, edge
 from tests.edge.rig import Frame, an_object
 
-__all__ = ["core", "edge", "one_loop"]
+__all__ = ["core", "edge"]
 HERE: Final = Path(__file__).parent
 SECONDS: Final = 20.0
 

@@ -7,6 +7,8 @@ from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Self
 
+import structlog
+
 from blackroad.core.channel.calls import ChannelCalls
 from blackroad.core.channel.directory import Directory
 from blackroad.core.channel.occupants import Occupants
@@ -150,8 +152,9 @@ class Node:
 
     @contextmanager
     def present(self, session: Session) -> Generator[None]:
-        """Keep a session in the registry while the context lasts."""
+        """Keep a session in the registry, and in what its task logs, while the context lasts."""
         self.sessions.add(session)
+        structlog.contextvars.bind_contextvars(session=session.session_id)
         try:
             yield
         finally:

@@ -86,6 +86,10 @@ class ConnectSession:
         """Whether a subscription has not yet all that it missed."""
         return self._subscriber.catching_up
 
+    def gap_ns(self, subscription: str) -> int:
+        """Return when a subscription was last told of a gap."""
+        return self._subscriber.gap_ns(subscription)
+
     def end(self, ending: Ending) -> None:
         """End the session. Idempotent; never blocks."""
         self._duplex.end(ending)

@@ -68,6 +68,11 @@ class Subscriber:
         """Whether a subscription has not yet all that it missed."""
         return any(not (one.live or one.ended) for one in self.subscriptions.values())
 
+    def gap_ns(self, channel: str) -> int:
+        """Return when a subscription was last told of a gap, Unix nanoseconds; 0: never."""
+        subscription = self.subscriptions.get(channel)
+        return 0 if subscription is None else subscription.gap_ns
+
     @property
     def roomy(self) -> bool:
         """Whether the door can take a page now."""
@@ -98,6 +103,8 @@ class Subscriber:
         subscription.history = deque(start.entries)
         subscription.reached = start.before
         subscription.tells_occupants = request.presence
+        if start.gap is not None:
+            subscription.miss()
         self._begin(subscription, start)
         if old is not None:
             await self._leave(old.occupies, clean=True)

@@ -189,8 +189,10 @@ class GuardedServer(grpc.aio.Server):
         collector: CallCollector,
         open_services: frozenset[str] = frozenset(),
         charge: Charge = lambda identity, method: None,
+        to_the_end: frozenset[str] = frozenset(),
     ) -> None:
         self.calls = Calls()
+        self._to_the_end = open_services | to_the_end
         self._charge = charge
         self._server = server
         self._identify = identify
@@ -204,10 +206,10 @@ class GuardedServer(grpc.aio.Server):
         self, service_name: str, method_handlers: Mapping[str, object]
     ) -> None:
         """Add the rpcs of a service, guarded."""
-        # Those who watch may stay to the end, so a drain does not wait for open services.
+        # Who watches, or operates, may do so to the end, and a drain does not wait for it.
         open_to_all = service_name in self._open
         identify = None if open_to_all else self._identify
-        calls = Calls() if open_to_all else self.calls
+        calls = Calls() if service_name in self._to_the_end else self.calls
         guarded = {
             method: Guard(
                 (rpc := cast("Handler", handler)),

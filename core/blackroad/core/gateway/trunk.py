@@ -141,11 +141,12 @@ class Trunk:
 
     def crashed(self, source: Source, error: Exception) -> None:
         """Take that reading on for a source has failed: its session ends, or the trunk."""
-        LOG.error("session.failed", exc_info=error)
         if source is self.feed:
+            LOG.error("trunk.failed", trunk=self.trunk_id, exc_info=error)
             self.restart()
         for session in self.sessions.values():
             if session.subscriber is source:
+                LOG.error("session.failed", session=session.session_id, exc_info=error)
                 self._end_session(session, Ending(Code.INTERNAL))
 
     async def handle(self, request: gateway_pb2.TrunkRequest) -> None:
@@ -160,7 +161,8 @@ class Trunk:
             self._end_session(self.sessions.get(request.session), ending)
         except Exception:
             # One browser's failure is not its neighbours'.
-            LOG.exception("session.failed", session=request.session)
+            failed = self.sessions.get(request.session)
+            LOG.exception("session.failed", session=failed.session_id if failed else "")
             self.reject(request, Rejection(Code.INTERNAL))
             self._end_session(self.sessions.get(request.session), Ending(Code.INTERNAL))
 

@@ -73,6 +73,10 @@ class TrackSession:
         """What waits for the client to read."""
         return self._outbox.size
 
+    def gap_ns(self, _: str) -> int:
+        """Return 0: it has no subscriptions."""
+        return 0
+
     def end(self, ending: Ending) -> None:
         """End the session. Idempotent; never blocks."""
         self._duplex.end(ending)

@@ -83,6 +83,10 @@ class OpenSession:
         """Whether the next page of what was missed should be read."""
         return self._outbox.half_empty
 
+    def gap_ns(self, _: str) -> int:
+        """Return 0: it has no subscriptions."""
+        return 0
+
     def end(self, ending: Ending) -> None:
         """End the session. Idempotent; never blocks."""
         self._duplex.end(ending)

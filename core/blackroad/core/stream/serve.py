@@ -72,6 +72,10 @@ class ServeSession:
         """What waits for the worker to read."""
         return self._outbox.size
 
+    def gap_ns(self, _: str) -> int:
+        """Return 0: it has no subscriptions."""
+        return 0
+
     def end(self, ending: Ending) -> None:
         """End the session.
 
