@@ -145,6 +145,9 @@ class Edge:
         while loop.time() < give_up_at and context.trunk.viewing:  # a response that has not begun
             await asyncio.sleep(LOOK_SECONDS)
             await context.transport.drain(self._farewell, 0.0, spared)
+        # 3. A response that is sent when its answer has ended.
+        for session in list(context.trunk.sessions.values()):
+            session.end(Refusal("draining"))
 
     def _farewell(self, outlet: Socket | SseStream) -> None:
         handler = outlet.handler

@@ -303,6 +303,22 @@ async def test_a_client_that_waits_no_more_cancels_its_answer_after_a_while(
         await until_set(acted.stopped, 8.0)
 
 
+async def test_an_edge_that_drains_tells_who_waits_for_a_whole_completion(
+    core: str, edge: EdgeRig
+) -> None:
+    async with serving(core, "ENDLESS", endless) as acted, pointed_at(edge) as client:
+        asking = asyncio.create_task(
+            client.chat.completions.create(
+                model="ENDLESS", messages=[{"role": "user", "content": "x"}]
+            )
+        )
+        await until_set(acted.asked)
+        edge.edge.drain()
+        with pytest.raises(openai.InternalServerError) as drained:
+            await asking
+        assert (drained.value.status_code, drained.value.code) == (503, "draining")
+
+
 async def test_an_answer_that_another_cancels_is_an_error_not_an_end(
     core: str, edge: EdgeRig
 ) -> None:
