@@ -27,6 +27,7 @@ from blackroad.core.identity.identity import Identity
 from blackroad.core.identity.peer import Peers
 from blackroad.core.identity.renewal import Renewal
 from blackroad.core.identity.revocations import REVOKED, Revocation
+from blackroad.core.limits.budget import Budget
 from blackroad.core.limits.rates import SWEEP_SECONDS, Rates
 from blackroad.core.log.base import Append
 from blackroad.core.log.entry import Entry
@@ -61,6 +62,7 @@ class Node:
         self.started_ns = clock.time_ns()
         self.draining = False
         self.rates = Rates(settings.limits, clock)
+        self.budget = Budget(settings.limits.queued_bytes)
         self.log = MemoryLog(_bounds(settings), clock)
         self.hub = Hub(self.log)
         self.ticker = Ticker()
@@ -97,6 +99,7 @@ class Node:
         starter = Starter(self.hub, self.directory, self.answers)
         self.parts = Parts(self.hub, self.directory, self.occupants, starter, self.answers)
         self.parts.charge_command = self.rates.charge_command
+        self.parts.budget = self.answers.budget = self.budget
         self.groups = Groups(self.hub)
         self.trunks = Trunks()
         self._requests = Requests(

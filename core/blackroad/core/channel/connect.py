@@ -61,7 +61,8 @@ class ConnectSession:
         self._ticker = ticker
         self._welcome = welcome(self.session_id, node, identity, development=development)
         self._welcomed = False
-        self._outbox: Outbox[Frame] = Outbox(_batch, self._overflow)
+        self._outbox: Outbox[Frame] = Outbox(_batch, self._overflow, budget=parts.budget)
+        self._outbox.exhausted = self._exhausted
         self._duplex: Duplex[channel_pb2.ConnectRequest] = Duplex(self._outbox, writer, self)
         self._duplex.on_written = self._written
         self._pump = Pump()
@@ -247,6 +248,9 @@ class ConnectSession:
         lagging = channel_pb2.Lagging(dropped_bytes=sum(one.size for one in dropped))
         self._answer("", lagging=lagging)
         self._subscriber.fall_back(dropped[0].after)
+
+    def _exhausted(self) -> None:
+        self.end(Ending(Code.SLOW_CONSUMER))
 
     def _written(self) -> None:
         if self._outbox.half_empty:

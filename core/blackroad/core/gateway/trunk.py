@@ -48,9 +48,15 @@ class Trunk:
         self.pump = Pump(self.crashed)
         self.restore = Restore.begin(cursor, parts.hub, parts.directory) if cursor else None
         after = self.restore.after if self.restore else None
-        self.feed = Feed(parts.hub, parts.directory, self.pump, self.restart, after=after)
-        self.control: Outbox[TrunkFrame] = Outbox(batch_responses, _never, CONTROL_BYTES)
-        self.catch_up: Outbox[TrunkFrame] = Outbox(batch_responses, _never, CATCH_UP_BYTES)
+        self.feed = Feed(
+            parts.hub, parts.directory, self.pump, self.restart, after=after, budget=parts.budget
+        )
+        self.control: Outbox[TrunkFrame] = Outbox(
+            batch_responses, _never, CONTROL_BYTES, parts.budget
+        )
+        self.catch_up: Outbox[TrunkFrame] = Outbox(
+            batch_responses, _never, CATCH_UP_BYTES, parts.budget
+        )
         self.control.batching = self.catch_up.batching = True
         self.sessions: dict[int, BrowserSession] = {}
         self.ended: list[Callable[[Ending | None], None]] = []
@@ -112,6 +118,8 @@ class Trunk:
         Their browsers were lost with the edge, or come again by another core.
         """
         self.feed.close()
+        for outbox in (self.control, self.feed.outbox, self.catch_up):
+            outbox.forget()
         while self.sessions:
             _, session = self.sessions.popitem()
             await self._requests.close(session, clean=False)

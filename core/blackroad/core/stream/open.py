@@ -54,7 +54,8 @@ class OpenSession:
         self._hub = hub
         self._welcome = welcome(self.session_id, node, identity, development=development)
         self._welcomed = False
-        self._outbox: Outbox[Frame] = Outbox(_batch, _nothing)
+        self._outbox: Outbox[Frame] = Outbox(_batch, _nothing, budget=answers.budget)
+        self._outbox.exhausted = lambda: self.end(Ending(Code.SLOW_CONSUMER))
         self._duplex: Duplex[stream_pb2.OpenRequest] = Duplex(self._outbox, writer, self)
         self._duplex.on_written = self._written
         self._duplex.on_half_close = self._half_close

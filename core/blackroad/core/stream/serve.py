@@ -47,7 +47,8 @@ class ServeSession:
         self._dispatcher = dispatcher = answers.dispatcher
         self._welcome = welcome(self.session_id, node, identity, development=development)
         self._welcomed = False
-        self._outbox: Outbox[Frame] = Outbox(_batch, _nothing)
+        self._outbox: Outbox[Frame] = Outbox(_batch, _nothing, budget=answers.budget)
+        self._outbox.exhausted = lambda: self.end(Ending(Code.SLOW_CONSUMER))
         self._duplex: Duplex[stream_pb2.ServeRequest] = Duplex(self._outbox, writer, self)
         self._worker = Worker(self.session_id, identity, self._outbox.put)
         self._worker.on_idle = self._end_if_drained
