@@ -24,7 +24,7 @@ from blackroad.client import (
 )
 from blackroad.core.identity import development
 from tests.edge.chat.stage import SECONDS, Acted, serving, until_set
-from tests.edge.rig import EdgeRig, Frame, an_object
+from tests.edge.rig import EdgeRig, Frame, an_object, until
 
 CHUNKED = "transfer-encoding"
 
@@ -383,3 +383,29 @@ async def test_failures_are_a_status_before_the_first_chunk_and_an_error_after_i
             assert wrong.status_code == 400, body
         nobody = await http.post("/v1/chat/ui?model=none", json=said("x"))
         assert (nobody.status_code, nobody.json()["code"]) == (404, "model_not_found")
+
+
+FLOOD = [chr(1 + number % 8) * 48_000 for number in range(60)]
+"""Six times as long on the wire."""
+
+
+async def floods(call: Call) -> AsyncIterator[Yielded]:
+    del call
+    for part in FLOOD:
+        yield part
+        await asyncio.sleep(0.02)
+
+
+async def test_a_reader_that_stands_still_misses_nothing(core: str, edge: EdgeRig) -> None:
+    def overflowed() -> bool:
+        receivers = [session.receiver for session in edge.edge.context.trunk.sessions.values()]
+        return any(receiver is not None and receiver.lost for receiver in receivers)
+
+    async with (
+        serving(core, "FLOODS", floods),
+        reading(edge, "POST", "/v1/chat/ui?agent=FLOODS", json=said("go")) as told,
+    ):
+        await until(overflowed)
+        await told.rest()
+    assert told.text == "".join(FLOOD)
+    assert len(told.of("text-start")) == len(told.of("text-end")) == 1
