@@ -186,6 +186,12 @@ async def serve(
             development=settings.auth.development,
             **addresses,
         )
+        if settings.auth.development:
+            LOG.warning(
+                "core.development",
+                text="there are no keys: everybody on this machine has every right;"
+                " set auth.secret before anybody else can connect",
+            )
         ready(addresses)
         await stop.wait()
         LOG.info("core.draining", sessions=len(server.node.sessions))

@@ -18,9 +18,10 @@ from blackroad.core.channel.pump import Pump
 from blackroad.core.channel.start import Start
 from blackroad.core.channel.subscription import Outlet, Subscription
 from blackroad.core.errors import Code, Rejection
+from blackroad.core.identity.audit import AUDIT
 from blackroad.core.identity.identity import Identity
 from blackroad.core.log.entry import Positions, latest
-from blackroad.core.names import is_pattern
+from blackroad.core.names import is_pattern, unscope
 from blackroad.realtime.v1 import channel_pb2
 
 
@@ -106,6 +107,7 @@ class Subscriber:
         if start.gap is not None:
             subscription.miss()
         self._begin(subscription, start)
+        self._audit(subscription)
         if old is not None:
             await self._leave(old.occupies, clean=True)
 
@@ -132,6 +134,15 @@ class Subscriber:
         if old is not None:
             await self._leave(old.occupies, clean=True)
         return True
+
+    def _audit(self, subscription: Subscription) -> None:
+        """Tell that private channels are read from here on."""
+        for name in subscription.names:
+            key = self.identity.key(name)
+            if not is_pattern(name) and self._parts.directory.policy(key).private:
+                AUDIT.joined(self.identity, name)
+        for key in subscription.private:
+            AUDIT.joined(self.identity, unscope(key))
 
     async def _stand(
         self,

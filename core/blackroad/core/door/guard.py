@@ -15,6 +15,7 @@ from blackroad.core.door.caller import CALLER, certificate, headers
 from blackroad.core.door.counts import CallCollector, Counts
 from blackroad.core.door.status import code_of, internal, status_of
 from blackroad.core.errors import Code, CodedError, Ending
+from blackroad.core.identity.audit import AUDIT
 from blackroad.core.identity.identity import Identity
 
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, Response]"
@@ -147,6 +148,7 @@ class Guard:
                 raise asyncio.CancelledError from error
             coded = _coded(error) or self._fault(error)
             code = code_of(coded)
+            AUDIT.refused(CALLER.get(None), self._method, coded)
             await context.abort_with_status(status_of(coded))
         finally:
             self._counts.end(code.name, time.perf_counter() - began)

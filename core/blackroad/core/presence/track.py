@@ -10,6 +10,7 @@ from blackroad.core.door.frames import check_hello, closing, duration, rejected,
 from blackroad.core.errors import Code, CodedError, Ending, Rejection
 from blackroad.core.hub.group import Frame
 from blackroad.core.hub.hub import Hub
+from blackroad.core.identity.audit import AUDIT
 from blackroad.core.identity.authorize import authorize
 from blackroad.core.identity.identity import Action, Identity
 from blackroad.core.identity.renewal import Renew
@@ -136,6 +137,7 @@ class TrackSession:
 
     def reject(self, request: presence_pb2.TrackRequest, rejection: Rejection) -> None:
         """Answer a frame that failed."""
+        AUDIT.refused(self.identity, f"Track {request.WhichOneof('frame')}", rejection)
         self._answer(request.request_id, rejected=rejected(rejection))
 
     def closing(self, ending: CodedError | None) -> bytes:
