@@ -100,6 +100,7 @@ class Journal:
     async def _flush(self) -> None:
         pages, self._pages = self._pages, {}
         beside, self._beside = self._beside, []
+        taken = self._bytes
         appends: list[Append] = []
         told: list[tuple[Page, list[Record]]] = []
         for page, (records, ends) in pages.items():
@@ -111,7 +112,7 @@ class Journal:
             keep = self._keep_of(key)
             appends += [Append(key, run, keep) for run, _ in _runs(records)]
         results = await self._log.append(appends)
-        self._sized(0)
+        self._sized(self._bytes - taken)  # what was said meanwhile still waits
         for (page, run), result in zip(told, results, strict=False):
             if isinstance(result, Rejection):
                 page.refused(result)
