@@ -33,7 +33,7 @@ run: .venv/.run ## Install the runtime lock into .venv and start everything on l
 # another its events. So each kind of test has a process of its own, and two run at a time.
 core := tests/core
 contract := tests/contract tests/examples
-edge := tests/edge
+edge := tests/edge tests/hostile
 transport := tests/edge/transport
 client := tests/client tests/agents
 system := tests/conformance tests/journeys tests/docs tests/guide
