@@ -349,6 +349,38 @@ async def test_agents_and_models_are_listed_and_each_can_be_asked(core: str, edg
             await client.models.retrieve("nobody")
 
 
+async def test_a_page_may_send_an_sdks_own_headers(edge: EdgeRig) -> None:
+    asked = {
+        "origin": "http://localhost:3000",
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization,content-type,x-stainless-lang",
+    }
+    async with edge.http() as http:
+        allowed = await http.options("/v1/chat/completions", headers=asked)
+        foreign = await http.options("/v1/models", headers=asked | {"origin": "http://evil.test"})
+    assert allowed.status_code == 204
+    assert "x-stainless-lang" in allowed.headers["access-control-allow-headers"]
+    assert "X-Should-Retry" in allowed.headers["access-control-expose-headers"]
+    assert foreign.status_code == 403
+    assert "access-control-allow-headers" not in foreign.headers
+
+
+async def test_a_client_of_http_1_0_gets_a_stream_that_is_not_chunked(
+    core: str, edge: EdgeRig
+) -> None:
+    body = b'{"model": "WORDS", "stream": true, "messages": [{"role": "user", "content": "hi"}]}'
+    head = f"POST /v1/chat/completions HTTP/1.0\r\nhost: {edge.address}\r\n"
+    async with serving(core, "WORDS", words):
+        reader, writer = await asyncio.open_connection(*edge.address.split(":"))
+        writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        answer = await asyncio.wait_for(reader.read(), SECONDS)
+        writer.close()
+        await writer.wait_closed()
+    assert b"chunked" not in answer
+    assert b"\r\n\r\ndata: {" in answer
+    assert answer.endswith(b"data: [DONE]\n\n")
+
+
 async def test_many_streams_at_once_keep_their_texts_apart(core: str, edge: EdgeRig) -> None:
     async with serving(core, "WORDS", words), pointed_at(edge) as client:
         texts = [f"number {number} ünï 😀" for number in range(12)]
