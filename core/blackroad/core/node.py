@@ -22,6 +22,7 @@ from blackroad.core.gateway.session import BrowserSession
 from blackroad.core.gateway.trunk import Trunk, Trunks
 from blackroad.core.hub.group import Groups
 from blackroad.core.hub.hub import Hub
+from blackroad.core.identity.audit import AUDIT
 from blackroad.core.identity.expiry import LOOK_SECONDS, Expiring, Expiry
 from blackroad.core.identity.identity import Identity
 from blackroad.core.identity.peer import Peers
@@ -186,9 +187,10 @@ class Node:
 
     def _end_revoked(self, revocation: Revocation) -> None:
         concerned: list[Expiring] = [*self.sessions.all(), *self.trunks.all()]
-        for session in concerned:
-            if revocation.ends(session.identity):
-                session.end(Ending(Code.UNAUTHENTICATED, "the token was revoked"))
+        ended = [session for session in concerned if revocation.ends(session.identity)]
+        for session in ended:
+            session.end(Ending(Code.UNAUTHENTICATED, "the token was revoked"))
+        AUDIT.revoked(revocation, len(ended))
 
     async def drain(self, seconds: float) -> None:
         """Let answers finish, then tell every session to go, all within about the time given.

@@ -11,6 +11,7 @@ from blackroad.core.door.duplex import Duplex, Writer
 from blackroad.core.door.frames import check_hello, closing, rejected, welcome
 from blackroad.core.errors import Code, CodedError, Ending, Rejection
 from blackroad.core.hub.group import Frame, Groups, Mark, delivery_frame
+from blackroad.core.identity.audit import AUDIT
 from blackroad.core.identity.identity import Identity
 from blackroad.core.identity.renewal import Renew
 from blackroad.core.ids import session_id
@@ -124,6 +125,7 @@ class ConnectSession:
 
     def reject(self, request: channel_pb2.ConnectRequest, rejection: Rejection) -> None:
         """Answer a frame that failed; one too many that has no id, at most once a second."""
+        AUDIT.refused(self.identity, f"Connect {request.WhichOneof('frame')}", rejection)
         if rejection.code is Code.RATE_LIMITED and not request.request_id:
             now = asyncio.get_running_loop().time()
             if now < self._limited_until:

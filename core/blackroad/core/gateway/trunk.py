@@ -15,6 +15,7 @@ from blackroad.core.gateway.frames import TrunkFrame, batch_responses
 from blackroad.core.gateway.requests import Requests
 from blackroad.core.gateway.restore import Restore
 from blackroad.core.gateway.session import BrowserSession
+from blackroad.core.identity.audit import AUDIT
 from blackroad.core.identity.identity import Identity
 from blackroad.core.ids import session_id
 from blackroad.core.log.cursor import encode_cursor
@@ -176,6 +177,9 @@ class Trunk:
 
     def reject(self, request: gateway_pb2.TrunkRequest, rejection: Rejection) -> None:
         """Answer a frame that failed."""
+        session = self.sessions.get(request.session)
+        identity = self.identity if session is None else session.identity
+        AUDIT.refused(identity, f"Trunk {request.WhichOneof('frame')}", rejection)
         self.put_control(
             gateway_pb2.TrunkResponse(
                 session=request.session, request_id=request.request_id, rejected=rejected(rejection)
@@ -231,6 +235,7 @@ class Trunk:
         except Rejection as rejection:
             if session is not None:
                 await session.subscriber.close(clean=True)
+            AUDIT.refused(None, "Trunk session_opened", rejection)
             answer.session_refused.rejected.CopyFrom(rejected(rejection))
         else:
             self.sessions[number] = session

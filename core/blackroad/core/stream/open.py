@@ -8,6 +8,7 @@ from blackroad.core.door.frames import check_hello, closing, rejected, welcome
 from blackroad.core.errors import Code, CodedError, Ending, Rejection
 from blackroad.core.hub.group import Frame
 from blackroad.core.hub.hub import Hub
+from blackroad.core.identity.audit import AUDIT
 from blackroad.core.identity.identity import Identity
 from blackroad.core.identity.renewal import Renew
 from blackroad.core.ids import session_id
@@ -133,6 +134,7 @@ class OpenSession:
 
     def reject(self, request: stream_pb2.OpenRequest, rejection: Rejection) -> None:
         """Answer a frame that failed."""
+        AUDIT.refused(self.identity, f"Open {request.WhichOneof('frame')}", rejection)
         self._answer(request, rejected=rejected(rejection))
 
     def closing(self, ending: CodedError | None) -> bytes:

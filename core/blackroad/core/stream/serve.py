@@ -6,6 +6,7 @@ from blackroad.core.door.duplex import Duplex, Writer
 from blackroad.core.door.frames import check_hello, closing, duration, rejected, welcome
 from blackroad.core.errors import Code, CodedError, Ending, Rejection
 from blackroad.core.hub.group import Frame
+from blackroad.core.identity.audit import AUDIT
 from blackroad.core.identity.authorize import authorize
 from blackroad.core.identity.identity import Action, Identity
 from blackroad.core.identity.renewal import Renew
@@ -124,6 +125,7 @@ class ServeSession:
 
     def reject(self, request: stream_pb2.ServeRequest, rejection: Rejection) -> None:
         """Answer a frame that failed."""
+        AUDIT.refused(self.identity, f"Serve {request.WhichOneof('frame')}", rejection)
         self._answer(request, rejected=rejected(rejection))
 
     def closing(self, ending: CodedError | None) -> bytes:
