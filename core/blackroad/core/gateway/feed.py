@@ -62,7 +62,7 @@ class Feed:
         self._numbers = Numbers()
         self._pending: list[Numbered] = []
         self._flushed = hub.heads
-        self._gate = Gate(self._flush)
+        self._gate = Gate(self._flush, hub.turn)
         self._behind = after
         self._operations: deque[Operation] = deque()
         directory.listeners.append(self._note)
