@@ -230,6 +230,25 @@ async def test_a_disconnect_cancels_nothing_and_the_rest_is_had_from_the_cursor(
         assert ended.status_code == 204
 
 
+async def test_a_cursor_of_another_time_gives_a_snapshot_and_no_cursor_is_refused(
+    core: str, edge: EdgeRig
+) -> None:
+    gated = Gated()
+    async with serving(core, "GATED", gated.play), edge.http() as http:
+        body = {"prompt": "go", "agent": "GATED"}
+        async with http.stream("POST", "/v1/chat/stream", json=body) as answer:
+            path = f"/v1/streams/{answer.headers['x-stream-id']}/events"
+            refused = await http.get(path, headers={"Last-Event-ID": "garbage"})
+            assert (refused.status_code, refused.json()["code"]) == (400, "invalid_cursor")
+            earlier = {"Last-Event-ID": "CBASBpX8hr6gNBoBFg"}
+            async with edge.events(path, **earlier) as events:
+                first = (await next_event(events)).fields
+                assert (first["snapshot"], first["content"]) == (True, "so far")
+                gated.more.set()
+                rest = [block async for block in events]
+        assert content(rest) == ", and the rest"
+
+
 async def test_an_invocation_may_ask_to_be_cancelled_when_nobody_views_it(
     core: str, edge: EdgeRig
 ) -> None:

@@ -8,7 +8,11 @@ from contextlib import asynccontextmanager
 import openai
 import pytest
 from openai import AsyncOpenAI, AsyncStream
-from openai.types.chat import ChatCompletionChunk, ChatCompletionToolUnionParam
+from openai.types.chat import (
+    ChatCompletionChunk,
+    ChatCompletionMessageParam,
+    ChatCompletionToolUnionParam,
+)
 
 from blackroad.client import (
     Call,
@@ -21,7 +25,7 @@ from blackroad.client import (
     Usage,
     Yielded,
 )
-from tests.edge.chat.stage import serving, until_set
+from tests.edge.chat.stage import serving, token, until_set
 from tests.edge.rig import EdgeRig
 
 WEATHER: ChatCompletionToolUnionParam = {
@@ -32,9 +36,11 @@ SECONDS = 10.0
 
 
 @asynccontextmanager
-async def pointed_at(edge: EdgeRig, retries: int = 0) -> AsyncGenerator[AsyncOpenAI]:
+async def pointed_at(
+    edge: EdgeRig, retries: int = 0, key: str = "not-needed"
+) -> AsyncGenerator[AsyncOpenAI]:
     async with AsyncOpenAI(
-        base_url=f"{edge.url}/v1", api_key="not-needed", max_retries=retries, timeout=SECONDS
+        base_url=f"{edge.url}/v1", api_key=key, max_retries=retries, timeout=SECONDS
     ) as client:
         yield client
 
@@ -347,6 +353,22 @@ async def test_agents_and_models_are_listed_and_each_can_be_asked(core: str, edg
         assert (await client.models.retrieve("builtin/parrot")).id == "builtin/parrot"
         with pytest.raises(openai.NotFoundError):
             await client.models.retrieve("nobody")
+
+
+async def test_a_token_is_obeyed_and_its_grants_decide(core: str, edge: EdgeRig) -> None:
+    question: list[ChatCompletionMessageParam] = [{"role": "user", "content": "hi"}]
+    async with serving(core, "WORDS", words), serving(core, "OTHER", words):
+        async with pointed_at(edge, key="not.a.token") as client:
+            with pytest.raises(openai.AuthenticationError) as refused:
+                await client.chat.completions.create(model="WORDS", messages=question)
+            assert refused.value.code == "unauthenticated"
+        granted = token("bea", "agent.WORDS", "invoke")
+        async with pointed_at(edge, key=granted) as client:
+            assert [model.id async for model in client.models.list()] == ["WORDS"]
+            await client.chat.completions.create(model="WORDS", messages=question)
+            with pytest.raises(openai.PermissionDeniedError) as forbidden:
+                await client.chat.completions.create(model="OTHER", messages=question)
+            assert forbidden.value.code == "forbidden"
 
 
 async def test_a_page_may_send_an_sdks_own_headers(edge: EdgeRig) -> None:

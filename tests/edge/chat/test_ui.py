@@ -2,13 +2,11 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import httpx
-import jwt
 
 from blackroad.client import (
     Call,
@@ -22,8 +20,7 @@ from blackroad.client import (
     Usage,
     Yielded,
 )
-from blackroad.core.identity import development
-from tests.edge.chat.stage import SECONDS, Acted, serving, until_set
+from tests.edge.chat.stage import SECONDS, Acted, serving, token, until_set
 from tests.edge.rig import EdgeRig, Frame, an_object, until
 
 CHUNKED = "transfer-encoding"
@@ -213,15 +210,8 @@ async def test_stop_reaches_the_worker_and_tells_the_viewer(core: str, edge: Edg
 
 
 async def test_another_identity_cannot_resume_or_stop_a_chat(core: str, edge: EdgeRig) -> None:
-    claims = {
-        "sub": "mallory",
-        "kind": "user",
-        "grants": [{"pattern": "stream.>", "actions": ["subscribe", "manage"]}],
-        "exp": time.time() + 60,
-        "jti": "1",
-    }
-    token = jwt.encode(claims, development.SECRET, algorithm="HS256")
-    headers = {"authorization": f"Bearer {token}"}
+    mallory = token("mallory", "stream.>", "subscribe", "manage")
+    headers = {"authorization": f"Bearer {mallory}"}
     async with in_the_middle(core, edge) as (gated, acted, told), edge.http() as http:
         resumed = await http.get("/v1/chat/ui/c1/stream", headers=headers)
         stopped = await http.post("/v1/chat/ui/c1/stop", headers=headers)
