@@ -125,7 +125,7 @@ async def test_what_is_not_served_says_what_to_do(
 async def test_a_model_that_is_not_allowed_is_not_found(
     core: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ollama = Ollama(await free_port(), "a:1b", "b:2b")
+    ollama = Ollama(await free_port(), "a:1b", "b:2b", "a" * 200, "a\n")
     monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{ollama.port}")
     models = OFTEN.model_copy(update={"allow": ["ollama/a*"]})
     async with ollama.running(), hosted(AgentsSettings(core=core, models=models)) as client:

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import ollama
 import pytest
 
 from blackroad.agents import AgentsSettings, ModelsSettings
@@ -132,7 +131,7 @@ async def test_the_first_token_is_added_less_than_100_ms(
 ) -> None:
     """Over a direct call of the SDK, by the median of twenty."""
     async with asked(core, monkeypatch, Reply.lines(said("a"), DONE)) as here:
-        sdk = ollama.AsyncClient()
+        sdk = OllamaClient()
         time = asyncio.get_running_loop().time
         direct: list[float] = []
         through: list[float] = []
@@ -148,7 +147,7 @@ async def test_the_first_token_is_added_less_than_100_ms(
                 pass
             through.append(time() - begin)
             assert [part async for part in answer]
-        await sdk.close()
+        await sdk.hang_up()
         added = statistics.median(through) - statistics.median(direct)
         print(f"first token: {1000 * added:.1f} ms added")  # noqa: T201 - a figure for people
         assert added < 0.1

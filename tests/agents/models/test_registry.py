@@ -10,6 +10,7 @@ from blackroad.agents.models.registry import ModelRegistry, default_model
 from blackroad.agents.models.text_model import Provider, TextModel
 from blackroad.agents.settings import ModelsSettings
 from blackroad.client import AnswerFailed
+from tests.agents.models.asking import ask
 from tests.agents.models.peer import Peer, Reply
 
 
@@ -107,6 +108,19 @@ async def test_ollama_is_asked_where_its_variable_says(monkeypatch: pytest.Monke
         await registry.close()
     registry = ModelRegistry(ModelsSettings())
     assert await registry.providers["ollama"].models() is None
+    await registry.close()
+
+
+@pytest.mark.parametrize("host", ["http://[", "127.0.0.1:many", "http://127.0.0.1:99999"])
+async def test_an_address_that_is_none_is_not_configured(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", host)
+    registry = ModelRegistry(ModelsSettings())
+    assert await registry.providers["ollama"].models() is None
+    with pytest.raises(AnswerFailed) as raised:
+        await ask(registry.find("ollama/x"))
+    assert raised.value.code == "model_unavailable"
     await registry.close()
 
 

@@ -1,6 +1,7 @@
 """The models of one provider, registered as long as the provider answers."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -15,6 +16,7 @@ CONCURRENCY: Final = 1024
 _MOST_NAMES: Final = 63
 # A provider that is busy may miss a look or two.
 _MISSES: Final = 3
+_MOST_BYTES: Final = 128  # of an id
 
 log = logging.getLogger("blackroad.agents")
 
@@ -50,7 +52,7 @@ class Offer:
             names = await self._provider.models()
             if names is None:
                 ready()
-                await self._pause()
+                await self._paused()
             else:
                 await self._serve_while_it_answers(client, names, ready)
 
@@ -74,26 +76,29 @@ class Offer:
     async def _watch(self, agent: Agent, names: list[str]) -> None:
         """Tell the core of changes in what is listed; drain when the provider is gone, or asked."""
         misses = 0
-        while not self._over.is_set() and misses < _MISSES:
-            await self._pause()
+        while misses < _MISSES and not await self._paused():
             listed = await self._provider.models()
             misses = misses + 1 if listed is None else 0
             if listed is not None and listed != names:
                 names = listed
                 agent.serve_models(self._served(names))
-        if misses:
+        if misses == _MISSES:
             log.warning("%s does not answer any more", self._name)
         agent.drain()
 
     def _served(self, names: list[str]) -> list[str]:
         whole = [f"{self._name}/{name}" for name in names]
-        allowed = [name for name in whole if self._allowed(name)]
+        allowed = [name for name in whole if self._allowed(name) and _is_id(name)]
         return [f"{self._name}/*", *allowed[:_MOST_NAMES]]
 
-    async def _pause(self) -> None:
-        """Wait until it is time to look again, or to drain."""
-        try:
+    async def _paused(self) -> bool:
+        """Wait until it is time to look again, or to drain: then return True at once."""
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._retry_seconds):
                 await self._over.wait()
-        except TimeoutError:
-            return
+        return self._over.is_set()
+
+
+def _is_id(name: str) -> bool:
+    """Tell whether the core takes a name; one that it does not would cost all the others."""
+    return name.isprintable() and len(name.encode(errors="replace")) <= _MOST_BYTES

@@ -11,7 +11,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from blackroad.cli.settings.parts import LoggingSettings
 
 # Libraries that say more than an operator wants, below their warnings.
-QUIET: Final = ("asyncio", "httpx", "httpcore", "grpc")
+QUIET: Final = ("asyncio", "httpx", "httpx2", "httpcore", "grpc")
 # Tracebacks without local variables: those hold tokens, headers and what people write.
 WHERE_ONLY: Final = ExceptionDictTransformer(show_locals=False)
 

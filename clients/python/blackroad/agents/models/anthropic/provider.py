@@ -10,6 +10,7 @@ from blackroad.agents.models.anthropic.model import AnthropicModel, Manner
 from blackroad.agents.models.anthropic.request import PROVIDER
 from blackroad.agents.models.anthropic.thoughts import Thoughts
 from blackroad.agents.models.text_model import TextModel
+from blackroad.client import AnswerFailed
 
 if TYPE_CHECKING:
     from blackroad.agents.models.anthropic.client import AnthropicClient
@@ -53,15 +54,7 @@ class AnthropicProvider:
         if not self.configured:
             return None
         if self._listed is None:
-            client = await self._client()
-            from blackroad.agents.models.anthropic.failures import PROBLEMS
-
-            try:
-                async with asyncio.timeout(_LIST_SECONDS):
-                    self._listed = await client.listed()
-            except PROBLEMS as error:
-                failures.note("anthropic", "*", error)
-                self._listed = []
+            self._listed = await self._list()
         return self._listed
 
     async def close(self) -> None:
@@ -70,13 +63,34 @@ class AnthropicProvider:
             client, self._made = self._made, None
             await client.close()
 
+    async def _list(self) -> list[str]:
+        try:
+            client = await self._client()
+        except AnswerFailed:
+            return []
+        from blackroad.agents.models.anthropic.failures import PROBLEMS
+
+        try:
+            async with asyncio.timeout(_LIST_SECONDS):
+                return await client.listed()
+        except PROBLEMS as error:
+            failures.note("anthropic", "*", error)
+            return []
+
     async def _client(self) -> "AnthropicClient":
-        """Return the client, made when it is first used."""
+        """Return the client, made when it is first used. Raises AnswerFailed for bad settings."""
         if self._made is None:
             # In a thread: the import takes a second, and others answer meanwhile.
             await asyncio.to_thread(importlib.import_module, f"{__package__}.client")
             from blackroad.agents.models.anthropic.client import AnthropicClient
 
             if self._made is None:  # another may have made it meanwhile
-                self._made = AnthropicClient(self._manner.patience.connect_seconds)
+                from blackroad.agents.models.anthropic.failures import PROBLEMS
+
+                try:
+                    self._made = AnthropicClient(self._manner.patience.connect_seconds)
+                except PROBLEMS as error:
+                    failures.note("anthropic", "*", error)
+                    advice = "its settings in the environment are wrong."
+                    raise failures.not_configured(PROVIDER, advice) from None
         return self._made

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
+from blackroad.agents.models import failures
 from blackroad.agents.models.ollama.model import OllamaModel
+from blackroad.agents.models.ollama.request import PROVIDER
 from blackroad.agents.models.patience import Patience
 from blackroad.agents.models.text_model import TextModel
+from blackroad.client import AnswerFailed
 
 if TYPE_CHECKING:
     from blackroad.agents.models.ollama.client import OllamaClient
@@ -32,7 +35,10 @@ class OllamaProvider:
 
     async def models(self) -> list[str] | None:
         """Return the models that it lists now; None where it does not answer within 2 s."""
-        client = await self._client()
+        try:
+            client = await self._client()
+        except AnswerFailed:
+            return None
         from blackroad.agents.models.ollama.failures import PROBLEMS
 
         try:
@@ -49,7 +55,7 @@ class OllamaProvider:
             await client.hang_up()
 
     async def _client(self) -> "OllamaClient":
-        """Return the client, made when it is first used."""
+        """Return the client, made when it is first used. Raises AnswerFailed for a bad address."""
         if self._made is None:
             # In a thread: the import takes long, and others answer meanwhile.
             await asyncio.to_thread(importlib.import_module, f"{__package__}.client")
@@ -58,5 +64,10 @@ class OllamaProvider:
             timeout = httpx.Timeout(None, connect=self._patience.connect_seconds)
             limits = httpx.Limits(max_connections=_CONNECTIONS)
             if self._made is None:  # another may have made it meanwhile
-                self._made = OllamaClient(timeout=timeout, limits=limits)
+                try:
+                    self._made = OllamaClient(timeout=timeout, limits=limits)
+                except (ValueError, httpx.InvalidURL) as error:
+                    failures.note("ollama", "*", error)
+                    advice = "OLLAMA_HOST is no address."
+                    raise failures.not_configured(PROVIDER, advice) from None
         return self._made
