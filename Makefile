@@ -11,6 +11,8 @@ pip := $(bin)/python -m pip --disable-pip-version-check --quiet --no-input
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(bin):$(CURDIR)/.tools/bin:$(PATH)
 
+node := tests/node/node_modules/.installed
+
 # What a test may need beyond Python and PyPI; `make check` runs these, `make test` does not.
 elsewhere := go or java or node or rust or redis or browser or slow or bench
 
@@ -55,7 +57,7 @@ test-rest: .venv/.test
 check: lint types protos breaking check-generated test-elsewhere ## Run everything that `make test` leaves out
 
 .PHONY: test-elsewhere
-test-elsewhere: .venv/.test .tools/bin/grpcurl
+test-elsewhere: .venv/.test .tools/bin/grpcurl $(node)
 	$(bin)/python -m pytest -m "$(elsewhere)" || test $$? -eq 5 # 5: there is none yet
 
 .PHONY: audit
@@ -136,6 +138,11 @@ lock = --quiet $(upgrade) --no-header --no-annotate --universal --python-version
 
 .venv/.test: .venv/.run requirements/test.lock
 	$(pip) install --no-compile --require-hashes -r requirements/test.lock
+	@touch $@
+
+# What tests take from npm; `make $(node)` alone installs it.
+$(node): tests/node/package-lock.json
+	cd tests/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 .tools/bin/grpcurl:

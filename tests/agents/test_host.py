@@ -110,7 +110,7 @@ async def test_a_core_that_comes_later_is_waited_for() -> None:
     async with CoreServer(CoreSettings(grpc="127.0.0.1:0")).open() as addresses:
         address = addresses["grpc"]
     host, ready = AgentHost(AgentsSettings(core=address, models=FAST)), asyncio.Event()
-    said, log = Said("trying again in"), logging.getLogger("blackroad.client")
+    said, log = Said("trying again"), logging.getLogger("blackroad.client")
     log.addHandler(said)
     async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
         tasks.create_task(host.serve(ready.set))

@@ -159,7 +159,7 @@ class SseSession:
         query = {name: str(value) for name, value in asked.items() if value is not None}
         headers = {} if cursor is None else {"Last-Event-ID": cursor}
         request = self.http.build_request(
-            "GET", f"/events/{quote(self.client_id)}", params=query, headers=headers
+            "GET", f"/events/{quote(self.client_id, safe='')}", params=query, headers=headers
         )
         stands: asyncio.Future[Subscribed] = asyncio.get_running_loop().create_future()
         following = self._follow(request, stands, room, cursor is not None or history is not None)

@@ -85,7 +85,7 @@ class WebSocketDoor:
         self, client_id: str = "visitor", token: str = ""
     ) -> AsyncGenerator["WebSocketSession"]:
         """Connect and wait for `welcome`."""
-        address = f"ws://{self._http}/ws/{quote(client_id)}"
+        address = f"ws://{self._http}/ws/{quote(client_id, safe='')}"
         connection = await connect(
             address,
             subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]  # a NewType of str

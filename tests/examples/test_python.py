@@ -68,7 +68,7 @@ async def test_the_follower_prints_what_the_publisher_publishes(core: str) -> No
 
 async def test_an_agent_waits_for_a_core_that_is_not_there_yet(core: str) -> None:
     async with asyncio.timeout(40), running("grpc://127.0.0.1:1", "hello_agent.py") as agent:
-        await log_line(agent, "trying again in")
+        await log_line(agent, "trying again")
         agent.terminate()
         assert await agent.wait() == 0
     async with Client(core) as client:

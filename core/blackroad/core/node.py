@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -19,9 +19,14 @@ from blackroad.core.gateway.requests import Requests
 from blackroad.core.gateway.trunk import Trunk, Trunks
 from blackroad.core.hub.group import Groups
 from blackroad.core.hub.hub import Hub
+from blackroad.core.identity.expiry import LOOK_SECONDS, Expiring, Expiry
 from blackroad.core.identity.identity import Identity
 from blackroad.core.identity.peer import Peers
+from blackroad.core.identity.renewal import Renewal
+from blackroad.core.identity.revocations import REVOKED, Revocation
+from blackroad.core.limits.rates import SWEEP_SECONDS, Rates
 from blackroad.core.log.base import Append
+from blackroad.core.log.entry import Entry
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
 from blackroad.core.names import scope
 from blackroad.core.presence.calls import PresenceCalls
@@ -33,6 +38,10 @@ from blackroad.core.stream.answers import Answers
 from blackroad.core.ticker import Ticker
 
 DRAIN_BATCH = 200
+# Of the time for a drain: what answers may take, and over what sessions are told.
+ANSWERS_SHARE = 0.7
+TELL_SHARE = 0.2
+EDGE_SECONDS = 0.5
 DEFAULT_TENANT = "default"
 
 
@@ -48,15 +57,20 @@ class Node:
         self.name = name
         self.started_ns = clock.time_ns()
         self.draining = False
+        self.rates = Rates(settings.limits, clock)
         self.log = MemoryLog(_bounds(settings), clock)
         self.hub = Hub(self.log)
         self.ticker = Ticker()
-        self.sessions = Sessions()
-        self.peers = Peers(settings.auth)
+        self.expiry = Expiry(clock)
+        self.sessions = Sessions(self.expiry)
+        self.peers = Peers(settings.auth, clock, settings.tls)
+        self.peers.revocations.listeners.append(self._end_revoked)
+        self.renew = Renewal(self.peers, self.expiry).renew
         self.directory = Directory(Rules(settings.namespaces))
         self.hub.is_private = self.directory.is_private
-        self.hub.control = self.directory.apply
+        self.hub.control = self._control
         self.publisher = Publisher(self.log, self.directory, clock)
+        self.publisher.charge = self.rates.charge
         self.occupants = Occupants(
             self.log, self.publisher, self.directory, clock, settings.presence.grace_seconds
         )
@@ -71,12 +85,15 @@ class Node:
         self.answers = Answers(
             self.log, self.hub, self.publisher, self.directory, self.roster, clock, settings.answers
         )
+        self.answers.charge = self.rates.charge
+        self.answers.charge_command = self.roster.charge_command = self.rates.charge_command
         self.channels = ChannelCalls(
             self.log, self.hub, self.directory, self.occupants, self.publisher, clock
         )
         self.presences = PresenceCalls(self.roster, self.directory, self.occupants)
         starter = Starter(self.hub, self.directory, self.answers)
         self.parts = Parts(self.hub, self.directory, self.occupants, starter, self.answers)
+        self.parts.charge_command = self.rates.charge_command
         self.groups = Groups(self.hub)
         self.trunks = Trunks()
         self._requests = Requests(
@@ -88,9 +105,12 @@ class Node:
             self.presences,
             self.roster,
             self.answers,
+            self.renew,
         )
+        self._requests.charge_command = self.rates.charge_command
         self._tasks = asyncio.TaskGroup()
         self._running: list[asyncio.Task[None]] = []
+        self._ends = ExitStack()
 
     @classmethod
     def create(cls, settings: CoreSettings, clock: Clock | None = None) -> Self:
@@ -109,7 +129,9 @@ class Node:
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
-        parts = (self.hub, self.ticker, self.occupants, self.roster, self.answers)
+        self._ends.enter_context(self.ticker.every(SWEEP_SECONDS, self.rates.sweep))
+        self._ends.enter_context(self.ticker.every(LOOK_SECONDS, self.expiry.end_due))
+        parts = (self.hub, self.ticker, self.occupants, self.roster, self.answers, self.peers)
         self._running = [self._tasks.create_task(part.run()) for part in parts]
         return self
 
@@ -122,6 +144,7 @@ class Node:
         for task in self._running:
             task.cancel()
         await self._tasks.__aexit__(kind, error, trace)
+        self._ends.close()
         await self.log.close()
 
     @contextmanager
@@ -137,17 +160,40 @@ class Node:
         """Return a gateway's new trunk, known by its id until it is removed."""
         trunk = Trunk(identity, self.parts, self._requests, self.clock.time_ns)
         self.trunks.add(trunk)
+        self.expiry.add(trunk)
         return trunk
 
-    async def drain(self, seconds: float) -> None:
-        """Tell every session to go, in batches over the time given.
+    def close_trunk(self, trunk: Trunk) -> None:
+        """Forget a trunk that has ended. Idempotent."""
+        self.expiry.remove(trunk)
+        self.trunks.remove(trunk)
 
-        Each with its own time to come back. Idempotent.
+    def _control(self, entry: Entry) -> None:
+        if entry.type == REVOKED:
+            self.peers.revocations.apply(entry)
+        else:
+            self.directory.apply(entry)
+
+    def _end_revoked(self, revocation: Revocation) -> None:
+        concerned: list[Expiring] = [*self.sessions.all(), *self.trunks.all()]
+        for session in concerned:
+            if revocation.ends(session.identity):
+                session.end(Ending(Code.UNAUTHENTICATED, "the token was revoked"))
+
+    async def drain(self, seconds: float) -> None:
+        """Let answers finish, then tell every session to go, all within about the time given.
+
+        New answers are refused at once. Sessions are told in batches, each with its own time to
+        come back. Idempotent.
         """
         if self.draining:
             return
         self.draining = True
         await self._alert("warning", Code.DRAINING, f"{self.name} is shutting down")
+        # 1. What is being answered is finished, and heard: an edge that drains as well goes first.
+        if await self.answers.drain(seconds * ANSWERS_SHARE):
+            await self.trunks.none(EDGE_SECONDS)
+        # 2. Everybody is told.
         self.roster.drain()
         self.trunks.drain(retry_after_seconds=0.0)
         sessions = self.sessions.all()
@@ -157,7 +203,7 @@ class Node:
                 session.end(
                     Ending(Code.DRAINING, retry_after_seconds=round(number / DRAIN_BATCH, 3))
                 )
-            await asyncio.sleep(seconds / 2 / len(batches) if len(batches) > 1 else 0)
+            await asyncio.sleep(seconds * TELL_SHARE / len(batches) if len(batches) > 1 else 0)
 
     async def _alert(self, severity: str, code: Code, message: str) -> None:
         """Tell on `alerts`, to every tenant that has sessions here and to the default one."""

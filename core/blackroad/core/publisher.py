@@ -42,6 +42,8 @@ class Publisher:
         self._clock = clock
         # Told with whose rights each event is published, before it is appended.
         self.spoken: Callable[[Identity, str, str], None] = lambda identity, name, event_id: None
+        # Counts how many events somebody publishes, and may refuse them.
+        self.charge: Callable[[Identity, int], None] = lambda identity, count: None
 
     async def publish(
         self, identity: Identity, session_id: str, request: channel_pb2.PublishRequest
@@ -67,6 +69,7 @@ class Publisher:
             )
         if request.durability == channel_pb2.DURABILITY_REPLICATED:
             raise Rejection(Code.UNIMPLEMENTED, "this engine has no replicas", channel=name)
+        self.charge(identity, len(request.events))
         self._directory.check_publish(identity, name)
         records = [self._checked(identity, session_id, name, draft) for draft in request.events]
         if sum(len(record.body) for record in records) > MAX_APPEND_BYTES:

@@ -21,9 +21,10 @@ from blackroad.core.door.guard import GuardedServer
 from blackroad.core.door.probes import Probes
 from blackroad.core.errors import Code, Ending
 from blackroad.core.gateway.service import GatewayServicer
+from blackroad.core.identity.identity import Identity
 from blackroad.core.node import Node
 from blackroad.core.presence.service import PresenceServicer
-from blackroad.core.settings import MIB, CoreSettings, LimitsSettings, split_address
+from blackroad.core.settings import MIB, CoreSettings, split_address
 from blackroad.core.stream.service import StreamServicer
 from blackroad.realtime.v1 import (
     access_pb2_grpc,
@@ -58,6 +59,7 @@ SERVICES: Final = tuple(
     f"blackroad.realtime.v1.{name}Service"
     for name in ("Access", "Admin", "Channel", "Gateway", "Presence", "Stream")
 )
+COUNTED_ELSEWHERE: Final = frozenset({"blackroad.realtime.v1.ChannelService/Publish"})
 OPEN_SERVICES: Final = frozenset({health.SERVICE_NAME, reflection.SERVICE_NAME})
 
 Addresses = Mapping[str, str]
@@ -80,7 +82,7 @@ class CoreServer:
         # The node's name has the port in it, so the port comes first.
         self.node = Node.create(settings.model_copy(update={"grpc": self.address}))
         self._guarded = GuardedServer(
-            self._server, self.node.peers.caller, self._collector, OPEN_SERVICES
+            self._server, self.node.peers.caller, self._collector, OPEN_SERVICES, self._charge
         )
 
     @asynccontextmanager
@@ -117,6 +119,10 @@ class CoreServer:
         except TimeoutError:
             LOG.warning("drain.incomplete", calls=self._guarded.calls.active)
 
+    def _charge(self, identity: Identity, method: str) -> None:
+        if method not in COUNTED_ELSEWHERE:
+            self.node.rates.charge_command(identity)
+
     async def _stop(self) -> None:
         self.ready = False
         # Whoever watches health or reflects would be waited for: they have been told.
@@ -124,7 +130,7 @@ class CoreServer:
 
     def _add_services(self) -> None:
         node, server = self.node, self._guarded
-        access_pb2_grpc.add_AccessServiceServicer_to_server(AccessServicer(), server)
+        access_pb2_grpc.add_AccessServiceServicer_to_server(AccessServicer(node), server)
         admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminServicer(node), server)
         channel_pb2_grpc.add_ChannelServiceServicer_to_server(ChannelServicer(node), server)
         gateway_pb2_grpc.add_GatewayServiceServicer_to_server(GatewayServicer(node), server)
@@ -163,8 +169,6 @@ async def serve(
             development=settings.auth.development,
             **addresses,
         )
-        if settings.limits != LimitsSettings():
-            LOG.warning("limits.unenforced", text="rate limits are not implemented in this version")
         ready(addresses)
         await stop.wait()
         LOG.info("core.draining", sessions=len(server.node.sessions))

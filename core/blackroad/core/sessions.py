@@ -3,7 +3,9 @@
 from bisect import bisect_right
 from typing import Protocol
 
+from blackroad.core.clock import SystemClock
 from blackroad.core.errors import Ending
+from blackroad.core.identity.expiry import Expiry
 from blackroad.core.identity.identity import Identity
 from blackroad.realtime.v1 import admin_pb2, common_pb2
 
@@ -67,20 +69,23 @@ class Session(Protocol):
 class Sessions:
     """The registry. Ids are sorted by time, so a page is a slice."""
 
-    def __init__(self) -> None:
+    def __init__(self, expiry: Expiry | None = None) -> None:
         self._sessions: dict[str, Session] = {}
+        self._expiry = expiry or Expiry(SystemClock())
 
     def __len__(self) -> int:
         return len(self._sessions)
 
     def add(self, session: Session) -> None:
-        """Add a session."""
+        """Add a session, which ends with its token."""
         self._sessions[session.session_id] = session
+        self._expiry.add(session)
 
     def remove(self, session: Session) -> None:
         """Remove this session; a successor under the same id stays. Idempotent."""
         if self._sessions.get(session.session_id) is session:
             del self._sessions[session.session_id]
+            self._expiry.remove(session)
 
     def get(self, session_id: str) -> Session | None:
         """Return a session."""

@@ -1,6 +1,7 @@
 """What a core process can be told: names, defaults and bounds. The command reads them in."""
 
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -13,6 +14,8 @@ from pydantic import (
 )
 
 from blackroad.core.errors import Rejection
+from blackroad.core.identity.identity import Action, Grant
+from blackroad.core.identity.jwks import read_key_set, reader_of
 from blackroad.core.identity.keys import RefusedKeyError, read_public_key, read_secret
 from blackroad.core.names import check_pattern
 
@@ -82,10 +85,39 @@ def _checked_public_key(pem_or_path: str) -> str:
     return pem_or_path
 
 
-def _unimplemented(value: str) -> str:
-    if value:
-        raise ValueError("is not implemented in this version")
-    return value
+def _checked_jwks(place: str) -> str:
+    reader_of(place)  # says by ValueError what is wrong with an address
+    if "://" not in place:
+        try:
+            read_key_set(Path(place).read_bytes())
+        except OSError:
+            raise ValueError("the file cannot be read") from None
+        except RefusedKeyError as refused:
+            raise ValueError(str(refused)) from None
+    return place
+
+
+def _checked_file(path: str) -> str:
+    try:
+        Path(path).read_bytes()
+    except OSError:
+        raise ValueError("the file cannot be read") from None
+    return path
+
+
+def read_grant(text: str) -> Grant:
+    """Return the grant that `pattern:action,action` spells; raise ValueError."""
+    pattern, colon, words = text.rpartition(":")
+    if not colon or not words:
+        raise ValueError(f"{text!r} is not pattern:action,action")
+    actions = frozenset(Action(word.strip()) for word in words.split(","))
+    return Grant(_checked_pattern(pattern), actions)
+
+
+def _checked_grants(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        read_grant(text)
+    return texts
 
 
 Address = Annotated[str, AfterValidator(_checked_address)]
@@ -93,7 +125,9 @@ Address = Annotated[str, AfterValidator(_checked_address)]
 
 Secret = Annotated[SecretStr, AfterValidator(_checked_secret)]
 PublicKey = Annotated[str, AfterValidator(_checked_public_key)]
-Unimplemented = Annotated[str, AfterValidator(_unimplemented)]
+Jwks = Annotated[str, AfterValidator(_checked_jwks)]
+File = Annotated[str, AfterValidator(_checked_file)]
+Grants = Annotated[tuple[str, ...], AfterValidator(_checked_grants)]
 
 
 class AuthSettings(Part):
@@ -103,22 +137,68 @@ class AuthSettings(Part):
     public_key: PublicKey | None = Field(
         default=None, description="PEM of an RSA, P-256 or Ed25519 public key, inline or a file"
     )
-    jwks: Unimplemented | None = Field(default=None, description="address or file of a JWKS")
+    jwks: Jwks | None = Field(default=None, description="address or file of a JWKS")
+    jwks_refresh_seconds: float = Field(
+        default=300, ge=1, description="after which the JWKS is read again"
+    )
+    jwks_keep_seconds: float = Field(
+        default=3600, ge=0, description="that its last keys hold where it cannot be read"
+    )
     audience: str | None = Field(default=None, description="what `aud` must contain")
     issuer: str | None = Field(default=None, description="what `iss` must be")
+    require: tuple[str, ...] = Field(
+        default=(), description="claims that a token must have, beside exp, sub, kind and jti"
+    )
+    max_lifetime_seconds: float = Field(
+        default=366 * 86400,
+        ge=60,
+        description="that a token may live, and a revocation holds",
+    )
+    session_secret: Secret | None = Field(
+        default=None, description="signs session cookies; else made of auth.secret, else at start"
+    )
 
     @property
     def development(self) -> bool:
         """Whether there are no keys."""
-        return self.secret is None and self.public_key is None
+        return self.secret is None and self.public_key is None and self.jwks is None
+
+
+class CertificateIdentity(Part):
+    """Who a client certificate stands for, by one of its names."""
+
+    kind: Literal["agent", "user", "service", "gateway"] = "service"
+    subject: str = Field(default="", description="else the certificate's name")
+    tenant: str = "default"
+    grants: Grants = Field(default=(), description="pattern:action,action")
+
+    @property
+    def parsed_grants(self) -> tuple[Grant, ...]:
+        """The grants."""
+        return tuple(map(read_grant, self.grants))
 
 
 class TlsSettings(Part):
-    """Files for TLS. Until it is there, end TLS in front of processes on loopback."""
+    """Files for TLS, all PEM: what a server shows, and what a client shows and believes."""
 
-    cert: Unimplemented | None = Field(default=None, description="PEM file of the chain")
-    key: Unimplemented | None = Field(default=None, description="PEM file of its key")
-    client_ca: Unimplemented | None = Field(default=None, description="authority of clients")
+    cert: File | None = Field(default=None, description="the chain")
+    key: File | None = Field(default=None, description="its key")
+    client_ca: File | None = Field(
+        default=None, description="authorities of clients, which must then have a certificate"
+    )
+    ca: File | None = Field(default=None, description="authorities of servers; else the system's")
+    server_name: str = Field(default="", description="the core's name, where it is not its address")
+    identities: dict[str, CertificateIdentity] = Field(
+        default_factory=dict, description="services by a name of their certificates"
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.cert is None) is not (self.key is None):
+            raise ValueError("tls.cert and tls.key go together")
+        if self.client_ca is not None and self.cert is None:
+            raise ValueError("tls.client_ca needs tls.cert and tls.key")
+        return self
 
 
 class RateSettings(Part):
@@ -127,7 +207,11 @@ class RateSettings(Part):
     messages_per_second: float = Field(default=2000, gt=0)
     messages_per_minute: int = Field(default=0, ge=0, description="0: no such window")
     burst_limit: int = Field(default=4000, ge=1)
-    cooldown_seconds: float = Field(default=60, ge=0)
+    cooldown_seconds: float = Field(
+        default=60, ge=0, description="pause after 100 refusals in 10 s; 0: none"
+    )
+    commands_per_second: float = Field(default=100, gt=0, description="all other requests")
+    commands_burst: int = Field(default=300, ge=1)
 
 
 class UserRateSettings(RateSettings):
@@ -204,7 +288,7 @@ class CoreSettings(Part):
         default=None, description="where metrics and probes are served; else nowhere"
     )
     reflection: bool | None = Field(
-        default=None, description="gRPC reflection; else on in development"
+        default=None, description="gRPC reflection; else on in development without TLS"
     )
     drain_seconds: float = Field(default=10, ge=0, le=3600, description="how long a drain may take")
     auth: AuthSettings = AuthSettings()
@@ -220,6 +304,8 @@ class CoreSettings(Part):
         if self.auth.development and not is_loopback(self.grpc):
             raise ValueError(
                 f"grpc: {self.grpc} can be reached from other machines, which needs keys:"
-                " set auth.secret or auth.public_key, or listen on 127.0.0.1"
+                " set auth.secret, auth.public_key or auth.jwks, or listen on 127.0.0.1"
             )
+        if self.auth.development and self.tls.identities:
+            raise ValueError("tls.identities needs keys beside it: set auth.secret")
         return self

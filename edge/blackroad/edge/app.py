@@ -9,14 +9,23 @@ from typing_extensions import override
 
 from blackroad.edge.chat import door as chat_door
 from blackroad.edge.context import Context
+from blackroad.edge.doors import Doors
 from blackroad.edge.errors import Refusal
 from blackroad.edge.gate import Gate
 from blackroad.edge.problems import on_fault, on_http_exception, on_invalid, on_refusal
-from blackroad.edge.rest import channels, operators, pages, people, probes, publish, streams
+from blackroad.edge.rest import (
+    channels,
+    members,
+    operators,
+    pages,
+    people,
+    probes,
+    publish,
+    streams,
+)
 from blackroad.edge.rest.documents import schemas
 from blackroad.edge.sse import door as sse_door
 from blackroad.edge.version import VERSION
-from blackroad.edge.websocket import door as websocket_door
 
 PROBLEM: Final = {
     "description": "What went wrong: a problem document (RFC 9457) with `code`",
@@ -25,14 +34,13 @@ PROBLEM: Final = {
 ROUTERS: Final = (
     pages.router,
     probes.router,
-    websocket_door.router,
     chat_door.router,
     publish.router,
     streams.router,
     channels.router,
+    members.router,
     people.router,
     operators.router,
-    sse_door.router,
 )
 
 
@@ -44,6 +52,7 @@ class EdgeApp(FastAPI):
         """Return the OpenAPI document, made once."""
         if self.openapi_schema is None:
             document = super().openapi()
+            document["paths"]["/events/{client_id}"] = {"get": sse_door.operation()}
             components = document.setdefault("components", {}).setdefault("schemas", {})
             components.update(schemas())
             for routes in document["paths"].values():
@@ -70,5 +79,6 @@ def make_app(context: Context) -> FastAPI:
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(Exception, on_fault)
+    app.add_middleware(Doors, context=context)
     app.add_middleware(Gate, context=context)
     return app

@@ -1,14 +1,17 @@
 """What all doors of one edge share."""
 
 from dataclasses import dataclass, field
-from ipaddress import ip_address, ip_network
+from math import ceil
 
 from starlette.requests import HTTPConnection
 
-from blackroad.edge.credentials import read_credentials
+from blackroad.edge.credentials import NOTHING, read_credentials
+from blackroad.edge.errors import Refusal
 from blackroad.edge.fanout import Fanout
+from blackroad.edge.limits.addresses import Addresses, Visit
 from blackroad.edge.settings import EdgeSettings
 from blackroad.edge.transport import Transport
+from blackroad.edge.transport.http import VISIT
 from blackroad.edge.trunk import Opening, Trunk
 from blackroad.realtime.v1 import admin_pb2, event_pb2
 
@@ -21,15 +24,20 @@ class Context:
     transport: Transport
     fanout: Fanout[event_pb2.Event, str]
     trunk: Trunk
+    addresses: Addresses
     draining: bool = field(default=False)
 
     def opening(
         self, connection: HTTPConnection, client_id: str, door: admin_pb2.Door.ValueType
     ) -> Opening:
-        """Return who comes with this request."""
+        """Return who comes with this request; Refusal where it shows what it should not."""
         offered: list[str] = connection.scope.get("subprotocols", [])
+        streams = door != admin_pb2.DOOR_HTTP
         credentials = read_credentials(
-            connection.headers, connection.query_params, connection.cookies, offered
+            connection.headers,
+            offered,
+            query=connection.query_params if streams else NOTHING,
+            cookies=connection.cookies if door == admin_pb2.DOOR_SSE else NOTHING,
         )
         return Opening(
             client_id=client_id,
@@ -38,25 +46,55 @@ class Context:
             ticket=credentials.ticket,
             address=self.address_of(connection),
             client_name=connection.headers.get("user-agent", ""),
+            on_accepted=lambda: prove(connection) if any(credentials) else None,
         )
 
     def address_of(self, connection: HTTPConnection) -> str:
         """Return the peer's address; what a listed proxy says of it is believed, from the right."""
         address = connection.client.host if connection.client else ""
-        forwarded = connection.headers.get("x-forwarded-for", "")
+        forwarded = ",".join(connection.headers.getlist("x-forwarded-for"))
         for hop in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
             if not self._trusts(address):
                 break
             address = hop
         return address
 
+    def admit(self, connection: HTTPConnection, *, stays: bool) -> None:
+        """Refuse the first request of a connection where its address has too many."""
+        visit = connection.scope.get(VISIT)
+        if not isinstance(visit, Visit):
+            return
+        offered: list[str] = connection.scope.get("subprotocols", [])
+        shown = read_credentials(
+            connection.headers,
+            offered,
+            query=connection.query_params if stays else NOTHING,
+            cookies=connection.cookies if stays else NOTHING,
+        )
+        address = self.address_of(connection)
+        wait = visit.begin(address, shows_token=any(shown), stays=stays)
+        if wait:
+            raise Refusal(
+                "rate_limited", "too many connections", retry_after_seconds=ceil(wait * 1000) / 1000
+            )
+
+    def is_secure(self, connection: HTTPConnection) -> bool:
+        """Tell whether the browser speaks TLS, with the edge or with a listed proxy."""
+        if connection.url.scheme in {"https", "wss"}:
+            return True
+        peer = connection.client.host if connection.client else ""
+        forwarded = connection.headers.get("x-forwarded-proto", "")
+        return self._trusts(peer) and forwarded.rpartition(",")[2].strip() == "https"
+
     def _trusts(self, address: str) -> bool:
-        try:
-            peer = ip_address(address)
-        except ValueError:
-            return False
-        proxies = self.settings.trusted_proxies
-        return any(peer in ip_network(proxy, strict=False) for proxy in proxies)
+        return self.addresses.trusts(address)
+
+
+def prove(connection: HTTPConnection) -> None:
+    """Take that the core knows who made a request: its connection counts for no address."""
+    visit = connection.scope.get(VISIT)
+    if isinstance(visit, Visit):
+        visit.prove()
 
 
 def context_of(connection: HTTPConnection) -> Context:

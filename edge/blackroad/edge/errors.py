@@ -105,6 +105,26 @@ class Refusal(Exception):  # noqa: N818 - the protocol's word; it is an answer, 
         return MEANINGS[self.code]
 
 
+def document_of(refusal: Refusal, status: int | None = None, title: str = "") -> dict[str, object]:
+    """Return a refusal as a problem document (RFC 9457); a status beside the table's has a title.
+
+    It is the one shape of errors over HTTP, whoever refuses.
+    """
+    document: dict[str, object] = {
+        "type": "about:blank",
+        "title": title or refusal.meaning.text,
+        "status": status or refusal.meaning.http_status,
+        "detail": refusal.message,
+        "code": refusal.code,
+        "retryable": refusal.retryable,
+    }
+    if refusal.channel:
+        document["channel"] = refusal.channel
+    if refusal.retry_after_seconds is not None:
+        document["retry_after_seconds"] = refusal.retry_after_seconds
+    return document
+
+
 def code_of(value: common_pb2.ErrorCode.ValueType) -> str:
     """Return the word of a proto code: `internal` for one that is not known or not set."""
     try:

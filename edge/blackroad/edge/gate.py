@@ -4,30 +4,24 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from blackroad.edge.context import Context
 from blackroad.edge.errors import Refusal
 from blackroad.edge.problems import problem
+from blackroad.edge.sse.door import refused
+from blackroad.edge.security import SECURITY_HEADERS
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-SECURITY_HEADERS: Final = {
-    "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
-    "cross-origin-resource-policy": "same-origin",
-}
 # What probes and proxies ask for by HEAD: documents, never streams.
 HEADS: Final = frozenset(
     {"/", "/docs", "/openapi.json", "/asyncapi.json", "/protos", "/healthz", "/readyz", "/metrics"}
 )
+EVENTS: Final = "/events/"
 ALLOWED_METHODS: Final = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
-ALLOWED_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
-EXPOSED_HEADERS: Final = "X-Stream-Id, Location, Retry-After"
+ALLOWED_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID"
+EXPOSED_HEADERS: Final = "ETag, X-Stream-Id, Location, Retry-After"
 
 
 class Gate:
@@ -46,17 +40,18 @@ class Gate:
         host, origin = headers.get("host", ""), headers.get("origin")
         allowed = self.host_allowed(host) and self.origin_allowed(origin, host)
         if scope["type"] == "websocket":
-            if allowed:
-                await self._app(scope, receive, send)
-            else:
-                await send({"type": "websocket.close", "code": 4403})
+            await self._shake(scope, receive, send, allowed)
             return
+        refusal = self._full(scope) if allowed else None
         cross = allowed and origin is not None and not _same(origin, host)
         sender = _Dressed(send, origin if cross else None)
         if not allowed:
             await problem(Refusal("forbidden", "this host or origin is not allowed"))(
                 scope, receive, sender
             )
+        elif refusal is not None:
+            answer = refused if scope["path"].startswith(EVENTS) else problem
+            await answer(refusal)(scope, receive, sender)
         elif scope["method"] == "HEAD" and scope["path"] in HEADS:  # the server leaves out the body
             await self._app({**scope, "method": "GET"}, receive, sender)
         elif cross and scope["method"] == "OPTIONS":
@@ -64,6 +59,25 @@ class Gate:
             await sender({"type": "http.response.body"})
         else:
             await self._app(scope, receive, sender)
+
+    async def _shake(self, scope: Scope, receive: Receive, send: Send, allowed: bool) -> None:
+        """Let a handshake through, or refuse it over HTTP."""
+        refusal = self._full(scope) if allowed else Refusal("forbidden")
+        if refusal is None:
+            await self._app(scope, receive, send)
+        elif not allowed:
+            await send({"type": "websocket.close", "code": 4403})
+        else:
+            await problem(refusal)(scope, receive, send)
+
+    def _full(self, scope: Scope) -> Refusal | None:
+        """Return why a connection may not stay: its address has too many."""
+        stays = scope["type"] == "websocket" or scope["path"].startswith(EVENTS)
+        try:
+            self._context.admit(HTTPConnection(scope), stays=stays)
+        except Refusal as refusal:
+            return refusal
+        return None
 
     @property
     def _local(self) -> bool:

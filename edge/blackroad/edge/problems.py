@@ -7,8 +7,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from blackroad.edge.errors import MEANINGS, Refusal
+from blackroad.edge.errors import MEANINGS, Refusal, document_of
 from blackroad.edge.frames.values import ENCODER
+from blackroad.edge.security import SECURITY_HEADERS
 
 MEDIA_TYPE = "application/problem+json"
 _BY_STATUS = {
@@ -16,7 +17,6 @@ _BY_STATUS = {
     401: "unauthenticated",
     403: "forbidden",
     404: "not_found",
-    405: "unimplemented",
     413: "too_large",
     415: "bad_frame",
     422: "bad_frame",
@@ -27,22 +27,12 @@ _BY_STATUS = {
 def problem(refusal: Refusal, status: int | None = None, title: str = "") -> Response:
     """Return the document of a refusal, with the headers that belong to it."""
     found = status or refusal.meaning.http_status
-    document: dict[str, object] = {
-        "type": "about:blank",
-        "title": title or refusal.meaning.text,
-        "status": found,
-        "detail": refusal.message,
-        "code": refusal.code,
-        "retryable": refusal.retryable,
-    }
     headers: dict[str, str] = {"Cache-Control": "no-store"}
-    if refusal.channel:
-        document["channel"] = refusal.channel
     if refusal.retry_after_seconds is not None:
-        document["retry_after_seconds"] = refusal.retry_after_seconds
         headers["Retry-After"] = str(max(1, math.ceil(refusal.retry_after_seconds)))
     if found == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="blackroad"'
+    document = document_of(refusal, status, title)
     return Response(ENCODER.encode(document), found, headers, MEDIA_TYPE)
 
 
@@ -73,13 +63,29 @@ async def on_http_exception(_request: Request, error: Exception) -> Response:
     """Answer what the framework refused, such as an unknown path."""
     if not isinstance(error, HTTPException):
         return problem(Refusal("internal"))
+    if error.status_code == 405:
+        return no_such_method((error.headers or {}).get("Allow", ""))
     code = _BY_STATUS.get(error.status_code, "internal")
-    text = MEANINGS[code].text if error.status_code != 405 else "this method is not allowed here"
+    text = MEANINGS[code].text
     response = problem(Refusal(code, text), error.status_code, text)
     response.headers.update(error.headers or {})
     return response
 
 
+def no_such_method(allowed: str) -> Response:
+    """Return the 405 of a path that takes other methods only."""
+    text = "this method is not allowed here"
+    response = problem(Refusal("unimplemented", text), 405, text)
+    if allowed:
+        response.headers["Allow"] = allowed
+    return response
+
+
 async def on_fault(_request: Request, _error: Exception) -> Response:
-    """Answer a fault of ours without a word of it; the server logs it."""
-    return problem(Refusal("internal"))
+    """Answer a fault of ours without a word of it; the server logs it.
+
+    It goes out past the gate, which the fault has come through.
+    """
+    response = problem(Refusal("internal"))
+    response.headers.update(SECURITY_HEADERS)
+    return response

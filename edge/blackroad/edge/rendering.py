@@ -15,6 +15,8 @@ SSE_FULL: Final = "sse_full"
 SSE_UNNAMED: Final = "sse_unnamed"
 CHAT: Final = "chat"
 CHAT_SOCKET: Final = "chat_socket"
+UPDATES: Final = "updates"
+"""Events as they are: a serialized Delivery, of which several in a row are one."""
 
 
 def render(event: event_pb2.Event, rendering: str, request_id: str) -> bytes:
@@ -46,6 +48,10 @@ def _chat_socket(event: event_pb2.Event, request_id: str) -> bytes:
     return text_frame(chat_socket_json(event, request_id))
 
 
+def _updates(event: event_pb2.Event, _request_id: str) -> bytes:
+    return event_pb2.Delivery(events=[event]).SerializeToString()
+
+
 _RENDERINGS: Final[dict[str, Callable[[event_pb2.Event, str], bytes]]] = {
     WEBSOCKET: _websocket,
     SSE: _sse,
@@ -53,4 +59,5 @@ _RENDERINGS: Final[dict[str, Callable[[event_pb2.Event, str], bytes]]] = {
     SSE_UNNAMED: _sse_unnamed,
     CHAT: _chat,
     CHAT_SOCKET: _chat_socket,
+    UPDATES: _updates,
 }

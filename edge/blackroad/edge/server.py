@@ -21,8 +21,10 @@ from blackroad.edge.chat.viewer import Viewer
 from blackroad.edge.context import Context
 from blackroad.edge.errors import Refusal
 from blackroad.edge.fanout import Fanout
+from blackroad.edge.fanout.budget import Budget
+from blackroad.edge.limits.addresses import Addresses, AddressLimits
 from blackroad.edge.rendering import render
-from blackroad.edge.settings import Address, EdgeSettings
+from blackroad.edge.settings import Address, EdgeLimits, EdgeSettings
 from blackroad.edge.sse.listener import Listener
 from blackroad.edge.transport import Limits, Socket, SseStream, Transport
 from blackroad.edge.trunk import Trunk, TrunkOptions
@@ -62,7 +64,11 @@ class Edge:
         self.settings = settings
         self._draining = asyncio.Event()
         transport = Transport(_limits(settings))
-        fanout = Fanout(render)
+        limits = settings.limits
+        budget = Budget(limits.max_queued_bytes, limits.max_backlog_bytes)
+        fanout = Fanout(render, budget)
+        addresses = Addresses(_address_limits(limits), settings.trusted_proxies)
+        transport.admission = addresses
         options = TrunkOptions(
             addresses=settings.core,
             token=settings.token,
@@ -71,7 +77,7 @@ class Edge:
             request_seconds=settings.limits.request_seconds,
             credentials=grpc.ssl_channel_credentials() if settings.core_tls else None,
         )
-        self.context = Context(settings, transport, fanout, Trunk(options, fanout))
+        self.context = Context(settings, transport, fanout, Trunk(options, fanout), addresses)
 
     async def serve(self, ready: Ready) -> None:
         """Listen, call `ready` with the address, and serve until drained.
@@ -174,4 +180,14 @@ def _limits(settings: EdgeSettings) -> Limits:
         comment_seconds=round(limits.sse_comment_seconds),
         write_seconds=limits.write_timeout_seconds,
         stall_seconds=limits.stall_seconds,
+        messages_per_second=limits.max_messages_per_second,
+        bytes_per_second=limits.max_bytes_per_second,
+    )
+
+
+def _address_limits(limits: EdgeLimits) -> AddressLimits:
+    return AddressLimits(
+        limits.max_connections_per_address,
+        limits.new_connections_per_second,
+        limits.limit_loopback,
     )

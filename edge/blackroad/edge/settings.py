@@ -54,6 +54,12 @@ class EdgeLimits(BaseModel):
     max_frame_bytes: int = 6 * MIB
     max_json_depth: int = 32
     max_backlog_bytes: int = MIB
+    max_queued_bytes: int = 256 * MIB
+    max_messages_per_second: Annotated[int, Field(ge=1)] = 4000
+    max_bytes_per_second: Annotated[int, Field(ge=1)] = 16 * MIB
+    max_connections_per_address: Annotated[int, Field(ge=1)] = 100
+    new_connections_per_second: Annotated[float, Field(gt=0)] = 10.0
+    limit_loopback: bool = False
     handshake_seconds: float = 10.0
     ping_interval_seconds: float = 25.0
     pong_timeout_seconds: float = 8.0

@@ -20,11 +20,15 @@ from blackroad.core.errors import Code, Rejection
 from blackroad.core.hub.group import Groups
 from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.development import developer_service, developer_user
+from blackroad.core.identity.expiry import Expiry
 from blackroad.core.identity.identity import Identity
+from blackroad.core.identity.peer import Peers
+from blackroad.core.identity.renewal import Renewal
 from blackroad.core.log.cursor import decode_cursor
 from blackroad.core.log.entry import Positions
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
 from blackroad.core.publisher import Publisher
+from blackroad.core.settings import AuthSettings
 from blackroad.core.ticker import Ticker
 from blackroad.realtime.v1 import channel_pb2, common_pb2, event_pb2
 
@@ -62,6 +66,7 @@ class Node:
         self.parts = Parts(self.hub, self.directory, self.occupants, starter, NoAnswers())
         self.groups = Groups(self.hub)
         self.ticker = Ticker()
+        self.renew = Renewal(Peers(AuthSettings()), Expiry(clock)).renew
 
     async def publish(self, channel: str, text: str = "hi") -> int:
         """Publish one event and return its offset."""
@@ -123,6 +128,7 @@ async def connected(
         node="n1",
         development=True,
         connected_ns=0,
+        renew=node.renew,
     )
     if batch:
         client.send(hello=common_pb2.Hello(features=["batch"]))

@@ -9,7 +9,6 @@ import pytest
 from prometheus_client.registry import CollectorRegistry
 
 from blackroad.client.codes import from_status
-from blackroad.core.access.service import AccessServicer
 from blackroad.core.door.caller import identify
 from blackroad.core.door.counts import CallCollector
 from blackroad.core.door.guard import GuardedServer
@@ -17,8 +16,6 @@ from blackroad.core.errors import Code, Ending, Rejection
 from blackroad.core.identity.peer import Peers
 from blackroad.core.settings import AuthSettings
 from blackroad.realtime.v1 import (
-    access_pb2,
-    access_pb2_grpc,
     channel_pb2,
     channel_pb2_grpc,
     common_pb2,
@@ -95,7 +92,6 @@ async def running(auth: AuthSettings | None = None) -> AsyncGenerator[Running]:
     server = grpc.aio.server()
     guarded = GuardedServer(server, Peers(auth or AuthSettings()).caller, collector)
     guarded.add_registered_method_handlers(SERVICE, Scripted().handlers())
-    access_pb2_grpc.add_AccessServiceServicer_to_server(AccessServicer(), guarded)
     port = guarded.add_insecure_port("127.0.0.1:0")
     await guarded.start()
     try:
@@ -219,15 +215,3 @@ async def test_calls_are_counted_by_how_they_ended() -> None:
     assert count("handled_total", grpc_code="OK") == 1
     assert count("handled_total", grpc_code="RESOURCE_EXHAUSTED") == 1
     assert count("handling_seconds_count") == 2
-
-
-@pytest.mark.parametrize("rpc", ["CreateTicket", "Revoke", "ListRevocations"])
-async def test_what_is_not_implemented_says_so(rpc: str) -> None:
-    async with running() as run:
-        method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = run.channel.unary_unary(
-            f"/{access_pb2.DESCRIPTOR.services_by_name['AccessService'].full_name}/{rpc}"
-        )
-        with pytest.raises(grpc.aio.AioRpcError) as raised:
-            await method(b"", timeout=5)
-    assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert b"UNIMPLEMENTED" in rich(raised.value)

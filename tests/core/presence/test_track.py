@@ -8,11 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blackroad.core.clock import SystemClock
 from blackroad.core.errors import Code, Ending
+from blackroad.core.identity.expiry import Expiry
 from blackroad.core.identity.identity import Identity, Kind
+from blackroad.core.identity.peer import Peers
+from blackroad.core.identity.renewal import Renewal
 from blackroad.core.presence.entity import Status
 from blackroad.core.presence.track import TrackSession
 from blackroad.core.presence.watch import PAGE_ITEMS, Watch
+from blackroad.core.settings import AuthSettings
 from blackroad.realtime.v1 import common_pb2, presence_pb2
 from tests.core.presence.world import (
     ADA,
@@ -97,12 +102,15 @@ class Client:
         return known
 
 
+RENEW = Renewal(Peers(AuthSettings()), Expiry(SystemClock())).renew
+
+
 @asynccontextmanager
 async def tracking(world: World, who: Identity = WATCHER) -> AsyncGenerator[Client]:
     """Run a session with its client."""
     client = Client()
     session = TrackSession(
-        who, client, world.roster, world.hub, world.clock, node="n1", development=False
+        who, client, world.roster, world.hub, world.clock, node="n1", development=False, renew=RENEW
     )
     running = asyncio.ensure_future(session.run(client.sent()))
     try:
@@ -165,7 +173,7 @@ async def test_what_is_refused_leaves_the_session_alive(world: World) -> None:
             ("5", Code.BAD_FRAME),
             ("6", Code.BAD_FRAME),
             ("7", Code.UNKNOWN_TYPE),
-            ("8", Code.UNIMPLEMENTED),
+            ("8", Code.UNAUTHENTICATED),
         ]
         await client.answered()
 
@@ -173,7 +181,7 @@ async def test_what_is_refused_leaves_the_session_alive(world: World) -> None:
 async def test_another_protocol_ends_the_session(world: World) -> None:
     client = Client()
     session = TrackSession(
-        ADA, client, world.roster, world.hub, world.clock, node="n1", development=False
+        ADA, client, world.roster, world.hub, world.clock, node="n1", development=False, renew=RENEW
     )
     client.send(hello=common_pb2.Hello(protocol_version=2))
     with pytest.raises(Ending) as ended:

@@ -13,7 +13,9 @@ from blackroad.core.clock import SystemClock
 from blackroad.core.door.counts import CallCollector
 from blackroad.core.door.guard import GuardedServer
 from blackroad.core.hub.hub import Hub
+from blackroad.core.identity.expiry import Expiry
 from blackroad.core.identity.peer import Peers
+from blackroad.core.identity.renewal import Renewal
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
 from blackroad.core.presence.roster import Roster
 from blackroad.core.publisher import Publisher
@@ -46,6 +48,8 @@ class Parts:
         self.publisher = Publisher(self.log, self.directory, self.clock)
         self.roster = Roster(self.log, self.publisher, self.clock, self.name)
         self.sessions = Sessions()
+        self.peers = Peers(AuthSettings())
+        self.renew = Renewal(self.peers, Expiry(self.clock)).renew
         self.answers = Answers(
             self.log, self.hub, self.publisher, self.directory, self.roster, self.clock, settings
         )
@@ -317,7 +321,7 @@ async def rig(
     parts = Parts(settings or AnswersSettings(), log or MemoryLogSettings())
     options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 6 << 20)]
     server = grpc.aio.server(options=options)
-    guarded = GuardedServer(server, Peers(AuthSettings()).caller, CallCollector())
+    guarded = GuardedServer(server, parts.peers.caller, CallCollector())
     servicer = StreamServicer(cast("Node", parts))
     stream_pb2_grpc.add_StreamServiceServicer_to_server(servicer, guarded)
     port = guarded.add_insecure_port("127.0.0.1:0")

@@ -69,6 +69,36 @@ def test_options_are_carried_over() -> None:
     assert list(options.stop) == ["s"]
 
 
+def test_options_that_are_json_keep_it() -> None:
+    tools = [{"name": "f", "parameters": {"type": "object"}}]
+    shape = {"type": "object"}
+    given = {"tools": tools, "tool_choice": "auto", "response_format": shape, "stop": None}
+    options = invoke(agent="A", input="x", options=given).options
+    assert json.loads(options.tools_json) == tools
+    assert json.loads(options.tool_choice_json) == "auto"
+    assert json.loads(options.response_format_json) == shape
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong"),
+    [
+        ("tools", ["5", '"f"', '{"name": "f"}', "[5]", "[[]]"]),
+        ("tool_choice", ["5", "[]", "true"]),
+        ("response_format", ['"json"', "[]", "5"]),
+        ("stop", ["5", "[5]"]),
+        ("temperature", ['"hot"', "[]", "true"]),
+        ("max_tokens", ["1.5", '"5"', "-1", "true"]),
+        ("max_seconds", ["0", '"5"']),
+        ("seed", ['"x"']),
+    ],
+)
+def test_an_option_of_another_type_is_a_bad_frame(option: str, wrong: list[str]) -> None:
+    for value in wrong:
+        with pytest.raises(Refusal) as caught:
+            invoke(agent="A", input="x", options={option: json.loads(value)})
+        assert caught.value.code == "bad_frame", value
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [

@@ -10,115 +10,6 @@ from websockets.exceptions import ConnectionClosed
 from tests.edge.rig import EdgeRig, Frame, an_object, running_edge
 
 
-async def test_publish_gives_what_the_log_gave(edge: EdgeRig) -> None:
-    async with edge.http() as http:
-        headers = {"Idempotency-Key": "k"}
-        body = {"channel": "room", "content": {"a": 1}}
-        first = (await http.post("/v1/publish", json=body, headers=headers)).json()
-        again = (await http.post("/v1/publish", json=body, headers=headers)).json()
-        assert first["event_id"] == again["event_id"]
-        assert (first["duplicate"], again["duplicate"]) == (False, True)
-
-
-async def test_publish_to_several_answers_each(edge: EdgeRig) -> None:
-    async with edge.http() as http:
-        body = {"channels": ["a", "b..", "c"], "content": None}
-        results = (await http.post("/v1/publish", json=body)).json()["results"]
-        assert [result.get("code") for result in results] == [None, "invalid_name", None]
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "code"),
-    [
-        ('{"channel": "a"}', 400, "missing_field"),
-        ('{"content": 1}', 400, "missing_field"),
-        ('{"channel": 5, "content": 1}', 400, "bad_frame"),
-        ('{"channel": "a", "content": 1, "content": 2}', 400, "bad_frame"),
-        ('{"channel": "a", "content": NaN}', 400, "bad_frame"),
-        ("{", 400, "bad_frame"),
-        ("", 400, "missing_field"),
-        ('{"channel": "system.a", "content": 1}', 403, "forbidden"),
-    ],
-)
-async def test_a_bad_body_is_a_problem_with_a_code(
-    edge: EdgeRig, body: str, status: int, code: str
-) -> None:
-    async with edge.http() as http:
-        headers = {"Content-Type": "application/json"}
-        answer = await http.post("/v1/publish", content=body, headers=headers)
-        assert answer.status_code == status
-        assert answer.headers["content-type"] == "application/problem+json"
-        problem = answer.json()
-        assert (problem["code"], problem["status"]) == (code, status)
-
-
-async def test_a_body_beyond_the_limit_is_413(edge: EdgeRig) -> None:
-    async with edge.http() as http:
-        body = b'{"channel":"a","content":"' + b"x" * (6 * 1024 * 1024) + b'"}'
-        headers = {"Content-Type": "application/json"}
-        answer = await http.post("/v1/publish", content=body, headers=headers)
-        assert answer.status_code == 413
-
-
-async def test_a_newline_in_a_broadcasts_event_is_refused(edge: EdgeRig) -> None:
-    async with edge.http() as http:
-        answer = await http.post("/broadcast", params={"event": "a\ndata: 1"}, json={})
-        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_name")
-
-
-async def test_a_channel_is_made_read_changed_and_deleted(edge: EdgeRig) -> None:
-    async with edge.http() as http:
-        body = {
-            "name": "team.a",
-            "access": "private",
-            "presence": True,
-            "history": {"limit": 7, "ttl_seconds": 60},
-            "max_members": 3,
-            "metadata": {"k": 1},
-        }
-        made = await http.post("/v1/channels", json=body)
-        assert made.status_code == 201, made.text
-        channel = (await http.get("/v1/channels/team.a")).json()
-        assert channel["policy"]["access"] == "private"
-        assert channel["policy"]["history"] == {"limit": 7, "ttl_seconds": 60.0}
-        assert channel["metadata"] == {"k": 1}
-        assert (await http.post("/v1/channels", json=body)).status_code == 409
-        changed = await http.patch("/v1/channels/team.a", json={"max_members": 9})
-        assert changed.json()["policy"]["max_members"] == 9
-        assert changed.json()["policy"]["access"] == "private"
-        stale = {"max_members": 1, "etag": channel["etag"]}
-        assert (await http.patch("/v1/channels/team.a", json=stale)).status_code == 409
-        assert (await http.patch("/v1/channels/team.a", json={})).status_code == 400
-        names = [item["name"] for item in (await http.get("/v1/channels")).json()["items"]]
-        assert "team.a" in names
-        assert (await http.delete("/v1/channels/team.a")).status_code == 204
-
-
-async def test_members_come_and_go(edge: EdgeRig) -> None:
-    async with edge.http() as http:
-        await http.post("/v1/channels", json={"name": "team.b", "access": "private"})
-        path = "/v1/channels/team.b/members"
-        assert (await http.put(f"{path}/bob")).json()["client_id"] == "bob"
-        listed = (await http.get(path)).json()["items"]
-        assert "bob" in [item["client_id"] for item in listed]
-        assert (await http.delete(f"{path}/bob")).status_code == 204
-        listed = (await http.get(path)).json()["items"]
-        assert "bob" not in [item["client_id"] for item in listed]
-
-
-async def test_history_is_paged_by_offset(edge: EdgeRig) -> None:
-    async with edge.http() as http:
-        for number in range(4):
-            await http.post("/v1/publish", json={"channel": "room", "content": number})
-        path = "/v1/channels/room/events"
-        newest = (await http.get(path, params={"limit": 3})).json()
-        assert [event["content"] for event in newest["items"]] == [1, 2, 3]
-        assert newest["more"] is True
-        before = newest["items"][0]["offset"]
-        older = (await http.get(path, params={"before": before})).json()
-        assert [event["content"] for event in older["items"]] == [0]
-
-
 async def test_lists_are_paged_by_token(edge: EdgeRig) -> None:
     async with edge.http() as http:
         for name in "abc":
@@ -250,21 +141,6 @@ async def test_documents_and_probes_answer_head_without_a_body(edge: EdgeRig) ->
         assert (await http.head("/events/ann")).status_code == 405
 
 
-async def test_a_body_of_another_type_is_told_which_is_needed(edge: EdgeRig) -> None:
-    async with edge.http() as http:
-        form = {"Content-Type": "application/x-www-form-urlencoded"}
-        answer = await http.post("/v1/publish", content='{"channel": "a"}', headers=form)
-        assert (answer.status_code, answer.json()["code"]) == (400, "bad_frame")
-        assert "application/json" in answer.json()["detail"]
-
-
-@pytest.mark.parametrize("history", [-1, 10**12, {"limit": -1}])
-async def test_a_history_out_of_bounds_is_refused(edge: EdgeRig, history: object) -> None:
-    async with edge.http() as http:
-        answer = await http.post("/v1/channels", json={"name": "kept", "history": history})
-        assert (answer.status_code, answer.json()["code"]) == (400, "bad_frame")
-
-
 async def test_unknown_paths_and_methods_are_problems(edge: EdgeRig) -> None:
     async with edge.http() as http:
         answers: list[httpx.Response] = [
@@ -274,3 +150,38 @@ async def test_unknown_paths_and_methods_are_problems(edge: EdgeRig) -> None:
         assert [answer.status_code for answer in answers] == [404, 405]
         for answer in answers:
             assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("fields", [{"input": "one two"}, {"input": [{"content": "one two"}]}])
+async def test_an_answer_is_asked_for_in_the_websockets_word(
+    edge: EdgeRig, agent: str, fields: dict[str, object]
+) -> None:
+    async with edge.http() as http:
+        opened = await http.post("/v1/streams", json={"agent": agent, **fields})
+        assert opened.status_code == 201, opened.text
+        path = f"/v1/streams/{opened.json()['stream_id']}/events"
+        assert "one two" in (await http.get(path)).text
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"input": 5}, "bad_frame"),
+        ({"input": ""}, "missing_field"),
+        ({"input": "a", "prompt": "b"}, "bad_frame"),
+        ({}, "missing_field"),
+        ({"input": "a", "options": {"tools": 5}}, "bad_frame"),
+        ({"input": "a", "options": {"max_tokens": "5"}}, "bad_frame"),
+        ({"input": "a", "options": {"max_tokens": True}}, "bad_frame"),
+        ({"input": "a", "agent": "bad name"}, "invalid_name"),
+        ({"input": "a", "agent": 5}, "bad_frame"),
+    ],
+    ids=repr,
+)
+async def test_a_wrong_ask_is_a_problem(
+    edge: EdgeRig, agent: str, fields: dict[str, object], code: str
+) -> None:
+    async with edge.http() as http:
+        for path in ("/v1/streams", "/v1/chat/stream"):
+            answer = await http.post(path, json={"agent": agent, **fields})
+            assert (answer.status_code, answer.json()["code"]) == (400, code), path

@@ -105,6 +105,7 @@ async def test_the_headers_keep_proxies_from_buffering(edge: EdgeRig) -> None:
         ("/events/a?cursor=%3F%3F", 400, "invalid_cursor"),
         ("/events/a?history=301", 400, "bad_frame"),
         ("/events/" + "a" * 200, 400, "invalid_name"),
+        ("/events/a?channels=" + ",".join(map(str, range(127))), 429, "too_many_subscriptions"),
     ],
 )
 async def test_a_final_refusal_is_a_status(

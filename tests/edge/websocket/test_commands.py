@@ -148,7 +148,13 @@ async def test_who_comes_and_goes_is_told_flat_to_who_asked(edge: EdgeRig) -> No
         ({"type": "publish", "room": "a", "content": 1, "event": "gap"}, "reserved_type"),
         ({"type": "publish", "room": "a", "content": 1, "event": "a b"}, "invalid_name"),
         ({"type": "message", "room": "a", "content": "x" * 70_000}, "too_large"),
+        ({"type": "publish", "room": "a", "content": 1, "event": ""}, "invalid_name"),
+        ({"type": "subscribe", "room": "a", "rooms": ["b"]}, "bad_frame"),
+        ({"type": "subscribe", "channel": "a", "rooms": ["b"]}, "bad_frame"),
+        ({"type": "message", "room": "a", "channel": "b", "content": 1}, "bad_frame"),
+        ({"type": "presence", "room": "a", "entity_type": "user", "entity_id": "b"}, "bad_frame"),
         ({"type": "agent.invoke", "agent": "NOBODY", "input": "x"}, "no_agent"),
+        ({"type": "agent.invoke", "agent": "bad name", "input": "x"}, "invalid_name"),
         ({"type": "agent.invoke", "model": "no/such", "input": "x"}, "model_not_found"),
         ({"type": "cancel", "stream_id": "st_none"}, "not_found"),
         ({"type": "presence"}, "missing_field"),
@@ -166,6 +172,21 @@ async def test_what_is_refused_names_its_code_and_the_session_lives(
         assert isinstance(error["retryable"], bool)
         await a.say("ping", id="8")
         assert (await a.next())["type"] == "pong"
+
+
+@pytest.mark.parametrize(
+    ("frame", "answer"),
+    [
+        ({"type": "subscribe", "cursor": None, "history": None, "presence": None}, "subscribed"),
+        ({"type": "history", "limit": None, "before": None, "after": None}, "history"),
+    ],
+)
+async def test_null_is_as_good_as_nothing(
+    edge: EdgeRig, frame: dict[str, object], answer: str
+) -> None:
+    async with edge.browser("a") as a:
+        await a.say(**frame, room="room", id="7")
+        assert (await a.next())["type"] == answer
 
 
 async def test_what_is_no_frame_is_answered_and_the_session_lives(edge: EdgeRig) -> None:

@@ -1,6 +1,7 @@
 """The connection to the core: gRPC channels, the identity on each call, and unary calls."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
@@ -44,14 +45,45 @@ class Rpc(Generic[Response]):
     batch: Callable[[list[bytes]], bytes] | None
 
 
+class _Line:
+    """One gRPC channel, who has a stream on it, and whether its connection stands."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.channel = channel
+        self.holders: set[object] = set()
+        self._loss: asyncio.Task[None] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a connection."""
+        return self.channel.get_state() is grpc.ChannelConnectivity.READY
+
+    async def lost_within(self, seconds: float) -> bool:
+        """Return at once when there is no connection any more, or after so long."""
+        if not self.ready:
+            return True
+        if self._loss is None or self._loss.done():
+            # One watch for all who wait: gRPC ends a watch only when the state changes.
+            change = self.channel.wait_for_state_change(grpc.ChannelConnectivity.READY)
+            self._loss = asyncio.create_task(change, name="blackroad connection")
+        await asyncio.wait({self._loss}, timeout=seconds)
+        return self._loss.done()
+
+    async def close(self) -> None:
+        """Close the channel; the watch ends with it."""
+        await self.channel.close()
+        if self._loss is not None:
+            self._loss.cancel()
+            await asyncio.gather(self._loss, return_exceptions=True)
+
+
 class Dial:
     """gRPC channels to one of the targets at a time; belongs to the loop that first uses it."""
 
     def __init__(self, address: Address, token: str | None) -> None:
         self._address = address
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
-        self._channels: list[tuple[grpc.aio.Channel, set[object]]] = []
-        self._retired: list[grpc.aio.Channel] = []
+        self._lines: dict[str, list[_Line]] = {target: [] for target in address.targets}
         self.turn = 0
 
     @property
@@ -66,9 +98,8 @@ class Dial:
 
         A holder, given back by `release`, counts against what one connection carries.
         """
-        method: grpc.aio.StreamStreamMultiCallable[bytes, Response] = self._channel(
-            holder
-        ).stream_stream(
+        channel = self._line(holder).channel
+        method: grpc.aio.StreamStreamMultiCallable[bytes, Response] = channel.stream_stream(
             _PACKAGE + rpc.name,
             request_serializer=_identity,
             response_deserializer=rpc.kind.FromString,
@@ -83,8 +114,12 @@ class Dial:
         timeout_seconds: float,
     ) -> Response:
         """Make a unary call, `ChannelService/Publish` for example. Raises RealtimeError."""
-        await self._find_target(timeout_seconds)
-        method: grpc.aio.UnaryUnaryMultiCallable[Message, Response] = self._channel().unary_unary(
+        if len(self._address.targets) > 1:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_seconds):
+                    await self.connected()
+        channel = self._line().channel
+        method: grpc.aio.UnaryUnaryMultiCallable[Message, Response] = channel.unary_unary(
             _PACKAGE + name, request_serializer=_serialize, response_deserializer=parse
         )
         try:
@@ -93,39 +128,41 @@ class Dial:
             )
         except grpc.aio.AioRpcError as error:
             failed = from_status(error)
-            if failed.code == "deadline_exceeded" and not self._reached():
+            if failed.code == "deadline_exceeded" and not self._line().ready:
                 where = f"no core answers at {self.target}"
                 failed = Unavailable("unavailable", where, retryable=True)
             raise failed from None
 
-    async def _find_target(self, timeout_seconds: float) -> None:
-        """Try several targets in turn for a connection, for so long at most."""
-        if len(self._address.targets) == 1:
-            return
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout_seconds
-        while loop.time() < deadline:
+    async def lost_within(self, seconds: float) -> bool:
+        """Return True at once when there is no connection any more, False after so long."""
+        return await self._line().lost_within(seconds)
+
+    async def connected(self) -> None:
+        """Return when there is a connection; several targets are tried in turn.
+
+        Attempts are at most 1.2 s apart, and all who wait for one connection return together.
+        """
+        several = len(self._address.targets) > 1
+        while True:
             turn = self.turn
             try:
-                async with asyncio.timeout_at(min(deadline, loop.time() + _TARGET_SECONDS)):
-                    await self._channel().channel_ready()
+                async with asyncio.timeout(_TARGET_SECONDS if several else None):
+                    await self._line().channel.channel_ready()
                     return
             except TimeoutError:
                 self.move_on(turn)
 
-    def _reached(self) -> bool:
-        """Tell whether there is a connection: which side a passed deadline is to be blamed on."""
-        return self._channel().get_state() is grpc.ChannelConnectivity.READY
-
-    def _channel(self, holder: object = None) -> grpc.aio.Channel:
-        for channel, holders in self._channels:
-            if holder is None or len(holders) < _STREAMS_PER_CONNECTION:
-                if holder is not None:
-                    holders.add(holder)
-                return channel
-        channel = self._connect()
-        self._channels.append((channel, set() if holder is None else {holder}))
-        return channel
+    def _line(self, holder: object = None) -> _Line:
+        lines = self._lines[self.target]
+        for line in lines:
+            if holder is None or len(line.holders) < _STREAMS_PER_CONNECTION:
+                break
+        else:
+            line = _Line(self._connect())
+            lines.append(line)
+        if holder is not None:
+            line.holders.add(holder)
+        return line
 
     def _connect(self) -> grpc.aio.Channel:
         if self._address.secure:
@@ -135,8 +172,9 @@ class Dial:
 
     def release(self, holder: object) -> None:
         """Forget a holder; idempotent."""
-        for _, holders in self._channels:
-            holders.discard(holder)
+        for lines in self._lines.values():
+            for line in lines:
+                line.holders.discard(holder)
 
     def move_on(self, turn: int) -> None:
         """Leave the target that failed, where there are several; streams that stand go on.
@@ -145,15 +183,12 @@ class Dial:
         """
         if len(self._address.targets) > 1 and turn == self.turn:
             self.turn += 1
-            self._retired += [channel for channel, _ in self._channels]
-            self._channels = []
 
     async def close(self) -> None:
         """Close every channel, and with it what is still open on it; idempotent."""
-        channels = [*self._retired, *(channel for channel, _ in self._channels)]
-        self._channels, self._retired = [], []
-        for channel in channels:
-            await channel.close()
+        for lines in self._lines.values():
+            while lines:
+                await lines.pop().close()
 
 
 def _identity(frame: bytes) -> bytes:

@@ -1,7 +1,6 @@
 """One bidirectional stream that is kept: opened anew, after a wait, whenever it is lost."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 from typing import Final, Generic, Protocol, TypeVar
@@ -14,6 +13,7 @@ from blackroad.client.codes import TERMINAL, from_closing, from_status
 from blackroad.client.dial import Dial, Rpc
 from blackroad.client.errors import RealtimeError, Unavailable
 from blackroad.client.outbox import Outbox
+from blackroad.client.pause import Pause
 from blackroad.realtime.v1 import common_pb2
 
 Response = TypeVar("Response", bound=Message)
@@ -60,7 +60,7 @@ class Link(Generic[Response]):
         self._rpc = rpc
         self._peer = peer
         self._outbox = outbox
-        self._backoff = backoff or Backoff()
+        self._pause = Pause(dial, backoff)
         self._call: grpc.aio.StreamStreamCall[bytes, Response] | None = None
         self._welcomed: asyncio.Future[None] | None = None
         self._closing: RealtimeError | None = None
@@ -80,17 +80,8 @@ class Link(Generic[Response]):
             if error.code in TERMINAL:
                 return error
             self._peer.lost(error)
-            wait = self._backoff.next_seconds(error.retry_after_seconds or self._retry_after)
-            self._retry_after = None
-            log.warning(
-                "%s on %s: %s; trying again in %.1f s",
-                self._rpc.name,
-                self._dial.target,
-                error,
-                wait,
-            )
-            self._dial.move_on(self._turn)
-            if await self._hung_up_within(wait):
+            log.warning("%s on %s: %s; trying again", self._rpc.name, self._dial.target, error)
+            if await self._rested(error.retry_after_seconds or self._retry_after):
                 return None
 
     def leave(self) -> None:
@@ -103,10 +94,19 @@ class Link(Generic[Response]):
         if self._call is not None:
             self._call.cancel()
 
-    async def _hung_up_within(self, seconds: float) -> bool:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._hung_up.wait()
+    async def _rested(self, retry_after_seconds: float | None) -> bool:
+        """Wait for the next attempt; return whether it was hung up meanwhile."""
+        self._retry_after = None
+        resting = asyncio.create_task(self._pause.rest(self._turn, retry_after_seconds))
+        hung_up = asyncio.create_task(self._hung_up.wait())
+        try:
+            await asyncio.wait({resting, hung_up}, return_when=asyncio.FIRST_COMPLETED)
+            if resting.done():
+                resting.result()
+        finally:
+            resting.cancel()
+            hung_up.cancel()
+            await asyncio.wait({resting, hung_up})
         return self._hung_up.is_set()
 
     def welcomed(self, _: common_pb2.Welcome) -> None:
@@ -114,7 +114,7 @@ class Link(Generic[Response]):
         if self._welcomed is None or self._welcomed.done():
             return
         self.standing = True
-        self._backoff.reset()
+        self._pause.worked()
         self._peer.opened()
         self._welcomed.set_result(None)
 

@@ -11,11 +11,11 @@ from typing import Final, Literal
 import grpc
 import orjson
 
-from blackroad.client.backoff import Backoff
 from blackroad.client.codes import TERMINAL, from_closing, from_rejected, from_status
 from blackroad.client.dial import Dial
 from blackroad.client.errors import RealtimeError, Unavailable
 from blackroad.client.event import KIND_NUMBERS, JSONValue, kind_word
+from blackroad.client.pause import Pause
 from blackroad.client.wire import TRACK
 from blackroad.realtime.v1 import common_pb2, presence_pb2
 
@@ -122,7 +122,7 @@ class PresenceQuery:
 
     async def _watch(self) -> AsyncIterator[Presence]:
         view = _View()
-        backoff = Backoff()
+        pause = Pause(self._dial)
         while True:
             turn = self._dial.turn
             call = self._dial.open(TRACK, view)
@@ -133,7 +133,7 @@ class PresenceQuery:
                 while isinstance(frame := await call.read(), presence_pb2.TrackResponse):
                     view.take(frame)
                     while view.news:
-                        backoff.reset()
+                        pause.worked()
                         yield view.news.popleft()
             except grpc.aio.AioRpcError as failed:
                 error = from_status(failed)
@@ -146,10 +146,8 @@ class PresenceQuery:
             error = view.ended or error
             if error.code in TERMINAL:
                 raise error
-            wait = backoff.next_seconds(error.retry_after_seconds)
-            log.warning("presence: %s; trying again in %.1f s", error, wait)
-            self._dial.move_on(turn)
-            await asyncio.sleep(wait)
+            log.warning("presence: %s; trying again", error)
+            await pause.rest(turn, error.retry_after_seconds)
 
     def _request(self) -> bytes:
         watch = presence_pb2.Watch(entity_type=self._kind, entity_id=self._entity_id)

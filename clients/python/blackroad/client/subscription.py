@@ -1,6 +1,7 @@
 """One subscription: a stream of its own, read by whoever iterates, resumed by its newest cursor."""
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from blackroad.client.errors import Forbidden, RealtimeError, Rejected, Unavaila
 from blackroad.client.event import Event
 from blackroad.client.link import WELCOME_SECONDS
 from blackroad.client.parts import Gap, Snapshot
+from blackroad.client.pause import Pause
 from blackroad.client.updates import gap_reason, read_gap, read_snapshot
 from blackroad.client.wire import CONNECT
 from blackroad.realtime.v1 import channel_pb2
@@ -47,7 +49,7 @@ class Subscription:
         self._dial = dial
         self._start = start
         self._patience_seconds = patience_seconds
-        self._backoff = backoff or Backoff()
+        self._pause = Pause(dial, backoff)
         self._call: grpc.aio.StreamStreamCall[bytes, channel_pb2.ConnectResponse] | None = None
         self._items: deque[tuple[Received | None, str]] = deque()
         self._resume = start.cursor
@@ -168,11 +170,11 @@ class Subscription:
             where = self._dial.target
             self._ended = Unavailable("unavailable", f"no core answers at {where}", retryable=True)
             return
-        wait = self._backoff.next_seconds(error.retry_after_seconds or self._retry_after)
-        self._retry_after = None
-        log.warning("%s: %s; trying again in %.1f s", self.channel, error, wait)
-        self._dial.move_on(self._turn)
-        await asyncio.sleep(wait)
+        after, self._retry_after = error.retry_after_seconds or self._retry_after, None
+        log.warning("%s: %s; trying again", self.channel, error)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(None if self._stood else self._give_up_at):
+                await self._pause.rest(self._turn, after)
 
     def _receive(self, frame: channel_pb2.ConnectResponse) -> None:
         """Take one frame or batch."""
@@ -218,7 +220,7 @@ class Subscription:
 
     def _subscribed(self, subscribed: channel_pb2.Subscribed) -> None:
         self._stands = self._stood = True
-        self._backoff.reset()
+        self._pause.worked()
         if subscribed.HasField("recovered") and not subscribed.recovered:
             reason = gap_reason(subscribed.gap)
             self._gap(Gap(subscribed.channel, reason, subscribed.cursor))

@@ -1,1 +1,1 @@
-"""Tickets and revocations: to come; the rpcs say so."""
+"""Tickets and revocations: AccessService."""

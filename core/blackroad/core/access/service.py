@@ -1,32 +1,37 @@
-"""The gRPC door of AccessService: every rpc is refused, since none of it exists in this version."""
+"""The gRPC door of AccessService."""
 
-from typing import NoReturn
-
-from blackroad.core.errors import Code, Rejection
+from blackroad.core.access.calls import AccessCalls
+from blackroad.core.door.caller import identify
+from blackroad.core.node import Node
 from blackroad.realtime.v1 import access_pb2, access_pb2_grpc
 
 
 class AccessServicer(access_pb2_grpc.AccessServiceServicer):
-    """Answers UNIMPLEMENTED, in the words that clients know."""
+    """Finds out who calls, and lets the domain answer."""
+
+    def __init__(self, node: Node) -> None:
+        self._calls = AccessCalls(
+            node.peers,
+            node.publisher,
+            node.hub,
+            node.clock,
+            node.settings.auth.max_lifetime_seconds,
+        )
 
     async def CreateTicket(
         self, request: access_pb2.CreateTicketRequest, context: object
     ) -> access_pb2.CreateTicketResponse:
-        """Refuse: there are no tickets yet."""
-        _refuse("tickets are")
+        """Make a ticket."""
+        return await self._calls.create_ticket(identify(context), request)
 
     async def Revoke(
         self, request: access_pb2.RevokeRequest, context: object
     ) -> access_pb2.RevokeResponse:
-        """Refuse: tokens cannot be taken back yet."""
-        _refuse("revocation is")
+        """Revoke tokens."""
+        return await self._calls.revoke(identify(context), request)
 
     async def ListRevocations(
         self, request: access_pb2.ListRevocationsRequest, context: object
     ) -> access_pb2.ListRevocationsResponse:
-        """Refuse: tokens cannot be taken back yet."""
-        _refuse("revocation is")
-
-
-def _refuse(what: str) -> NoReturn:
-    raise Rejection(Code.UNIMPLEMENTED, f"{what} not implemented in this version")
+        """List what is revoked."""
+        return await self._calls.list_revocations(identify(context), request)

@@ -11,6 +11,7 @@ from blackroad.core.door.frames import check_hello, closing, rejected, welcome
 from blackroad.core.errors import Code, CodedError, Ending, Rejection
 from blackroad.core.hub.group import Frame, Groups, Mark, delivery_frame
 from blackroad.core.identity.identity import Identity
+from blackroad.core.identity.renewal import Renew
 from blackroad.core.ids import session_id
 from blackroad.core.log.cursor import encode_cursor
 from blackroad.core.log.entry import Positions
@@ -45,7 +46,9 @@ class ConnectSession:
         node: str,
         development: bool,
         connected_ns: int,
+        renew: Renew,
     ) -> None:
+        self._renew = renew
         self.session_id = session_id()
         self.identity = identity
         self.client = common_pb2.ClientInfo()
@@ -83,6 +86,11 @@ class ConnectSession:
     def end(self, ending: Ending) -> None:
         """End the session. Idempotent; never blocks."""
         self._duplex.end(ending)
+
+    async def reauthorize(self, identity: Identity) -> None:
+        """Speak for a fresh identity; what it does not cover any more ends."""
+        self.identity = identity
+        await self._subscriber.reauthorize(identity)
 
     async def run(self, requests: AsyncIterator[channel_pb2.ConnectRequest]) -> None:
         """Serve the session until it ends."""
@@ -123,8 +131,10 @@ class ConnectSession:
             case "hello":
                 pass
             case "subscribe":
+                self._parts.charge_command(self.identity)
                 await self._subscriber.subscribe(request.request_id, request.subscribe)
             case "unsubscribe":
+                self._parts.charge_command(self.identity)
                 await self._unsubscribe(request)
             case "publish":
                 published = await self._publisher.publish(
@@ -135,7 +145,8 @@ class ConnectSession:
                 self._bookmark()
                 self._answer(request.request_id, pong=common_pb2.Pong(payload=request.ping.payload))
             case "refresh":
-                raise Rejection(Code.UNIMPLEMENTED, "tokens cannot be refreshed in this version")
+                accepted = await self._renew(self, request.refresh)
+                self._answer(request.request_id, accepted=accepted)
             case "leave":
                 self._left = True
                 self._duplex.end()

@@ -1,10 +1,12 @@
 """What subscribers stand on, and all of a node's subscribers."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from blackroad.core.channel.directory import Change, Directory
 from blackroad.core.channel.occupants import Occupants
 from blackroad.core.channel.reader import Reader
+from blackroad.core.channel.seats import Seats
 from blackroad.core.channel.start import Starter
 from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.identity import Identity
@@ -82,19 +84,23 @@ class Subscribers:
 class Parts:
     """The parts of a node that subscribers stand on."""
 
-    __slots__ = ("directory", "hub", "occupants", "reader", "starter", "subscribers", "viewed")
+    __slots__ = (
+        "charge_command", "directory", "hub", "reader", "seats", "starter", "subscribers", "viewed",
+    )  # fmt: skip
 
     def __init__(
         self, hub: Hub, directory: Directory, occupants: Occupants, starter: Starter, viewed: Viewed
     ) -> None:
         self.hub = hub
         self.directory = directory
-        self.occupants = occupants
+        self.seats = Seats(directory, occupants)
         self.starter = starter
         self.reader = Reader(hub, directory, occupants, starter)
         self.viewed = viewed
         self.subscribers = Subscribers(directory)
         hub.missed = self.subscribers.lose
+        # Counts what somebody asks for besides publishing, and may refuse it.
+        self.charge_command: Callable[[Identity], None] = lambda identity: None
 
 
 def _subject(subscriber: Follower) -> tuple[str, str]:

@@ -34,6 +34,7 @@ class ChannelServicer(channel_pb2_grpc.ChannelServiceServicer):
             node=node.name,
             development=node.development,
             connected_ns=node.clock.time_ns(),
+            renew=node.renew,
         )
         with node.present(session):
             await session.run(request_iterator)

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 
+from blackroad.core.channel.asked import answers_of, check_named, names_of, topics_of
 from blackroad.core.channel.directory import Change
 from blackroad.core.channel.parts import Parts
 from blackroad.core.channel.pump import Pump
@@ -11,12 +12,9 @@ from blackroad.core.channel.subscription import Outlet, Subscription
 from blackroad.core.errors import Code, Rejection
 from blackroad.core.identity.identity import Identity
 from blackroad.core.log.entry import Positions, latest
-from blackroad.core.names import check_pattern, companion, is_pattern
 from blackroad.realtime.v1 import channel_pb2
 
 MAX_SUBSCRIPTIONS = 128
-# The guide's rooms that stand for more than their own channel.
-COMPOSITE = {"agents": ("presence.agent.*",), "tasks": ("task.>",)}
 
 
 class Subscriber:
@@ -106,8 +104,8 @@ class Subscriber:
             channel,
             request_id,
             tuple(names),
-            self._topics(names, request.presence),
-            self._answers(names),
+            topics_of(self.identity, names, presence=request.presence),
+            answers_of(self.identity, names),
             start.after,
             occupies=occupied,
             history=deque(start.entries),
@@ -178,6 +176,9 @@ class Subscriber:
                     self._parts.directory.check_read(identity, name)
             except Rejection as rejection:
                 self._revoke(subscription, rejection.code)
+            else:
+                if subscription.patterns:
+                    self._reveal(subscription)
 
     def check_room(self, more: int = 1, channel: str = "") -> None:
         """Raise `Rejection` where so many more names would be too many for the session."""
@@ -190,17 +191,13 @@ class Subscriber:
 
     def _check(self, request: channel_pb2.Subscribe) -> list[str]:
         """Return the names and patterns that the request follows, or raise `Rejection`."""
-        if not request.channel:
-            raise Rejection(Code.MISSING_FIELD, "channel is required")
-        asked = [request.channel, *request.unit]
+        check_named(request)
         old = self.subscriptions.get(request.channel)
-        self.check_room(len(asked) - (len(old.names) if old else 0), request.channel)
-        names: dict[str, None] = {}
-        for name in map(check_pattern, asked):
-            names[name] = None
-            names.update(dict.fromkeys(COMPOSITE.get(name, ())))
+        more = 1 + len(request.unit) - (len(old.names) if old else 0)
+        self.check_room(more, request.channel)
+        names = names_of(request)
         self._check_rights(names)
-        return list(names)
+        return names
 
     def _check_rights(self, names: Iterable[str]) -> None:
         for name in names:
@@ -210,31 +207,15 @@ class Subscriber:
                 rejection.channel = name
                 raise
 
-    def _topics(self, names: Iterable[str], presence: bool) -> tuple[str, ...]:
-        followed = [self.identity.key(name) for name in names]
-        if presence:
-            followed += [self.identity.key(companion(name)) for name in names]
-        return tuple(followed)
-
-    def _answers(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Return the keys of the answers among the names."""
-        streams = (name for name in names if name.startswith("stream.") and not is_pattern(name))
-        return tuple(map(self.identity.key, streams))
-
     async def _occupy(self, channel: str) -> str:
-        """Take a seat in the channel where its policy counts occupants.
-
-        Return its key, or nothing.
-        """
-        key = self.identity.key(channel)
-        if is_pattern(channel) or not self._counts(key):
+        """Take a seat in the channel; return its key, or nothing where it does not count."""
+        if not self._occupies:
             return ""
-        await self._parts.occupants.join(key, self.identity, self.session_id)
-        return key
+        return await self._parts.seats.take(self.identity, self.session_id, channel)
 
-    def _counts(self, key: str) -> bool:
-        """Tell whether the session counts in a channel that it follows by name."""
-        return self._occupies and self._parts.directory.policy(key).presence
+    async def _leave(self, key: str, *, clean: bool) -> None:
+        others = self.subscriptions.values()
+        await self._parts.seats.leave(key, self.identity, self.session_id, others, clean=clean)
 
     def _begin(self, subscription: Subscription, start: Start) -> None:
         self._outlet.subscribed(subscription, start.frame(subscription.channel))
@@ -301,7 +282,8 @@ class Subscriber:
     def _want_seat(self, subscription: Subscription) -> None:
         """Take a seat where the channel's policy has begun to count occupants."""
         key = self.identity.key(subscription.channel)
-        if not subscription.ended and not subscription.occupies and self._counts(key):
+        wants = self._occupies and not subscription.ended and not subscription.occupies
+        if wants and self._parts.seats.counts(key):
             self._seats.append(subscription)
             self._pump.add(self)
 
@@ -313,12 +295,6 @@ class Subscriber:
                 self._revoke(subscription, rejection.code)
         if subscription.ended:  # before, or meanwhile
             await self._leave(subscription.occupies, clean=True)
-
-    async def _leave(self, key: str, *, clean: bool) -> None:
-        """Give up a seat, where no other subscription of the session is the reason for it."""
-        subscriptions = self.subscriptions.values()
-        if key and not any(s.occupies == key and not s.ended for s in subscriptions):
-            await self._parts.occupants.leave(key, self.identity, self.session_id, clean)
 
     def _add_private(self, subscription: Subscription) -> None:
         for pattern in subscription.patterns:

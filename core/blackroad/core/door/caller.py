@@ -1,6 +1,6 @@
 """Who a call is made for: found once when it comes in, asked for by whoever serves it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from typing import Final, Protocol
 
@@ -14,7 +14,12 @@ class Call(Protocol):
         """Return the headers, names in lower case."""
         ...
 
+    def auth_context(self) -> Mapping[str, Iterable[bytes]]:
+        """Return what TLS knows of the peer, by the names of gRPC."""
+        ...
 
+
+PEM: Final = "x509_pem_cert"
 CALLER: Final[ContextVar[Identity]] = ContextVar("caller")
 
 
@@ -31,3 +36,8 @@ def headers(context: Call) -> dict[str, str]:
     return {
         name: value for name, value in context.invocation_metadata() or () if isinstance(value, str)
     }
+
+
+def certificate(context: Call) -> str:
+    """Return the peer's certificate as PEM; empty where TLS has verified none."""
+    return "".join(each.decode("ascii") for each in context.auth_context().get(PEM, ()))

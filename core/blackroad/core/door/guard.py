@@ -11,7 +11,7 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError, Message
 
-from blackroad.core.door.caller import CALLER, headers
+from blackroad.core.door.caller import CALLER, certificate, headers
 from blackroad.core.door.counts import CallCollector, Counts
 from blackroad.core.door.status import code_of, internal, status_of
 from blackroad.core.errors import Code, CodedError, Ending
@@ -24,7 +24,10 @@ Requests: TypeAlias = AsyncIterator[Message]
 Guarded: TypeAlias = (
     "grpc.RpcMethodHandler[bytes, Response] | grpc.RpcMethodHandler[Message, Response]"
 )
-Identify: TypeAlias = Callable[[Mapping[str, str]], Identity]
+Identify: TypeAlias = Callable[[Mapping[str, str], Callable[[], str]], Awaitable[Identity]]
+"""Tells who calls, by the headers and, where TLS has verified one, the certificate as PEM."""
+Charge: TypeAlias = Callable[[Identity, str], None]
+"""Counts a unary call, by its service and method, to who makes it; may raise `Rejection`."""
 
 LOG = structlog.get_logger(__name__)
 
@@ -70,12 +73,18 @@ class Guard:
     """Stands before one rpc. `identify` is None where anyone may call, as for health."""
 
     def __init__(
-        self, handler: Handler, counts: Counts, calls: Calls, identify: Identify | None
+        self,
+        handler: Handler,
+        counts: Counts,
+        calls: Calls,
+        identify: Identify | None,
+        charge: Charge,
     ) -> None:
         self._handler = handler
         self._counts = counts
         self._calls = calls
         self._identify = identify
+        self._charge = charge
         self._parse = handler.request_deserializer
         self._method = "/".join(counts.labels[1:])
 
@@ -97,6 +106,8 @@ class Guard:
         answered: list[Response] = []
 
         async def serve() -> None:
+            if self._identify is not None:
+                self._charge(CALLER.get(), self._method)
             answered.append(await self._handler.unary_unary(self._deserialize(raw), context))
 
         await self._serve(serve, context)
@@ -122,7 +133,7 @@ class Guard:
         code = grpc.StatusCode.OK
         try:
             with self._calls.one():
-                self._admit(context)
+                await self._admit(context)
                 await serve()
         except asyncio.CancelledError:
             code = grpc.StatusCode.CANCELLED
@@ -140,13 +151,13 @@ class Guard:
         finally:
             self._counts.end(code.name, time.perf_counter() - began)
 
-    def _admit(self, context: Context) -> None:
+    async def _admit(self, context: Context) -> None:
         if self._identify is None:
             return
         if self._calls.refusal is not None:
             raise self._calls.refusal
         sent = headers(context)
-        CALLER.set(self._identify(sent))
+        CALLER.set(await self._identify(sent, lambda: certificate(context)))
         if trace := sent.get("traceparent"):
             structlog.contextvars.bind_contextvars(trace=trace)
 
@@ -177,8 +188,10 @@ class GuardedServer(grpc.aio.Server):
         identify: Identify,
         collector: CallCollector,
         open_services: frozenset[str] = frozenset(),
+        charge: Charge = lambda identity, method: None,
     ) -> None:
         self.calls = Calls()
+        self._charge = charge
         self._server = server
         self._identify = identify
         self.collector = collector
@@ -201,6 +214,7 @@ class GuardedServer(grpc.aio.Server):
                 self.collector.add(Counts(_kind(rpc), service_name, method)),
                 calls,
                 identify,
+                self._charge,
             ).guarded()
             for method, handler in method_handlers.items()
         }

@@ -1,6 +1,6 @@
 """What a browser asks for through its edge, and which part of the node answers it."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from blackroad.core.channel.calls import ChannelCalls
@@ -8,17 +8,42 @@ from blackroad.core.errors import Code, Rejection
 from blackroad.core.gateway.session import BrowserSession
 from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.identity import Identity
+from blackroad.core.identity.passes import Passes, Use, is_pass
+from blackroad.core.identity.renewal import Renew
+from blackroad.core.identity.tickets import Ticket
 from blackroad.core.presence.calls import PresenceCalls
 from blackroad.core.presence.record import Stay
 from blackroad.core.publisher import Publisher
 from blackroad.core.sessions import Sessions
-from blackroad.realtime.v1 import channel_pb2, common_pb2, gateway_pb2, presence_pb2, stream_pb2
+from blackroad.realtime.v1 import (
+    admin_pb2,
+    channel_pb2,
+    common_pb2,
+    gateway_pb2,
+    presence_pb2,
+    stream_pb2,
+)
+
+MESSAGES = frozenset({"publish", "start"})  # which are counted where they are served
 
 
 class Identities(Protocol):
     """Who knows browsers by what they show."""
 
-    def client(self, client_id: str, *, token: str = "", ticket: str = "") -> Identity:
+    @property
+    def passes(self) -> Passes:
+        """By which they are known again."""
+        ...
+
+    async def client(
+        self,
+        client_id: str,
+        *,
+        token: str = "",
+        ticket: str = "",
+        session_id: str = "",
+        events: bool = False,
+    ) -> Identity:
         """Return who a browser is, or raise `Rejection`."""
         ...
 
@@ -76,7 +101,11 @@ class Requests:
         presences: PresenceCalls,
         roster: Presences,
         answers: Invocations,
+        renew: Renew,
     ) -> None:
+        self.renew = renew
+        # Counts what a browser asks for besides publishing and invoking, and may refuse it.
+        self.charge_command: Callable[[Identity], None] = lambda identity: None
         self._identities = identities
         self._hub = hub
         self._sessions = sessions
@@ -86,12 +115,24 @@ class Requests:
         self._roster = roster
         self._answers = answers
 
-    def identify(self, opened: gateway_pb2.SessionOpened) -> Identity:
+    async def identify(self, opened: gateway_pb2.SessionOpened) -> Identity:
         """Return who a browser is, or raise `Rejection`."""
         credential = opened.credential
-        return self._identities.client(
-            opened.client_id, token=credential.token, ticket=credential.ticket
+        return await self._identities.client(
+            opened.client_id,
+            token=credential.token,
+            ticket=credential.ticket,
+            session_id=opened.session_id,
+            events=opened.door == admin_pb2.DOOR_SSE,
         )
+
+    def return_ticket(self, session: BrowserSession, opened: gateway_pb2.SessionOpened) -> str:
+        """Return what a session that came with a ticket, which is used now, may come back with."""
+        shown = opened.credential.ticket
+        if not shown or is_pass(shown):
+            return ""
+        ticket = Ticket(session.identity)
+        return self._identities.passes.sign(ticket, Use.RETURN, session.session_id)[0]
 
     async def open(self, session: BrowserSession) -> None:
         """Register a session and make its entry of presence. Raises `Rejection`.
@@ -117,11 +158,16 @@ class Requests:
             self._roster.depart(session.session_id, clean, session.stay)
 
     async def serve(  # noqa: C901 (one arm each)
-        self, session: BrowserSession, request: gateway_pb2.TrunkRequest
+        self, session: BrowserSession, request: gateway_pb2.TrunkRequest, *, charged: bool = True
     ) -> gateway_pb2.TrunkResponse | None:
-        """Return the answer for CONTROL, or None where it comes elsewhere. Raises `Rejection`."""
+        """Return the answer for CONTROL, or None where it comes elsewhere. Raises `Rejection`.
+
+        What an edge asks for to restore a session is not `charged` to its browser.
+        """
         answer = gateway_pb2.TrunkResponse()
         identity = session.identity
+        if charged and request.WhichOneof("frame") not in MESSAGES:
+            self.charge_command(identity)
         match request.WhichOneof("frame"):
             case "subscribe":
                 await session.subscriber.subscribe(request.request_id, request.subscribe)
@@ -156,7 +202,7 @@ class Requests:
                 await self._answers.cancel(identity, request.cancel.stream_id)
                 answer.accepted.CopyFrom(common_pb2.Accepted())
             case "refresh":
-                raise Rejection(Code.UNIMPLEMENTED, "tokens cannot be refreshed in this version")
+                answer.accepted.CopyFrom(await self.renew(session, request.refresh))
             case _:
                 raise Rejection(Code.UNKNOWN_TYPE)
         return answer

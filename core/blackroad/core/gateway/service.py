@@ -67,7 +67,7 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
                 lambda: self._await_others(trunk),
             )
         finally:
-            self._node.trunks.remove(trunk)
+            self._node.close_trunk(trunk)
             await trunk.close()
 
     async def _serve(

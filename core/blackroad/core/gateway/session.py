@@ -118,6 +118,11 @@ class BrowserSession:
                 )
             self._streams.put_control(frame)
 
+    async def reauthorize(self, identity: Identity) -> None:
+        """Speak for a fresh identity; what it does not cover any more ends."""
+        self.identity = identity
+        await self.subscriber.reauthorize(identity)
+
     async def view(self, request_id: str, stream_id: str, since: Positions) -> None:
         """Follow the answer of an invocation of this session from its first update.
 

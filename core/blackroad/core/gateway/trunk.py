@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -50,6 +51,7 @@ class Trunk:
         self.sessions: dict[int, BrowserSession] = {}
         self.ended: list[Callable[[Ending | None], None]] = []
         self.whole = asyncio.Event()
+        self._returning: set[int] = set()  # sessions that an edge restores just now
         self._awaited = {gateway_pb2.TRUNK_ROLE_LIVE, gateway_pb2.TRUNK_ROLE_CATCH_UP}
         self._parts = parts
         self._requests = requests
@@ -67,6 +69,15 @@ class Trunk:
         self._awaited.remove(role)
         if not self._awaited:
             self.whole.set()
+
+    @property
+    def session_id(self) -> str:
+        """Its id, among sessions that end with their tokens."""
+        return self.trunk_id
+
+    async def reauthorize(self, identity: Identity) -> None:
+        """Go on with the edge's fresh token."""
+        self.identity = identity
 
     def put_control(self, frame: gateway_pb2.TrunkResponse) -> None:
         """Queue a frame on CONTROL."""
@@ -157,7 +168,12 @@ class Trunk:
                 if (session := self.sessions.pop(request.session, None)) is not None:
                     await self._requests.close(session, clean=request.session_closed.clean)
             case "restored":
-                pass
+                self._returning.clear()
+            case "refresh" if not request.session:
+                accepted = await self._requests.renew(self, request.refresh)
+                self.put_control(
+                    gateway_pb2.TrunkResponse(request_id=request.request_id, accepted=accepted)
+                )
             case "ping":
                 answer = gateway_pb2.TrunkResponse(request_id=request.request_id)
                 answer.pong.payload = request.ping.payload
@@ -175,7 +191,7 @@ class Trunk:
         answer = gateway_pb2.TrunkResponse(session=number, request_id=request_id)
         session: BrowserSession | None = None
         try:
-            identity = self._requests.identify(opened)
+            identity = await self._requests.identify(opened)
             session = BrowserSession(
                 number,
                 opened.session_id or session_id(),
@@ -193,8 +209,11 @@ class Trunk:
             answer.session_refused.rejected.CopyFrom(rejected(rejection))
         else:
             self.sessions[number] = session
+            if opened.session_id:
+                self._returning.add(number)
             answer.session_accepted.session_id = session.session_id
             answer.session_accepted.client_id = identity.subject
+            answer.session_accepted.return_ticket = self._requests.return_ticket(session, opened)
             answer.session_accepted.identity.CopyFrom(identity.wire)
             if identity.expires_at is not None:
                 answer.session_accepted.expire_time.FromNanoseconds(int(identity.expires_at * 1e9))
@@ -204,7 +223,8 @@ class Trunk:
         session = self.sessions.get(request.session)
         if session is None or session.ended:
             raise Rejection(Code.NOT_FOUND, "there is no such session")
-        answer = await self._requests.serve(session, request)
+        charged = request.session not in self._returning
+        answer = await self._requests.serve(session, request, charged=charged)
         if answer is not None:
             answer.session = request.session
             answer.request_id = request.request_id
@@ -220,6 +240,8 @@ class Trunks:
 
     def __init__(self) -> None:
         self._trunks: dict[str, Trunk] = {}
+        self._none = asyncio.Event()
+        self._none.set()
 
     def __len__(self) -> int:
         return len(self._trunks)
@@ -227,10 +249,23 @@ class Trunks:
     def add(self, trunk: Trunk) -> None:
         """Add one."""
         self._trunks[trunk.trunk_id] = trunk
+        self._none.clear()
 
     def remove(self, trunk: Trunk) -> None:
         """Remove one. Idempotent."""
         self._trunks.pop(trunk.trunk_id, None)
+        if not self._trunks:
+            self._none.set()
+
+    async def none(self, seconds: float) -> None:
+        """Return when there is none, or after so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._none.wait()
+
+    def all(self) -> list[Trunk]:
+        """Return all at this moment."""
+        return list(self._trunks.values())
 
     def get(self, trunk_id: str) -> Trunk:
         """Return a trunk; an `Ending` with NOT_FOUND where there is none."""

@@ -11,6 +11,7 @@ from blackroad.core.names import is_pattern
 from blackroad.core.topics import Topics
 
 Watcher = Callable[[Entry], None]
+CONTROL_TYPES = ("channel.", "token.")
 
 
 class Sink(Protocol):
@@ -29,8 +30,8 @@ class Hub:
 
     Topics are keys, or patterns of keys. A channel for which `is_private` is true is never matched
     by a pattern: those who may read it by a pattern follow it by its key. Control events (types
-    under ``channel.``) reach `control` before the event itself is offered, so that what they change
-    holds from the next event on.
+    under ``channel.`` and ``token.``) reach `control` before the event itself is offered, so that
+    what they change holds from the next event on.
     """
 
     def __init__(self, log: Log) -> None:
@@ -113,7 +114,7 @@ class Hub:
             await future
 
     def _dispatch(self, entry: Entry) -> None:
-        if entry.record.type.startswith("channel."):
+        if entry.record.type.startswith(CONTROL_TYPES):
             self.control(entry)
         self._advance(entry)
         key = entry.key

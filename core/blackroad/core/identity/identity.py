@@ -53,7 +53,10 @@ class Grant(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a session speaks for. `expires_at` is Unix seconds; None where it does not expire."""
+    """Who a session speaks for.
+
+    `expires_at` and `issued_at` are Unix seconds; None where it does not expire, or nobody knows.
+    """
 
     tenant: str
     subject: str
@@ -62,6 +65,7 @@ class Identity:
     expires_at: float | None = None
     token_id: str = ""
     speaks_for_others: bool = False
+    issued_at: float | None = None
 
     def key(self, name: str) -> str:
         """Return the key of a channel of this identity's tenant."""

@@ -38,6 +38,14 @@ def read_public_key(pem_or_path: str) -> tuple[str, PublicKey]:
         raise RefusedKeyError(
             "the public key is not PEM of an RSA, P-256 or Ed25519 public key"
         ) from None
+    return checked_key(key)
+
+
+def checked_key(key: object) -> tuple[str, PublicKey]:
+    """Return the one algorithm that a public key is for, and the key.
+
+    Raises `RefusedKeyError` where it is weak, secret or of another kind.
+    """
     match key:
         case RSAPublicKey() if key.key_size >= MIN_RSA_BITS:
             return "RS256", key

@@ -54,6 +54,8 @@ class Roster:
         max_sessions: int = MAX_SESSIONS,
     ) -> None:
         settings = settings or PresenceSettings()
+        # Counts what somebody asks for on its session, and may refuse it.
+        self.charge_command: Callable[[Identity], None] = lambda identity: None
         self.lease_seconds = settings.lease_seconds
         self._max_entities = max_entities
         self._max_sessions = max_sessions

@@ -31,6 +31,7 @@ class PresenceServicer(presence_pb2_grpc.PresenceServiceServicer):
             node.clock,
             node=node.name,
             development=node.development,
+            renew=node.renew,
         )
         with node.present(session):
             await session.run(request_iterator)

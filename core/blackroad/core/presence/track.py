@@ -12,6 +12,7 @@ from blackroad.core.hub.group import Frame
 from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.authorize import authorize
 from blackroad.core.identity.identity import Action, Identity
+from blackroad.core.identity.renewal import Renew
 from blackroad.core.ids import session_id
 from blackroad.core.outbox import Outbox
 from blackroad.core.presence.calls import scope_of
@@ -22,6 +23,7 @@ from blackroad.core.presence.watch import Watch
 from blackroad.realtime.v1 import admin_pb2, common_pb2, presence_pb2
 
 MAX_REQUEST_ID_BYTES = 128
+COMMANDS = frozenset({"announce", "update", "watch", "unwatch"})
 
 
 class TrackSession:
@@ -41,7 +43,9 @@ class TrackSession:
         *,
         node: str,
         development: bool,
+        renew: Renew,
     ) -> None:
+        self._renew = renew
         self.session_id = session_id()
         self.identity = identity
         self.client = common_pb2.ClientInfo()
@@ -73,6 +77,16 @@ class TrackSession:
         """End the session. Idempotent; never blocks."""
         self._duplex.end(ending)
 
+    async def reauthorize(self, identity: Identity) -> None:
+        """Speak for a fresh identity; a watch that it does not cover is rejected, and over."""
+        self.identity = identity
+        for name, watch in tuple(self._watches.items()):
+            try:
+                authorize(identity, Action.PRESENCE, name)
+            except Rejection as rejection:
+                self._drop(name)
+                self._answer(watch.request_id, rejected=rejected(rejection))
+
     async def run(self, requests: AsyncIterator[presence_pb2.TrackRequest]) -> None:
         """Serve the session until it ends."""
         try:
@@ -91,7 +105,10 @@ class TrackSession:
         if len(request.request_id) > MAX_REQUEST_ID_BYTES:
             raise Ending(Code.BAD_FRAME, "request_id is at most 128 bytes")
         self._greet(request.hello)
-        match request.WhichOneof("frame"):
+        kind = request.WhichOneof("frame")
+        if kind in COMMANDS:
+            self._roster.charge_command(self.identity)
+        match kind:
             case "hello":
                 pass
             case "announce":
@@ -105,7 +122,8 @@ class TrackSession:
             case "ping":
                 self._answer(request.request_id, pong=common_pb2.Pong(payload=request.ping.payload))
             case "refresh":
-                raise Rejection(Code.UNIMPLEMENTED, "tokens cannot be refreshed in this version")
+                accepted = await self._renew(self, request.refresh)
+                self._answer(request.request_id, accepted=accepted)
             case "leave":
                 await self._roster.leave(self.session_id, clean=True)
                 self._duplex.end()

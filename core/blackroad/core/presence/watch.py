@@ -32,7 +32,7 @@ class Watch:
         clock: Clock,
         wake: Callable[["Watch"], None],
     ) -> None:
-        self._request_id = request_id
+        self.request_id = request_id
         self._topic = topic
         self._entity = entity
         self._roster = roster
@@ -72,7 +72,7 @@ class Watch:
             self._wake(self)
 
     def _snapshot(self) -> bytes:
-        frame = presence_pb2.TrackResponse(request_id=self._request_id)
+        frame = presence_pb2.TrackResponse(request_id=self.request_id)
         records, self._complete = self._page()
         budget = FRAME_BYTES
         for record in records:
@@ -98,7 +98,7 @@ class Watch:
     def _changes(self) -> bytes:
         """Return a frame of records as they stand: concatenated messages parse as one."""
         now_ns = self._clock.time_ns()
-        parts = [presence_pb2.TrackResponse(request_id=self._request_id).SerializeToString()]
+        parts = [presence_pb2.TrackResponse(request_id=self.request_id).SerializeToString()]
         budget = FRAME_BYTES
         while self._changed and budget > 0:
             key = next(iter(self._changed))

@@ -1,7 +1,8 @@
 """One answer: who asked whom, where it stands, and its way from queued to one of three endings."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 import structlog
@@ -26,6 +27,7 @@ LOG = structlog.get_logger(__name__)
 Part = TypeVar("Part", bound=Said)
 
 NOTHING: Final = stream_pb2.Invoke()
+UNLABELLED: Final[Mapping[str, str]] = MappingProxyType({})
 RECORD_BYTES: Final = 1024  # what an answer costs without its parts, about
 
 
@@ -69,6 +71,7 @@ class Answer:
         "invoker",
         "journal",
         "key",
+        "labels",
         "limit_timer",
         "lineage",
         "max_tokens",
@@ -116,6 +119,7 @@ class Answer:
         self.created_ns = created_ns
         self.ended_ns = 0
         self.conversation = invoke.conversation
+        self.labels: Mapping[str, str] = dict(invoke.labels) if invoke.labels else UNLABELLED
         self.room = ""  # where it was asked for and is said, and by which event
         self.asked_by = ""
         self.ancestors: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """All that a node does with invocations and answers, put together."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from blackroad.core.channel.directory import Directory
@@ -33,6 +33,8 @@ from blackroad.core.stream.wheel import Wheel
 from blackroad.realtime.v1 import event_pb2, stream_pb2
 
 MAX_ID_BYTES: Final = 128
+MAX_LABELS: Final = 8
+MAX_LABELS_BYTES: Final = 1024
 
 
 class Answers:
@@ -52,6 +54,9 @@ class Answers:
         settings: AnswersSettings,
     ) -> None:
         limits = StreamLimits(**settings.model_dump())
+        # Count invocations, and other requests, of those who make them; may refuse them.
+        self.charge: Callable[[Identity], None] = lambda identity: None
+        self.charge_command: Callable[[Identity], None] = lambda identity: None
         self._hub = hub
         self._clock = clock
         self._limits = limits
@@ -62,7 +67,7 @@ class Answers:
         self.archive = Archive(clock, limits)
         self.audiences = Audiences(hub)
         self.conversations = Conversations(log, self.journal, clock, limits)
-        self.rooms = Rooms(hub, self.journal, self.begin)
+        self.rooms = Rooms(hub, self.journal, self._begin)  # what is said there was counted
         publisher.spoken = self.rooms.spoke
         self._views = Views(self.wheel, limits, self.dispatcher.cancel)
         self._waiting: dict[Answer, asyncio.Event] = {}
@@ -90,6 +95,10 @@ class Answers:
 
         Raises what `Invoke` says.
         """
+        self.charge(identity)
+        return self._begin(identity, invoke)
+
+    def _begin(self, identity: Identity, invoke: stream_pb2.Invoke) -> Answer:
         input_bytes = self._check(invoke)
         pool = self.dispatcher.pool
         route = route_of(identity.tenant, invoke.target, pool.served, pool.serves_under)
@@ -158,9 +167,9 @@ class Answers:
             return heads
         return (*heads[: answer.partition], answer.position, *heads[answer.partition + 1 :])
 
-    def visible(self, identity: Identity) -> Iterator[Answer]:
-        """Yield the answers that the identity may see, newest first."""
-        return self.archive.visible(identity)
+    def visible(self, identity: Identity, labels: Mapping[str, str]) -> Iterator[Answer]:
+        """Yield the answers with all these labels that the identity may see, newest first."""
+        return self.archive.visible(identity, labels)
 
     async def ended(self, answer: Answer, seconds: float) -> None:
         """Return when the ending of an answer is in the log, or the time is over."""
@@ -202,6 +211,8 @@ class Answers:
             raise Rejection(Code.TOO_LARGE, "an input is at most 4 MiB")
         if len(invoke.conversation.encode()) > MAX_ID_BYTES:
             raise Rejection(Code.INVALID_NAME, "a conversation's id is at most 128 bytes")
+        if invoke.labels:
+            _check_labels(invoke.labels)
         return size
 
     def _deadline_seconds(self, invoke: stream_pb2.Invoke) -> float:
@@ -248,3 +259,9 @@ class Answers:
     def _disown(self, answer: Answer) -> None:
         self.conversations.abort(answer)
         self.archive.drop(answer)
+
+
+def _check_labels(labels: Mapping[str, str]) -> None:
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in labels.items())
+    if len(labels) > MAX_LABELS or size > MAX_LABELS_BYTES:
+        raise Rejection(Code.TOO_LARGE, "an answer has at most 8 labels of 1 KiB together")

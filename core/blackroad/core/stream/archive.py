@@ -1,7 +1,7 @@
 """The answers that a node knows: those in progress, and those that ended not long ago."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Reversible
 
 from blackroad.core.clock import Clock
 from blackroad.core.errors import Code, Rejection
@@ -11,6 +11,7 @@ from blackroad.core.stream.answer import Answer
 from blackroad.core.stream.limits import StreamLimits
 
 PREFIX = "stream."
+Label = tuple[str, str, str]  # tenant, name, value
 
 
 class Archive:
@@ -25,12 +26,15 @@ class Archive:
         self._clock = clock
         self._limits = limits
         self._answers: dict[str, Answer] = {}
+        self._labelled: dict[Label, dict[Answer, None]] = {}  # the newest last; none is empty
         self._ended: deque[Answer] = deque()
         self._ended_bytes = 0
 
     def add(self, answer: Answer) -> None:
         """Know an answer."""
         self._answers[answer.key] = answer
+        for label in answer.labels.items():
+            self._labelled.setdefault((answer.tenant, *label), {})[answer] = None
 
     def find(self, key: str) -> Answer | None:
         """Return an answer by its channel's key."""
@@ -60,10 +64,18 @@ class Archive:
             raise _another(stream_id)
         return answer
 
-    def visible(self, identity: Identity) -> Iterator[Answer]:
-        """Yield the answers that the identity may see, newest first."""
-        for answer in reversed(self._answers.values()):
-            if may_view(identity, answer):
+    def visible(self, identity: Identity, labels: Mapping[str, str]) -> Iterator[Answer]:
+        """Yield the answers with all these labels that the identity may see, newest first.
+
+        With labels it costs a look at each that has the rarest of them.
+        """
+        found: Reversible[Answer] = self._answers.values()
+        if labels:
+            keys = ((identity.tenant, *label) for label in labels.items())
+            rarest = min((self._labelled.get(key, {}) for key in keys), key=len)
+            found = rarest
+        for answer in reversed(found):
+            if labels.items() <= answer.labels.items() and may_view(identity, answer):
                 yield answer
 
     def keep(self, answer: Answer) -> None:
@@ -81,11 +93,17 @@ class Archive:
         ):
             dropped = ended.popleft()
             self._ended_bytes -= dropped.size
-            self._answers.pop(dropped.key, None)
+            self.drop(dropped)
 
     def drop(self, answer: Answer) -> None:
-        """Forget an answer that this node may not write any more."""
+        """Forget an answer. Idempotent."""
         self._answers.pop(answer.key, None)
+        for label in answer.labels.items():
+            key = (answer.tenant, *label)
+            if labelled := self._labelled.get(key):
+                labelled.pop(answer, None)
+                if not labelled:
+                    del self._labelled[key]
 
 
 def may_view(identity: Identity, answer: Answer) -> bool:

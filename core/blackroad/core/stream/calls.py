@@ -5,6 +5,8 @@ from typing import Final
 from blackroad.core.identity.identity import Identity
 from blackroad.core.stream.answer import Answer
 from blackroad.core.stream.answers import Answers
+from blackroad.core.stream.archive import same
+from blackroad.core.stream.targets import offers
 from blackroad.realtime.v1 import event_pb2, stream_pb2
 
 PAGE: Final = 50
@@ -34,10 +36,12 @@ class StreamCalls:
         """
         size = min(request.page_size or PAGE, MAX_PAGE)
         page: list[Answer] = []
-        for answer in self._answers.visible(identity):
+        for answer in self._answers.visible(identity, request.labels):
             if request.page_token and answer.stream_id >= request.page_token:
                 continue
             if not _matches(answer, request):
+                continue
+            if request.own and not same(identity, answer.invoker):
                 continue
             if len(page) == size:
                 return self._page(page, page[-1].stream_id)
@@ -56,6 +60,19 @@ class StreamCalls:
         await self._answers.ended(answer, CONFIRM_SECONDS)
         return stream_pb2.CancelStreamResponse(answer=self._message(answer))
 
+    async def list_targets(
+        self, identity: Identity, request: stream_pb2.ListTargetsRequest
+    ) -> stream_pb2.ListTargetsResponse:
+        """Return a page of who can be asked now."""
+        size = min(request.page_size or PAGE, MAX_PAGE)
+        served = offers(self._answers.dispatcher.pool.all(), identity)
+        rest = [offer for offer in served if offer.page_token > request.page_token]
+        more = len(rest) > size
+        return stream_pb2.ListTargetsResponse(
+            targets=[offer.target for offer in rest[:size]],
+            next_page_token=rest[size - 1].page_token if more else "",
+        )
+
     def _page(self, page: list[Answer], token: str) -> stream_pb2.ListStreamsResponse:
         messages = [self._message(answer, parts=False) for answer in page]
         return stream_pb2.ListStreamsResponse(answers=messages, next_page_token=token)
@@ -68,6 +85,7 @@ class StreamCalls:
             invoker=answer.invoker.wire,
             conversation=answer.conversation,
             viewers=answer.viewers_count,
+            labels=answer.labels,
         )
         message.create_time.FromNanoseconds(answer.created_ns)
         if answer.folded.ended:

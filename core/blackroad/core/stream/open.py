@@ -9,6 +9,7 @@ from blackroad.core.errors import Code, CodedError, Ending, Rejection
 from blackroad.core.hub.group import Frame
 from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.identity import Identity
+from blackroad.core.identity.renewal import Renew
 from blackroad.core.ids import session_id
 from blackroad.core.log.cursor import decode_cursor, layout_number
 from blackroad.core.log.entry import Position, Positions
@@ -42,7 +43,9 @@ class OpenSession:
         node: str,
         development: bool,
         connected_ns: int,
+        renew: Renew,
     ) -> None:
+        self._renew = renew
         self.session_id = session_id()
         self.identity = identity
         self.client = common_pb2.ClientInfo()
@@ -83,6 +86,20 @@ class OpenSession:
     def end(self, ending: Ending) -> None:
         """End the session. Idempotent; never blocks."""
         self._duplex.end(ending)
+
+    async def reauthorize(self, identity: Identity) -> None:
+        """Speak for a fresh identity; an answer that it may not see is rejected, and left."""
+        self.identity = identity
+        for request_id, viewing in tuple(self._viewings.items()):
+            try:
+                self._answers.archive.viewed(identity, viewing.answer.stream_id)
+            except Rejection as rejection:
+                viewing.leave()
+                self._over(viewing)
+                refused = stream_pb2.OpenResponse(
+                    request_id=request_id, rejected=rejected(rejection)
+                )
+                self.put(refused.SerializeToString())
 
     async def run(self, requests: AsyncIterator[stream_pb2.OpenRequest]) -> None:
         """Serve the session until it ends.
@@ -127,15 +144,20 @@ class OpenSession:
             case "start":
                 await self._start(request)
             case "join":
+                self._answers.charge_command(self.identity)
                 self._join(request)
             case "input":
+                self._answers.charge_command(self.identity)
                 await self._answers.input(
                     self.identity, request.input.stream_id, request.input.json
                 )
                 self._answer(request, accepted=common_pb2.Accepted())
             case "cancel":
+                self._answers.charge_command(self.identity)
                 await self._answers.cancel(self.identity, request.cancel.stream_id)
                 self._answer(request, accepted=common_pb2.Accepted())
+            case "refresh":
+                self._answer(request, accepted=await self._renew(self, request.refresh))
             case _:
                 self._handle_other(request, kind)
 

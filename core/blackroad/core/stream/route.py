@@ -51,6 +51,13 @@ def model_route(tenant: str, provider: str, model: str) -> Route:
     return Route(name, keys, label, stream_pb2.Target(model=label), model=label)
 
 
+def check_agent(name: str) -> str:
+    """Return an agent's name, which is one token of a channel's name, or raise INVALID_NAME."""
+    if token(check_id(name)) != name:
+        raise Rejection(Code.INVALID_NAME, "an agent's name is of [A-Za-z0-9_:~-]")
+    return name
+
+
 def route_of(
     tenant: str,
     target: stream_pb2.Target,
@@ -64,7 +71,7 @@ def route_of(
     """
     match target.WhichOneof("target"):
         case "agent":
-            return agent_route(tenant, target.agent)
+            return agent_route(tenant, check_agent(target.agent))
         case "capability":
             return capability_route(tenant, target.capability)
         case "model" if "/" in target.model:
@@ -84,19 +91,20 @@ def served_names(register: stream_pb2.Register) -> tuple[str, ...]:
     """
     names: list[str] = []
     if register.agent:
-        names.append(f"agent.{token(check_id(register.agent))}")
+        names.append(f"agent.{check_agent(register.agent)}")
     if max(len(register.capabilities), len(register.models)) > MAX_SERVED:
         raise Rejection(
             Code.TOO_LARGE, f"at most {MAX_SERVED} capabilities and {MAX_SERVED} models"
         )
     names += [f"capability.{token(check_id(word))}" for word in register.capabilities]
-    names += [_served_model(model) for model in register.models]
+    names += [served_model(model) for model in register.models]
     if not names:
         raise Rejection(Code.MISSING_FIELD, "a worker serves an agent, capabilities or models")
     return tuple(dict.fromkeys(names))
 
 
-def _served_model(model: str) -> str:
+def served_model(model: str) -> str:
+    """Return the name of a model, or of all of a provider, as it is registered; BAD_FRAME."""
     provider, slash, name = check_id(model).partition("/")
     if not slash or not provider or not name:
         raise Rejection(

@@ -8,6 +8,7 @@ from blackroad.core.errors import Code, CodedError, Ending, Rejection
 from blackroad.core.hub.group import Frame
 from blackroad.core.identity.authorize import authorize
 from blackroad.core.identity.identity import Action, Identity
+from blackroad.core.identity.renewal import Renew
 from blackroad.core.ids import session_id
 from blackroad.core.outbox import Outbox
 from blackroad.core.stream.answers import Answers
@@ -35,7 +36,9 @@ class ServeSession:
         node: str,
         development: bool,
         connected_ns: int,
+        renew: Renew,
     ) -> None:
+        self._renew = renew
         self.session_id = session_id()
         self.identity = identity
         self.client = common_pb2.ClientInfo()
@@ -81,6 +84,15 @@ class ServeSession:
             self._worker.on_idle = lambda: self._duplex.end(ending)
         else:
             self._duplex.end(ending)
+
+    async def reauthorize(self, identity: Identity) -> None:
+        """Serve for a fresh identity; an `Ending` where it may not serve all that is registered."""
+        for name in self._worker.names:
+            try:
+                authorize(identity, Action.SERVE, name)
+            except Rejection as rejection:
+                raise Ending(rejection.code, rejection.message) from rejection
+        self.identity = self._worker.identity = identity
 
     async def run(self, requests: AsyncIterator[stream_pb2.ServeRequest]) -> None:
         """Serve the session until it ends. What the worker still had is replaced or lost."""
@@ -129,6 +141,8 @@ class ServeSession:
                 self._dispatcher.load(self._worker, request.load)
             case "drain":
                 self._drain()
+            case "refresh":
+                self._answer(request, accepted=await self._renew(self, request.refresh))
             case _:
                 self._handle_other(request, kind)
 
@@ -136,8 +150,6 @@ class ServeSession:
         match kind:
             case "ping":
                 self._answer(request, pong=common_pb2.Pong(payload=request.ping.payload))
-            case "refresh":
-                raise Rejection(Code.UNIMPLEMENTED, "tokens cannot be refreshed in this version")
             case "batch":
                 raise Rejection(Code.BAD_FRAME, "a batch holds no batches")
             case "hello":
@@ -179,6 +191,7 @@ class ServeSession:
         *,
         rejected: common_pb2.Rejected | None = None,
         registered: stream_pb2.Registered | None = None,
+        accepted: common_pb2.Accepted | None = None,
         pong: common_pb2.Pong | None = None,
     ) -> None:
         response = stream_pb2.ServeResponse(
@@ -187,6 +200,7 @@ class ServeSession:
             attempt=request.attempt,
             rejected=rejected,
             registered=registered,
+            accepted=accepted,
             pong=pong,
         )
         self._outbox.put(response.SerializeToString())

@@ -37,6 +37,7 @@ class StreamServicer(stream_pb2_grpc.StreamServiceServicer):
             node=node.name,
             development=node.development,
             connected_ns=node.clock.time_ns(),
+            renew=node.renew,
         )
         with node.present(session):
             await session.run(request_iterator)
@@ -55,6 +56,7 @@ class StreamServicer(stream_pb2_grpc.StreamServiceServicer):
             node=node.name,
             development=node.development,
             connected_ns=node.clock.time_ns(),
+            renew=node.renew,
         )
         with node.present(session):
             await session.run(request_iterator)
@@ -76,3 +78,9 @@ class StreamServicer(stream_pb2_grpc.StreamServiceServicer):
     ) -> stream_pb2.CancelStreamResponse:
         """Cancel an answer."""
         return await self._calls.cancel_stream(identify(context), request)
+
+    async def ListTargets(
+        self, request: stream_pb2.ListTargetsRequest, context: object
+    ) -> stream_pb2.ListTargetsResponse:
+        """List who can be asked."""
+        return await self._calls.list_targets(identify(context), request)

@@ -32,6 +32,7 @@ class Worker:
         "names",
         "on_idle",
         "publish_thinking",
+        "register",
         "send",
         "session_id",
         "stay",
@@ -42,6 +43,7 @@ class Worker:
         self.identity = identity
         self.send = send
         self.stay: Stay | None = None  # its entry of presence
+        self.register = stream_pb2.Register()  # what it said that it serves
         self.names: tuple[str, ...] = ()
         self.keys: tuple[str, ...] = ()
         self.agent = ""
@@ -61,6 +63,7 @@ class Worker:
         Raises `Rejection` where it is not valid; then nothing has changed.
         """
         self.names = served_names(register)
+        self.register = register
         self.keys = tuple(scope(self.identity.tenant, name) for name in self.names)
         self.agent = register.agent
         self.model = register.model

@@ -10,12 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from blackroad.edge.chat.models import chat_invoke, decode_chat
 from blackroad.edge.chat.peer import ChatPeer
 from blackroad.edge.chat.viewer import Viewer
-from blackroad.edge.context import context_of
+from blackroad.edge.chat.words import GuideWords
+from blackroad.edge.context import Context, context_of
 from blackroad.edge.errors import Refusal
 from blackroad.edge.rest.call import caller_of
 from blackroad.edge.rest.documents import Responses
 from blackroad.edge.rest.strict import StrictRoute
-from blackroad.edge.transport import WebSocketHandover
+from blackroad.edge.transport import SseStream, WebSocketHandover
+from blackroad.edge.trunk import Session
 from blackroad.edge.websocket.door import refuse, selected_subprotocol
 from blackroad.realtime.v1 import admin_pb2, event_pb2, stream_pb2
 
@@ -33,7 +35,7 @@ ENDED: Final = frozenset(
 class ChatOptions(BaseModel):
     """Limits and wishes."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", strict=True)
 
     max_tokens: int | None = Field(default=None, ge=1)
     max_seconds: float | None = Field(default=None, gt=0)
@@ -46,11 +48,15 @@ class ChatOptions(BaseModel):
 
 
 class ChatBody(BaseModel):
-    """A prompt, or messages, for a model or an agent; without either, for the default model."""
+    """A prompt, or messages, for a model or an agent; without either, for the default model.
 
-    model_config = ConfigDict(extra="ignore")
+    `input` is the WebSocket's word for both.
+    """
+
+    model_config = ConfigDict(extra="ignore", strict=True)
 
     prompt: str | None = None
+    input: str | list[dict[str, JsonValue]] | None = None
     messages: list[dict[str, JsonValue]] | None = None
     model: str | None = None
     agent: str | None = None
@@ -80,7 +86,7 @@ async def chat(request: Request, body: ChatBody) -> Response:
         raise Refusal("draining")
     invoke = body.invoke()
     session = await context.trunk.open(context.opening(request, "", admin_pb2.DOOR_HTTP))
-    viewer = Viewer(context, session)
+    viewer = _viewer(context, session)
     await viewer.start(invoke)
     return viewer.stream.response([("x-stream-id", viewer.stream_id)])
 
@@ -111,7 +117,7 @@ async def join(
     if ended and after and after == found.answer.snapshot.cursor:
         return Response(status_code=204)
     session = await context.trunk.open(context.opening(request, "", admin_pb2.DOOR_HTTP))
-    viewer = Viewer(context, session)
+    viewer = _viewer(context, session)
     await viewer.join(stream_id, after, ended)
     if ended and not viewer.delivered:
         viewer.stream.close()
@@ -119,7 +125,12 @@ async def join(
     return viewer.stream.response([("x-stream-id", stream_id)])
 
 
-@router.websocket("/v1/chat/ws")
+def _viewer(context: Context, session: Session) -> Viewer[SseStream]:
+    return Viewer(
+        context, session, GuideWords(), lambda viewer: SseStream(context.transport, viewer)
+    )
+
+
 async def chat_socket(websocket: WebSocket) -> None:
     """Open a session and hand the socket over."""
     context = context_of(websocket)

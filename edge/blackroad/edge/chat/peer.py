@@ -49,6 +49,11 @@ class ChatPeer:
         error = SocketError(refusal.code, refusal.message, request_id, retryable=refusal.retryable)
         self._tell(error)
 
+    @property
+    def viewing(self) -> bool:
+        """Whether it waits for an answer's end."""
+        return self._session.viewing
+
     # What the socket says.
 
     def on_text(self, payload: bytes) -> None:

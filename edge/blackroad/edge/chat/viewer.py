@@ -1,34 +1,54 @@
 """One HTTP request that views one answer as server-sent events."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
-from blackroad.edge import rendering
-from blackroad.edge.chat.frames import snapshot_blocks
+from blackroad.edge.chat.words import Words
 from blackroad.edge.context import Context
 from blackroad.edge.errors import Refusal, code_of
-from blackroad.edge.fanout import Receiver
-from blackroad.edge.frames import server, sse
+from blackroad.edge.fanout import Receiver, Sink
 from blackroad.edge.frames.answer import CHANNEL_PREFIX, ENDINGS
-from blackroad.edge.frames.values import ENCODER
-from blackroad.edge.transport import SseStream
+from blackroad.edge.transport import StreamHandler
 from blackroad.edge.trunk import Session
 from blackroad.edge.trunk.asks import Answer
 from blackroad.realtime.v1 import channel_pb2, event_pb2, stream_pb2
 
 PRELUDE: Final = frozenset({"queued", "started"})
 EARLY_SECONDS: Final = 1.0
+NORMAL: Final = 1000
 
 
-class Viewer:
+class Outlet(Sink, Protocol):
+    """Where an answer goes: a stream, or a response that is sent when all is there.
+
+    Closed with 1000 it is complete, with any other code it is cut off.
+    """
+
+    @property
+    def closed(self) -> bool:
+        """Say whether it has ended."""
+        ...
+
+
+S = TypeVar("S", bound=Outlet)
+
+
+class Viewer(Generic[S]):
     """Takes one answer to one response, which ends when the answer has ended.
 
     Until something of the answer has come (at most 1 s) nothing is sent, so that an early failure
     can be an HTTP status.
     """
 
-    def __init__(self, context: Context, session: Session) -> None:
+    def __init__(
+        self,
+        context: Context,
+        session: Session,
+        words: Words,
+        outlet: Callable[[StreamHandler], S],
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.stream_id = ""
         self.delivered = False
@@ -37,8 +57,10 @@ class Viewer:
         self._begun: asyncio.Future[None] = loop.create_future()
         self._caught_up: asyncio.Future[None] = loop.create_future()
         self._ended = False
-        self.stream = SseStream(context.transport, self)
-        self.receiver = Receiver(context.fanout, self.stream, rendering.CHAT, session)
+        self._words = words
+        self.stream: S = outlet(self)
+        sink = words.sink(self.stream)
+        self.receiver = Receiver(context.fanout, sink, words.rendering, session)
         session.attach(self, self.receiver)
 
     async def start(self, invoke: stream_pb2.Invoke) -> None:
@@ -114,6 +136,11 @@ class Viewer:
             if not self.receiver.queued_bytes:
                 self.stream.close()
 
+    @property
+    def viewing(self) -> bool:
+        """Whether it waits for an answer's end."""
+        return not self._ended
+
     # What the stream says.
 
     def on_backlog(self, waiting: bool) -> None:
@@ -144,8 +171,7 @@ class Viewer:
         """Send what was missed."""
         for event in delivery.events:
             self._see(event)
-        blocks = [rendering.render(event, rendering.CHAT, "") for event in delivery.events]
-        self.receiver.send(b"".join(blocks))
+        self.receiver.send(self._words.delivery(delivery))
         if delivery.events[-1].answer.WhichOneof("update") in ENDINGS:
             self._finish()
 
@@ -160,7 +186,7 @@ class Viewer:
         if invoked and not snapshot.parts and not snapshot.WhichOneof("ending"):
             return
         self._begin()
-        self.receiver.send(snapshot_blocks(snapshot))
+        self.receiver.send(self._words.snapshot(snapshot))
         if snapshot.WhichOneof("ending"):
             self._finish()
 
@@ -188,9 +214,10 @@ class Viewer:
     def on_ended(self, refusal: Refusal) -> None:
         """Say the error in band, then end."""
         self._fail(refusal)
-        error = {"error": server.closing_of(refusal), "done": True}
-        self.receiver.send(sse.block(ENCODER.encode(error)))
-        self.stream.close(refusal.meaning.close_code)
+        said = self._words.ended(refusal)
+        if said:
+            self.receiver.send(said)
+        self.stream.close(NORMAL if said else refusal.meaning.close_code)
 
 
 async def _first(

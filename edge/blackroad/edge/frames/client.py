@@ -28,10 +28,16 @@ class Roomed(Frame, kw_only=True):
     channel: str | None = None
 
     @property
+    def named(self) -> str:
+        """The room, empty where there is none; Refusal `bad_frame` where both spellings are."""
+        if self.room is not None and self.channel is not None:
+            raise Refusal("bad_frame", "give `room` or `channel`, not both")
+        return self.room or self.channel or ""
+
+    @property
     def name(self) -> str:
-        """The room; Refusal `missing_field` where neither spelling is there."""
-        name = self.room if self.room is not None else self.channel
-        if not name:
+        """The room; Refusal `missing_field` where there is none."""
+        if not (name := self.named):
             raise Refusal("missing_field", "`room` is missing")
         return name
 
@@ -53,7 +59,7 @@ class Subscribe(Roomed, tag="subscribe", kw_only=True):
     rooms: Annotated[list[str | RoomStart], Meta(min_length=1, max_length=128)] | None = None
     cursor: str | None = None
     history: History | None = None
-    presence: bool = False
+    presence: bool | None = None
 
 
 class Unsubscribe(Roomed, tag="unsubscribe"):
@@ -79,7 +85,7 @@ class Publish(Message, tag="publish", kw_only=True):
 class History_(Roomed, tag="history", kw_only=True):  # noqa: N801 - the type `History` is a number
     """Read a page of a room's past."""
 
-    limit: Annotated[int, Meta(ge=1, le=300)] = 50
+    limit: Annotated[int, Meta(ge=1, le=300)] | None = None
     before: Offset | None = None
     after: Offset | None = None
 
@@ -98,6 +104,9 @@ class PresenceUpdate(Frame, tag="presence.update", kw_only=True):
     metadata: Raw = field(default_factory=Raw)
 
 
+Object = dict[str, Raw]
+
+
 class Options(Struct, kw_only=True):
     """Limits and wishes of an invocation."""
 
@@ -106,9 +115,9 @@ class Options(Struct, kw_only=True):
     temperature: float | None = None
     stop: list[str] | str | None = None
     seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
-    tools: Raw = field(default_factory=Raw)
-    tool_choice: Raw = field(default_factory=Raw)
-    response_format: Raw = field(default_factory=Raw)
+    tools: list[Object] | None = None
+    tool_choice: Object | str | None = None
+    response_format: Object | None = None
 
 
 class AgentInvoke(Frame, tag="agent.invoke", kw_only=True):

@@ -14,7 +14,7 @@ from blackroad.realtime.v1 import channel_pb2, event_pb2
 def publish_request(frame: Message) -> channel_pb2.PublishRequest:
     """Return what to ask of the core; Refusal where room or content is missing or wrong."""
     draft = draft_of(
-        frame.event if isinstance(frame, Publish) else "",
+        frame.event if isinstance(frame, Publish) else None,
         content=bytes(frame.content),
         data=frame.data,
         headers=frame.headers,
@@ -26,15 +26,20 @@ def publish_request(frame: Message) -> channel_pb2.PublishRequest:
 
 
 def draft_of(
-    event_type: str,
+    event_type: str | None,
     *,
     content: bytes = b"",
     data: str | None = None,
     headers: dict[str, str] | None = None,
     correlation_id: str = "",
 ) -> event_pb2.Draft:
-    """Return a draft of `content` (one JSON value) or `data` (base64): one of the two."""
-    draft = event_pb2.Draft(type=event_type, headers=headers, correlation_id=correlation_id)
+    """Return a draft of `content` (one JSON value) or `data` (base64): one of the two.
+
+    Without a type it is a `message`; an empty one is `invalid_name`.
+    """
+    if event_type == "":
+        raise Refusal("invalid_name", "an event's type is not empty")
+    draft = event_pb2.Draft(type=event_type or "", headers=headers, correlation_id=correlation_id)
     if data is not None:
         if content:
             raise Refusal("bad_frame", "give `content` or `data`, not both")

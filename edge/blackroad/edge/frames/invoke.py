@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from blackroad.edge.errors import Refusal
-from blackroad.edge.frames.client import AgentInvoke, Options, explain
+from blackroad.edge.frames.client import AgentInvoke, Object, Options, explain
 from blackroad.edge.frames.draft import decode_base64, string_of
 from blackroad.edge.frames.times import duration_of
 from blackroad.realtime.v1 import event_pb2, stream_pb2
@@ -187,12 +187,11 @@ def options_of(options: Options) -> stream_pb2.InvokeOptions:
         temperature=options.temperature,
         stop=stop,
         seed=options.seed,
-        tools_json=_present(options.tools),
-        tool_choice_json=_present(options.tool_choice),
-        response_format_json=_present(options.response_format),
+        tools_json=_json_of(options.tools),
+        tool_choice_json=_json_of(options.tool_choice),
+        response_format_json=_json_of(options.response_format),
     )
 
 
-def _present(document: Raw) -> str:
-    text = bytes(document).decode()
-    return "" if text == "null" else text
+def _json_of(value: list[Object] | Object | str | None) -> str:
+    return "" if value is None else msgspec.json.encode(value).decode()

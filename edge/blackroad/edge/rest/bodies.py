@@ -13,10 +13,12 @@ PageToken = Annotated[str, Query(max_length=2048)]
 class Body(BaseModel):
     """A JSON object; fields that nobody knows are ignored, as everywhere in version 1.
 
+    A value is of the type that is named: no text for a number, as on the WebSocket.
+
     Names and types have no bounds here: the core says `invalid_name`, as at the other doors.
     """
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", strict=True)
 
 
 class PublishBody(Body):

@@ -1,14 +1,14 @@
 """One unary call to the core on a request's behalf."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
 import grpc
 from fastapi import Request
 
-from blackroad.edge.context import Context, context_of
+from blackroad.edge.context import Context, context_of, prove
 from blackroad.edge.credentials import read_credentials
 from blackroad.edge.errors import Refusal, from_call
 from blackroad.realtime.v1 import (
@@ -23,16 +23,20 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 CLIENT_ID: Final = "blackroad-act-as-client-id"
 TOKEN: Final = "blackroad-act-as-token"  # noqa: S105 - a name
-TICKET: Final = "blackroad-act-as-ticket"
 
 
 class Caller:
     """The core's services, for whoever made an HTTP request."""
 
     def __init__(
-        self, channel: grpc.aio.Channel, metadata: list[tuple[str, str]], seconds: float
+        self,
+        channel: grpc.aio.Channel,
+        metadata: list[tuple[str, str]],
+        seconds: float,
+        proven: Callable[[], None] = lambda: None,
     ) -> None:
         self._metadata = tuple(metadata)
+        self._proven = proven
         self._seconds = seconds
         self.access = access_pb2_grpc.AccessServiceStub(channel)
         self.admin = admin_pb2_grpc.AdminServiceStub(channel)
@@ -44,7 +48,9 @@ class Caller:
         """Make one call; Refusal with the core's code where it fails."""
         try:
             async with unless_closed():
-                return await method(request, timeout=self._seconds, metadata=self._metadata)
+                answer = await method(request, timeout=self._seconds, metadata=self._metadata)
+                self._proven()
+                return answer
         except grpc.aio.AioRpcError as error:
             raise from_call(error) from error
 
@@ -70,18 +76,21 @@ async def caller_of(request: Request) -> Caller:
     """Return the caller of a request; Refusal `unavailable` where no core comes in time."""
     context = context_of(request)
     link = await context.trunk.link()
-    return Caller(
-        link.channel, _metadata(request, context), context.settings.limits.request_seconds
-    )
+    seconds = context.settings.limits.request_seconds
+    return Caller(link.channel, _metadata(request, context), seconds, lambda: _prove(request))
+
+
+def _prove(request: Request) -> None:
+    """Take that a call was answered: who showed a token for it is known."""
+    if read_credentials(request.headers).token:
+        prove(request)
 
 
 def _metadata(request: Request, context: Context) -> list[tuple[str, str]]:
-    shown = read_credentials(request.headers, request.query_params, request.cookies)
+    shown = read_credentials(request.headers)
     metadata = [(CLIENT_ID, "")]
     if shown.token:
         metadata.append((TOKEN, shown.token))
-    elif shown.ticket:
-        metadata.append((TICKET, shown.ticket))
     if context.settings.token:
         metadata.append(("authorization", f"Bearer {context.settings.token}"))
     return metadata

@@ -1,11 +1,13 @@
 """What operators look at and take away: sessions, revocations, nodes; and tickets."""
 
+from datetime import UTC
 from typing import Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from blackroad.edge.credentials import COOKIE, read_credentials
+from blackroad.edge.context import context_of
+from blackroad.edge.credentials import COOKIE, COOKIE_PATH
 from blackroad.edge.errors import Refusal
 from blackroad.edge.frames import words
 from blackroad.edge.frames.times import parse_time, rfc3339
@@ -146,18 +148,21 @@ async def revoke(request: Request, body: RevocationBody) -> Response:
 async def create_ticket(request: Request, body: TicketBody | None = None) -> Response:
     """Turn the request's identity into a ticket for 30 s; `cookie` sets one for EventSource."""
     caller = await caller_of(request)
-    asked = access_pb2.CreateTicketRequest(client_id=(body and body.client_id) or "")
+    asked = access_pb2.CreateTicketRequest(
+        client_id=(body and body.client_id) or "", cookie=body is not None and body.cookie
+    )
     made = await caller.call(caller.access.CreateTicket, asked)
     response = reply(
         Ticket(made.ticket, rfc3339(made.expire_time)), 201, {"Cache-Control": "no-store"}
     )
-    token = read_credentials(request.headers, {}, request.cookies).token
-    if body is not None and body.cookie and token:
+    if made.cookie:
         response.set_cookie(
             COOKIE,
-            token,
+            made.cookie,
+            expires=made.cookie_expire_time.ToDatetime(UTC),
+            path=COOKIE_PATH,
             httponly=True,
             samesite="strict",
-            secure=request.url.scheme == "https",
+            secure=context_of(request).is_secure(request),
         )
     return response

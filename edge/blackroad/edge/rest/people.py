@@ -11,6 +11,7 @@ from blackroad.edge.frames.values import Entity, entity_of
 from blackroad.edge.rest.bodies import PageSize, PageToken
 from blackroad.edge.rest.call import caller_of
 from blackroad.edge.rest.documents import page, reply, returns
+from blackroad.edge.rest.identifier import last_id
 from blackroad.edge.rest.strict import StrictRoute
 from blackroad.realtime.v1 import presence_pb2
 
@@ -44,11 +45,11 @@ async def list_presence(
 
 
 @router.get(
-    "/v1/presence/{entity_type}/{entity_id}", responses=returns(Entity), summary="Is it here"
+    "/v1/presence/{entity_type}/{entity_id:id}", responses=returns(Entity), summary="Is it here"
 )
 async def get_presence(request: Request, entity_type: Kind, entity_id: str) -> Response:
     """Read one entity; one that was never here is `offline`."""
-    return reply(await _entity(request, entity_type, entity_id))
+    return reply(await _entity(request, entity_type, last_id(request, entity_id)))
 
 
 @router.get("/v1/agents", responses=returns(Entity, listed=True), summary="List agents")

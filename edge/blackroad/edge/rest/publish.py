@@ -41,22 +41,36 @@ async def publish_one_or_many(
     request: Request, body: PublishBody, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Publish to `channel`, or to each of `channels`: not atomic, one of `results` for each."""
-    key = body.idempotency_key or idempotency_key or ""
-    draft = _draft(body)
+    names, key, draft = _names(body), _key(body, idempotency_key), _draft(body)
     caller = await caller_of(request)
     if body.channels is not None:
-        results = [await _one_of_many(caller, name, draft, key) for name in body.channels]
+        results = [await _one_of_many(caller, name, draft, key) for name in names]
         return reply(PublishedAll(results))
-    name = body.channel or body.room
-    if not name:
-        raise Refusal("missing_field", "`channel` is missing")
+    (name,) = names
     return reply(_published(name, await publish(caller, name, draft, key)))
+
+
+def _names(body: PublishBody) -> list[str]:
+    given = [name for name in (body.channel, body.room) if name is not None]
+    if len(given) + (body.channels is not None) > 1:
+        raise Refusal("bad_frame", "give only one of `channel`, `room` and `channels`")
+    if body.channels is not None:
+        return body.channels
+    if not given or not given[0]:
+        raise Refusal("missing_field", "`channel` is missing")
+    return given
+
+
+def _key(body: PublishBody, header: str | None) -> str:
+    if body.idempotency_key and header and body.idempotency_key != header:
+        raise Refusal("bad_frame", "the header and the body give two idempotency keys")
+    return body.idempotency_key or header or ""
 
 
 def _draft(body: PublishBody) -> event_pb2.Draft:
     given = "content" in body.model_fields_set
     return draft_of(
-        body.event or "",
+        body.event,
         content=msgspec.json.encode(body.content) if given else b"",
         data=body.data,
         headers=body.headers,

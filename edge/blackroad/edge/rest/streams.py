@@ -20,6 +20,7 @@ from blackroad.edge.rest.documents import (
     reply,
     returns,
 )
+from blackroad.edge.rest.identifier import last_id
 from blackroad.edge.rest.shown import stream_of
 from blackroad.edge.rest.start import start
 from blackroad.edge.rest.strict import StrictRoute
@@ -84,7 +85,7 @@ async def cancel_stream(request: Request, stream_id: str) -> Response:
 
 
 @router.get(
-    "/v1/conversations/{conversation}",
+    "/v1/conversations/{conversation:id}",
     responses=returns(Conversation),
     summary="Read a conversation",
 )
@@ -95,6 +96,7 @@ async def get_conversation(
     limit: Annotated[int, Query(ge=1, le=300)] = 50,
 ) -> Response:
     """Read its messages, oldest first, and which answer is in progress."""
+    conversation = last_id(request, conversation)
     caller = await caller_of(request)
     name = f"conversation.{token_of(conversation)}"
     asked = channel_pb2.ListEventsRequest(channel=name, limit=limit)

@@ -1,19 +1,22 @@
 """The route of server-sent events: which channels, from where, and in which form."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
-from fastapi import APIRouter, Header, Query, Request
-from fastapi.responses import Response, StreamingResponse
+import msgspec
+from msgspec import Meta, Struct
+from starlette.requests import Request
+from starlette.responses import Response
 
 from blackroad.edge import rendering
-from blackroad.edge.context import context_of
+from blackroad.edge.context import Context
 from blackroad.edge.errors import Refusal
-from blackroad.edge.identifiers import check_client_id, client_channel
+from blackroad.edge.frames.client import explain
+from blackroad.edge.frames.schemas import schema_components
+from blackroad.edge.identifiers import client_channel, client_id_of
 from blackroad.edge.problems import problem
 from blackroad.edge.sse.listener import Listener, closing_blocks
 from blackroad.realtime.v1 import admin_pb2, channel_pb2
 
-router = APIRouter()
 DEFAULT_CHANNELS: Final = ("agents", "tasks", "alerts")
 MAX_CHANNELS: Final = 128
 DRAINING_SECONDS: Final = 2.0
@@ -24,42 +27,68 @@ HEADERS: Final = {
 }
 
 
-@router.get(
-    "/events/{client_id:path}",
-    tags=["events"],
-    response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}}},
-    summary="Follow channels as server-sent events",
-)
-async def follow(
-    request: Request,
-    client_id: str,
-    channels: Annotated[str | None, Query(description="Names and patterns, by comma")] = None,
-    history: Annotated[int | None, Query(ge=0, le=300)] = None,
-    cursor: str | None = None,
-    full: bool = False,
-    unnamed: bool = False,
-    last_event_id: Annotated[str | None, Header()] = None,
-) -> Response:
-    """Follow channels as one unit.
+class Query(Struct):
+    """What the address asks for; parameters that nobody knows are ignored."""
+
+    channels: Annotated[str | None, Meta(description="Names and patterns, by comma")] = None
+    history: Annotated[int, Meta(ge=0, le=300)] | None = None
+    cursor: str | None = None
+    full: bool = False
+    unnamed: bool = False
+
+
+async def follow(context: Context, request: Request, segment: bytes) -> Response:
+    """Follow channels as one unit; `segment` is the client's id as the path spells it.
 
     `Last-Event-ID` beats `cursor`, and either beats `history`. The stream also follows `broadcast`
     and `client.<client_id>`.
     """
-    context = context_of(request)
     try:
         if context.draining:
             raise Refusal("draining", retry_after_seconds=DRAINING_SECONDS)
-        subscribe = subscription(
-            check_client_id(client_id), channels, last_event_id or cursor, history
-        )
+        client_id, query = client_id_of(segment), query_of(request)
+        cursor = request.headers.get("last-event-id") or query.cursor
+        subscribe = subscription(client_id, query.channels, cursor, query.history)
         opening = context.opening(request, client_id, admin_pb2.DOOR_SSE)
         session = await context.trunk.open(opening)
-        listener = Listener(context, session, rendering_of(full, unnamed))
+        listener = Listener(context, session, rendering_of(query.full, query.unnamed))
         await listener.follow(subscribe)
     except Refusal as refusal:
         return refused(refusal)
     return listener.stream.response()
+
+
+def query_of(request: Request) -> Query:
+    """Return the parameters; Refusal `bad_frame` for one that is wrong or given twice."""
+    items = request.query_params.multi_items()
+    given = dict(items)
+    if len(given) < len(items):
+        raise Refusal("bad_frame", "a parameter is given twice")
+    try:
+        return msgspec.convert(given, Query, strict=False)
+    except msgspec.ValidationError as error:
+        raise explain(error) from None
+
+
+def operation() -> dict[str, object]:
+    """Return what OpenAPI is told of this route, which is none of the framework's."""
+    (_,), schemas = schema_components([Query])
+    properties = cast("dict[str, dict[str, dict[str, object]]]", schemas)["Query"]["properties"]
+    parameters: list[dict[str, object]] = [
+        {"name": "client_id", "in": "path", "required": True, "schema": {"type": "string"}},
+        *({"name": name, "in": "query", "schema": kind} for name, kind in properties.items()),
+        {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}},
+    ]
+    return {
+        "tags": ["events"],
+        "summary": "Follow channels as server-sent events",
+        "description": follow.__doc__,
+        "operationId": "follow_events",
+        "parameters": parameters,
+        "responses": {
+            "200": {"description": "Successful Response", "content": {"text/event-stream": {}}}
+        },
+    }
 
 
 def subscription(
@@ -70,7 +99,7 @@ def subscription(
     own = client_channel(client_id)
     unit = list(dict.fromkeys([*(asked or DEFAULT_CHANNELS), "broadcast", own]))
     if len(unit) > MAX_CHANNELS:
-        raise Refusal("bad_frame", f"a stream follows at most {MAX_CHANNELS} channels")
+        raise Refusal("too_many_subscriptions", f"a stream follows at most {MAX_CHANNELS} channels")
     subscribe = channel_pb2.Subscribe(channel=unit[0], unit=unit[1:])
     if cursor:
         subscribe.cursor = cursor

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from blackroad.edge.transport.handler import Visit
 from blackroad.edge.transport.refusal import Headers, refusal
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     process: ClassVar["Transport"]
 
+    visit: Visit | None = None
     _deadline: asyncio.TimerHandle | None = None
     _reader_deadline: asyncio.TimerHandle | None = None
     _in_head = True
@@ -49,9 +51,16 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin to wait for a head."""
         super().connection_made(cast("asyncio.Transport", transport))
         self._wait(self.process.limits.head_seconds, self._late)
+        admission = self.process.admission
+        if admission is not None and self.client is not None:
+            self.visit = admission.visit(self.client[0])
+            if self.visit.refused_seconds:
+                self.refuse(429, headers=[(b"retry-after", b"1")])
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End whatever waits."""
+        if self.visit is not None:
+            self.visit.end()
         self._stop_waiting()
         self._read_again()
         super().connection_lost(exc)

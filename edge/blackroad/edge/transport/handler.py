@@ -3,6 +3,36 @@
 from typing import Protocol
 
 
+class Visit(Protocol):
+    """One connection, as those see it who count connections."""
+
+    @property
+    def counted(self) -> bool:
+        """Whether it counts for an address."""
+        ...
+
+    @property
+    def refused_seconds(self) -> float:
+        """When to come back, where it may not stay; else 0."""
+        ...
+
+    def end(self) -> None:
+        """Count it no longer. Idempotent."""
+        ...
+
+
+class Admission(Protocol):
+    """Who counts connections."""
+
+    def visit(self, peer: str, /) -> Visit:
+        """Take that a connection has come from an address."""
+        ...
+
+    def sweep(self) -> None:
+        """Forget what need not be remembered; called every ten seconds."""
+        ...
+
+
 class StreamHandler(Protocol):
     """Hears what becomes of an `SseStream`; all calls are synchronous, from the event loop."""
 

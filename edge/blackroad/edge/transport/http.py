@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from blackroad.edge.transport.sse import SseStream
 
 EXTENSION = "blackroad.connection"
+VISIT = "blackroad.visit"
+"""Under which name a request's scope has its connection's visit."""
 
 
 class HttpProtocol(BoundedProtocol):
@@ -28,6 +30,8 @@ class HttpProtocol(BoundedProtocol):
         """Begin a request, which can find this connection."""
         super().on_message_begin()
         _extensions(self.scope)[EXTENSION] = self
+        if self.visit is not None:
+            cast("MutableMapping[str, object]", self.scope)[VISIT] = self.visit
 
     async def send_head(self, headers: list[tuple[bytes, bytes]], send: Send) -> None:
         """Begin a response of 200 that is ended by closing, by way of whatever wraps `send`."""
@@ -65,6 +69,8 @@ class HttpProtocol(BoundedProtocol):
         self.connections.discard(self)
         self.server_state.total_requests += 1
         _extensions(self.scope).pop(EXTENSION, None)
+        if self.visit is not None and self.visit.counted:
+            heir.visit = self.visit
         self.transport.set_protocol(heir)
         self.process.adopt(heir)
         # a TLS transport compares with "at least", a plain one with "more than"

@@ -27,5 +27,8 @@ class Limits:
     comment_seconds: int = 15
     write_seconds: float = 5.0
     """How long a peer that reads nothing may hold up an ordinary response, or a close frame."""
+    messages_per_second: int = 4000
+    bytes_per_second: int = 16 * MIB
+    """Of one WebSocket. What is more waits in the kernel, and so with who sends it."""
     stall_seconds: float = 30.0
     """How long a backlog may stand still before the socket is closed with 4413."""

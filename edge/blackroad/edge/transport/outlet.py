@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-from blackroad.edge.transport.handler import StreamHandler
+from blackroad.edge.transport.handler import StreamHandler, Visit
 
 if TYPE_CHECKING:
     from blackroad.edge.transport.process import Transport
@@ -19,7 +19,7 @@ class Outlet(asyncio.Protocol):
     loop's thread, none raises because the peer has gone.
     """
 
-    __slots__ = ("_closer", "_code", "_process", "_transport", "handler", "place")
+    __slots__ = ("_closer", "_code", "_process", "_transport", "handler", "place", "visit")
 
     def __init__(
         self, process: "Transport", transport: asyncio.Transport | None, handler: StreamHandler
@@ -31,6 +31,8 @@ class Outlet(asyncio.Protocol):
         self.place = -1
         """Its place in the wheel, kept by `Transport`."""
         self._closer: asyncio.TimerHandle | None = None
+        self.visit: Visit | None = None
+        """What counts for an address until it is over."""
 
     @property
     def closed(self) -> bool:
@@ -101,6 +103,9 @@ class Outlet(asyncio.Protocol):
         if self._closer is not None:
             self._closer.cancel()
             self._closer = None
+        if self.visit is not None:
+            self.visit.end()
+            self.visit = None
         self._process.forget(self)
         self._transport = None
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from blackroad.edge.transport.handler import Admission
 from blackroad.edge.transport.http import HttpProtocol
 from blackroad.edge.transport.limits import Limits
 from blackroad.edge.transport.outlet import SLOW_CONSUMER, Outlet
@@ -16,6 +17,7 @@ DRAINING = 1012
 TICK_SECONDS = 1.0
 """Time is counted in turns: after a pause of this process nobody is blamed for its length."""
 _BATCHES_PER_SECOND = 10
+_SWEEP_TICKS = 10
 
 
 @dataclass(slots=True)
@@ -32,7 +34,9 @@ class Transport:
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
+        self.admission: Admission | None = None
         self.stalls: dict[Outlet, Stall] = {}
+        self._held: list[Socket] = []
         self._sockets = Ring[Socket](self.limits.ping_seconds)
         self._streams = Ring[SseStream](self.limits.comment_seconds)
         self._ticks = 0
@@ -90,6 +94,20 @@ class Transport:
         for stream in self._streams.due(self._ticks):
             stream.beat()
         self._watch_stalls()
+        held, self._held = self._held, []
+        for socket in held:
+            socket.go_on()
+        if self.admission is not None and not self._ticks % _SWEEP_TICKS:
+            self.admission.sweep()
+
+    @property
+    def ticks(self) -> int:
+        """How many seconds the wheel has turned."""
+        return self._ticks
+
+    def hold(self, socket: Socket) -> None:
+        """Call `go_on` with the next tick: it has read what it may read in this one."""
+        self._held.append(socket)
 
     def adopt(self, outlet: Socket | SseStream) -> None:
         """Take in a connection that was handed over; its protocol is set already."""

@@ -1,29 +1,40 @@
 """What a refused peer hears: one short HTTP response, then the end."""
 
-import json
 from collections.abc import Iterable
 from http import HTTPStatus
+from typing import Final
 
+import msgspec
 from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE
+
+from blackroad.edge.errors import Refusal, document_of
+from blackroad.edge.security import SECURITY_HEADERS
 
 Headers = Iterable[tuple[bytes, bytes]]
 
-_CODES = {
-    403: "forbidden",
-    408: "deadline_exceeded",
-    413: "too_large",
-    429: "rate_limited",
-    431: "too_large",
-    500: "internal",
-    503: "unavailable",
+_BAD: Final = ("bad_frame", "this is not a request that can be read")
+_SAYS: Final = {
+    403: ("forbidden", "this host or origin is not allowed"),
+    404: ("not_found", ""),
+    408: ("deadline_exceeded", "the request did not come in time"),
+    413: ("too_large", "the body is too large"),
+    426: ("bad_frame", "the version of the WebSocket is 13"),
+    429: ("rate_limited", ""),
+    431: ("too_large", "the head is too large"),
+    500: ("internal", ""),
+    503: ("unavailable", ""),
 }
+_COMMON: Final = (
+    (b"connection", b"close"),
+    (b"cache-control", b"no-store"),
+    *((name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()),
+)
 
 
 def problem(status: int) -> bytes:
-    """Return an RFC 9457 problem document for a status."""
-    title = HTTPStatus(status).phrase
-    code = _CODES.get(status, "bad_frame")
-    return json.dumps({"title": title, "status": status, "code": code}).encode()
+    """Return the problem document of a status."""
+    refusal = Refusal(*_SAYS.get(status, _BAD))
+    return msgspec.json.encode(document_of(refusal, status, HTTPStatus(status).phrase))
 
 
 def refusal(status: int, body: bytes | None = None, headers: Headers = ()) -> bytes:
@@ -33,7 +44,7 @@ def refusal(status: int, body: bytes | None = None, headers: Headers = ()) -> by
     """
     known = {name.lower() for name, _ in headers}
     content = problem(status) if body is None else body
-    own = [(b"content-length", b"%d" % len(content)), (b"connection", b"close")]
+    own = [(b"content-length", b"%d" % len(content)), *_COMMON]
     if b"content-type" not in known:
         own.append((b"content-type", b"text/plain" if body else b"application/problem+json"))
     kept = [(name, value) for name, value in headers if name.lower() != b"content-length"]

@@ -1,5 +1,6 @@
 """A WebSocket after its handshake: frames in, bytes out, and nothing else per connection."""
 
+import asyncio
 import logging
 from asyncio import Transport as Wire
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ LATE = 4408
 BAD_TEXT = 1007
 OUR_FAULT = 1011
 NO_CODE = 1005
+_TURN_MESSAGES = 256
+"""How many frames are taken at once, so that no socket holds the loop from its neighbours."""
 
 _logger = logging.getLogger(__name__)
 
@@ -30,7 +33,7 @@ class Socket(Outlet):
     without a pong in time, 4413 when a backlog stands still.
     """
 
-    __slots__ = ("_awaits_pong", "_deaf", "_inbox", "_reader")
+    __slots__ = ("_awaits_pong", "_deaf", "_inbox", "_reader", "_rest", "_spent", "_tick")
 
     def __init__(self, process: "Transport", transport: Wire, handler: SocketHandler) -> None:
         super().__init__(process, transport, handler)
@@ -38,6 +41,9 @@ class Socket(Outlet):
         self._inbox: Inbox | None = None
         self._awaits_pong = False
         self._deaf = False
+        self._rest: bytes | None = None
+        self._tick = 0
+        self._spent = 0  # bytes of this tick, and what its messages count as bytes
 
     def send_text(self, payload: bytes) -> None:
         """Write one text message; the payload is UTF-8."""
@@ -59,25 +65,74 @@ class Socket(Outlet):
 
     def expect_pong(self) -> None:
         """Close with 4408 where the last ping is unanswered; asked `Limits.pong_seconds` later."""
-        if self._awaits_pong and not self.backlogged:
+        if self._awaits_pong and not self.backlogged and self._rest is None:
             self.close(LATE, "no pong")
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes from the peer: messages go to the handler, before this returns."""
+        """Take bytes from the peer: messages go to the handler, before this returns.
+
+        What is too much for one turn of the loop waits for the next, what is too much for a second
+        for the next tick; meanwhile nothing is read.
+        """
         if self._deaf:
             return
+        if self._rest is not None:
+            self._rest += data
+            return
+        if self._tick != self._process.ticks:
+            self._tick, self._spent = self._process.ticks, 0
+        self._spent += len(data)
+        self._take_in(data)
+
+    def go_on(self) -> None:
+        """Take what had to wait."""
+        if self._rest is None or self._deaf:
+            return
+        rest, self._rest = self._rest, None
+        if self._tick != self._process.ticks:
+            self._tick, self._spent = self._process.ticks, 0
+        done = self._take_in(rest)
+        if done and self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _take_in(self, data: bytes) -> bool:
+        """Take frames; answer whether that is all for now, so that reading may go on."""
+        limits = self._process.limits
+        taken = start = 0
         try:
-            start = self._whole_frames(data) if self._inbox is None else 0
-            if start < len(data):
-                self._other_frames(data[start:])
+            if self._inbox is None:
+                taken, start = self._whole_frames(data)
+            if taken < _TURN_MESSAGES and (start < len(data) or self._inbox is not None):
+                taken += self._other_frames(data[start:], _TURN_MESSAGES - taken)
+                start = len(data)
         except ParseFailed as failure:
             self._fail(failure.code, str(failure))
+            return True
         except UnicodeDecodeError:
             self._fail(BAD_TEXT, "not UTF-8")
+            return True
+        cost = limits.bytes_per_second // limits.messages_per_second
+        self._spent += taken * cost
+        late = self._spent >= limits.bytes_per_second
+        done = self._deaf or not (late or taken >= _TURN_MESSAGES)
+        if not done:
+            self._wait(data[start:], late)
+        return done
 
-    def _whole_frames(self, data: bytes) -> int:
-        start = 0
-        while (found := whole_frame(data, start)) is not None:
+    def _wait(self, rest: bytes, late: bool) -> None:
+        self._rest = rest
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+        if late:
+            self._process.hold(self)
+        else:
+            asyncio.get_running_loop().call_soon(self.go_on)
+
+    def _whole_frames(self, data: bytes) -> tuple[int, int]:
+        """Take the whole frames at the beginning; return how many, and where they end."""
+        taken = start = 0
+        while taken < _TURN_MESSAGES and (found := whole_frame(data, start)) is not None:
+            taken += 1
             first, payload, start = found
             if first != TEXT:
                 self._awaits_pong = False
@@ -87,15 +142,21 @@ class Socket(Outlet):
             if not payload.isascii():
                 payload.decode()
             self._deliver(Opcode.TEXT, payload)
-        return start
+        return taken, start
 
-    def _other_frames(self, data: bytes) -> None:
+    def _other_frames(self, data: bytes, most: int) -> int:
+        """Take up to so many frames of any kind; return how many. What is left stays inside."""
+        taken = 0
         inbox = self._inbox or Inbox(self._process.limits.message_bytes)
         self._inbox = inbox
         for message in inbox.messages(data):
             self._take(message)
+            taken += 1
+            if taken == most:
+                return taken
         if inbox.idle:
             self._inbox = None
+        return taken
 
     def _take(self, message: Message) -> None:
         opcode, payload = message

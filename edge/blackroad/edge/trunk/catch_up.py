@@ -72,7 +72,7 @@ class CatchUp:
     def _snapshot(self, session: Session, response: gateway_pb2.TrunkResponse) -> None:
         snapshot = response.snapshot
         channel = f"stream.{snapshot.stream_id}"
-        subscription = session.find(response.request_id, channel)
+        subscription = session.following.find(response.request_id, channel)
         if subscription is None or session.hearer is None:
             return
         subscription.cursor = snapshot.cursor or subscription.cursor
@@ -82,7 +82,7 @@ class CatchUp:
             session.answer_ended(channel)
 
     def _gap(self, session: Session, response: gateway_pb2.TrunkResponse) -> None:
-        subscription = session.find(response.request_id, response.gap.channel)
+        subscription = session.following.find(response.request_id, response.gap.channel)
         if subscription is not None and session.hearer is not None:
             subscription.cursor = response.gap.cursor or subscription.cursor
             session.hearer.on_gap(response.gap)

@@ -96,7 +96,7 @@ class Live:
         if session is None or session.receiver is None:
             return
         self.rollups.flush([number])
-        session.take_part(number)
+        session.following.part(number)
         self._fanout.part(session.receiver, number)
 
     def watch_answer(self, channel: str, session: Session) -> None:

@@ -1,5 +1,6 @@
 """Who comes to the edge, and what the core is told of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from blackroad.realtime.v1 import admin_pb2, common_pb2, gateway_pb2
@@ -15,6 +16,7 @@ class Opening:
     ticket: str = ""
     address: str = ""
     client_name: str = ""
+    on_accepted: Callable[[], None] = lambda: None
 
     def frame(self, session_id: str = "") -> gateway_pb2.SessionOpened:
         """Return what the core is told."""

@@ -9,9 +9,9 @@ from blackroad.edge.errors import Refusal, code_of, from_rejected
 from blackroad.edge.fanout import Receiver
 from blackroad.edge.frames.answer import CHANNEL_PREFIX
 from blackroad.edge.trunk.asks import Answer, OnAnswer
+from blackroad.edge.trunk.following import Following
 from blackroad.edge.trunk.hearer import Hearer
 from blackroad.edge.trunk.opening import Opening
-from blackroad.edge.trunk.patterns import matches
 from blackroad.edge.trunk.subscription import Subscription
 from blackroad.edge.trunk.upstream import Upstream
 from blackroad.realtime.v1 import (
@@ -40,21 +40,21 @@ class Session:
         self.client_id = opening.client_id
         self.session_id = ""
         self.expire_time: Timestamp | None = None
-        self.subscriptions: dict[str, Subscription] = {}
+        self.following = Following()
         self.hearer: Hearer | None = None
         self.receiver: Receiver[str] | None = None
         self.ended: Refusal | None = None
         self.closed = False
         self.owed_bytes = 0
         self._upstream = upstream
-        self._by_key: dict[str, Subscription] = {}
-        self._by_number: dict[int, Subscription] = {}
 
     def accept(self, accepted: gateway_pb2.SessionAccepted) -> None:
         """Take who the core says that it is."""
         self.session_id = accepted.session_id
         self.client_id = accepted.client_id or self.client_id
         self.expire_time = accepted.expire_time if accepted.HasField("expire_time") else None
+        if accepted.return_ticket:  # the one that it came with is used now
+            self.opening = replace(self.opening, ticket=accepted.return_ticket)
 
     def attach(self, hearer: Hearer, receiver: Receiver[str]) -> None:
         """Say who hears; an ending that came before is told now."""
@@ -70,7 +70,7 @@ class Session:
         """Follow a channel or pattern; the hearer is told when it stands."""
         subscription = Subscription(self._upstream.key(), subscribe)
         subscription.request_id = request_id
-        self._by_key[subscription.key] = subscription
+        self.following.ask(subscription)
 
         def on_answer(answer: Answer) -> None:
             if isinstance(answer, Refusal):
@@ -86,8 +86,9 @@ class Session:
         """Stop following; idempotent."""
 
         def on_unsubscribed(answer: Answer) -> None:
-            if not isinstance(answer, Refusal) and channel in self.subscriptions:
-                self._forget(self.subscriptions[channel])
+            standing = self.subscriptions.get(channel)
+            if not isinstance(answer, Refusal) and standing is not None:
+                self._forget(standing)
             on_answer(answer)
 
         unsubscribe = channel_pb2.Unsubscribe(channel=channel)
@@ -100,7 +101,7 @@ class Session:
         subscription = Subscription(self._upstream.key(), channel_pb2.Subscribe())
         subscription.request_id, subscription.invoked = request_id, True
         subscription.told_subscribed = subscription.told_caught_up = True
-        self._by_key[subscription.key] = subscription
+        self.following.ask(subscription)
 
         def on_opened(answer: Answer) -> None:
             if isinstance(answer, Refusal):
@@ -155,23 +156,16 @@ class Session:
                 return ""  # live events wait for what was missed
         return self._upstream.cursor if self.subscriptions else ""
 
-    def follows(self, channel: str) -> bool:
-        """Whether a subscription matches a channel."""
-        return any(
-            matches(name, channel)
-            for subscription in self.subscriptions.values()
-            for name in (subscription.channel, *subscription.unit)
-        )
+    @property
+    def subscriptions(self) -> dict[str, Subscription]:
+        """What stands, by name."""
+        return self.following.by_name
 
     # What the core says.
 
-    def find(self, key: str, channel: str) -> Subscription | None:
-        """Return the subscription that a frame is about: by its request, else by its name."""
-        return self._by_key.get(key) if key else self.subscriptions.get(channel)
-
     def take_subscribed(self, response: Response) -> None:
         """Take a Subscribed that answers no open question: the edge's own, or an Invoke's."""
-        subscription = self.find(response.request_id, response.subscribed.channel)
+        subscription = self.following.find(response.request_id, response.subscribed.channel)
         if subscription is not None:
             self._stand(subscription, response.subscribed)
 
@@ -188,34 +182,25 @@ class Session:
             self.hearer.on_gap(gap)
 
     def _name(self, subscription: Subscription, channel: str) -> None:
-        subscription.channel = channel
-        before = self.subscriptions.get(channel)
-        if before is not None and before is not subscription:
-            self._forget(before)
-        self.subscriptions[channel] = subscription
+        replaced = self.following.name(subscription, channel)
+        if replaced is not None:
+            self._release(replaced)
         if channel.startswith(CHANNEL_PREFIX):
             self._upstream.watch_answer(channel, self)
 
     def take_join(self, number: int, key: str, channel: str) -> Subscription | None:
         """Take that a number serves a subscription; None where it serves none any more."""
-        subscription = self.find(key, channel)
+        subscription = self.following.find(key, channel)
         if subscription is None or self.receiver is None:
             return None
         if not subscription.settled:
             subscription.joined_turn = self._upstream.turn
-        subscription.numbers.add(number)
-        self._by_number[number] = subscription
+        self.following.join(subscription, number)
         return subscription
-
-    def take_part(self, number: int) -> None:
-        """Take that a number serves nothing any more."""
-        subscription = self._by_number.pop(number, None)
-        if subscription is not None:
-            subscription.numbers.discard(number)
 
     def take_caught_up(self, key: str, caught_up: channel_pb2.CaughtUp) -> None:
         """Take that a subscription is live; what was held for it goes on."""
-        subscription = self.find(key, caught_up.channel)
+        subscription = self.following.find(key, caught_up.channel)
         if subscription is None or self.hearer is None:
             return
         subscription.caught_up = True
@@ -228,7 +213,7 @@ class Session:
 
     def take_rejected(self, response: Response) -> None:
         """Take that the edge's own request for a subscription was refused: it has ended."""
-        subscription = self._by_key.get(response.request_id)
+        subscription = self.following.find(response.request_id)
         if subscription is not None and subscription.told_subscribed:
             self._forget(subscription)
             self._tell_unsubscribed(subscription.channel, response.rejected.code)
@@ -286,9 +271,7 @@ class Session:
             self.hearer.on_unsubscribed(channel_pb2.Unsubscribed(channel=channel, code=code))
 
     def _forget(self, subscription: Subscription) -> None:
-        self._by_key.pop(subscription.key, None)
-        if self.subscriptions.get(subscription.channel) is subscription:
-            del self.subscriptions[subscription.channel]
+        self.following.forget(subscription)
         self._release(subscription)
 
     def _release(self, subscription: Subscription) -> None:
@@ -300,49 +283,27 @@ class Session:
 
     def on_overflow(self, lost: Mapping[int, str | None]) -> None:
         """Resume what a full queue has dropped, from where it was dropped."""
-        dropped: dict[Subscription, str] = {}
-        for number, position in lost.items():
-            subscription = self._by_number.pop(number, None)
-            if subscription is not None:
-                dropped[subscription] = position or dropped.get(subscription, "")
-        for subscription, position in dropped.items():
+        for subscription, position in self.following.lose(lost).items():
             subscription.cursor = position or subscription.cursor
             self._resume(subscription)
 
     def _resume(self, subscription: Subscription) -> None:
         self._release(subscription)
-        subscription.restart()
-        self._by_key.pop(subscription.key, None)
-        subscription.key = self._upstream.key()
-        self._by_key[subscription.key] = subscription
+        self.following.ask_again(subscription, self._upstream.key())
         self._upstream.say(subscription.request(self.number, subscription.cursor))
 
     def suspend(self) -> list[int]:
         """Note where everything stands, since the link is lost; return the numbers to part from."""
         self._drop_held()
         lost = self.receiver.lost if self.receiver is not None else {}
-        numbers = list(self._by_number)
-        for subscription in self.subscriptions.values():
-            subscription.cursor = self._place(subscription, lost)
-            subscription.restart()
-        self._by_number.clear()
+        numbers = self.following.numbers
+        self.following.suspend(self._upstream.turn, self._upstream.cursor, lost)
         return numbers
-
-    def _place(self, subscription: Subscription, lost: Mapping[int, str | None]) -> str:
-        """Return from where to resume: LIVE's cursor, unless a full queue has dropped something."""
-        positions = [lost[number] for number in subscription.numbers if number in lost]
-        if positions:
-            return next(filter(None, positions), subscription.cursor)
-        return subscription.cursor_at(self._upstream.turn, self._upstream.cursor)
 
     def _drop_held(self) -> None:
         """Give up live events that wait for a catching-up that will begin anew."""
         receiver = self.receiver
-        holds = any(
-            subscription.numbers and not subscription.caught_up
-            for subscription in self.subscriptions.values()
-        )
-        if not holds or receiver is None or receiver.sink.backlogged:
+        if not self.following.holds or receiver is None or receiver.sink.backlogged:
             return
         if receiver.queued_bytes:
             receiver.shed()

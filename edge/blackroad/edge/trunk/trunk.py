@@ -143,11 +143,12 @@ class Trunk:
             self.sessions.pop(session.number, None)
             raise answer
         session.accept(answer.session_accepted)
+        opening.on_accepted()
         return session
 
     def followers(self, channel: str) -> int:
         """Count the sessions here that follow a channel, by name or pattern."""
-        return sum(session.follows(channel) for session in self.sessions.values())
+        return sum(session.following.matches(channel) for session in self.sessions.values())
 
     def key(self) -> str:
         """Return a request id that was never used."""

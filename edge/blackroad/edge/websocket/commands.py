@@ -27,6 +27,7 @@ Response = gateway_pb2.TrunkResponse
 Tell = Callable[[Struct], None]
 PAGE_SIZE: Final = 500
 MAX_ENTITIES: Final = 5000
+HISTORY: Final = 50
 
 
 class Commands:
@@ -79,6 +80,8 @@ class Commands:
         if frame.rooms is None:
             self._subscribe_one(frame, frame.name, frame.cursor)
             return
+        if frame.named:
+            raise Refusal("bad_frame", "give `room` or `rooms`, not both")
         for entry in frame.rooms:
             if isinstance(entry, str):
                 self._subscribe_one(frame, entry, frame.cursor)
@@ -86,7 +89,7 @@ class Commands:
                 self._subscribe_one(frame, entry.room, entry.cursor or frame.cursor)
 
     def _subscribe_one(self, frame: client.Subscribe, room: str, cursor: str | None) -> None:
-        subscribe = channel_pb2.Subscribe(channel=room, presence=frame.presence)
+        subscribe = channel_pb2.Subscribe(channel=room, presence=bool(frame.presence))
         if cursor is not None:
             subscribe.cursor = cursor
         elif frame.history is not None:
@@ -117,7 +120,7 @@ class Commands:
 
     def _history(self, frame: client.History_) -> None:
         name = frame.name
-        request = channel_pb2.ListEventsRequest(channel=name, limit=frame.limit)
+        request = channel_pb2.ListEventsRequest(channel=name, limit=frame.limit or HISTORY)
         if frame.before is not None and frame.after is not None:
             raise Refusal("bad_frame", "give `before` or `after`, not both")
         if frame.before is not None:
@@ -132,11 +135,13 @@ class Commands:
         self._session.ask(Request(list_events=request), self._answering(frame.id, name, page))
 
     def _presence(self, frame: client.Presence) -> None:
-        room = frame.room or frame.channel or ""
+        room = frame.named
         kind = words.kind_of(frame.entity_type)
         if frame.entity_id is not None:
             if frame.entity_type is None:
                 raise Refusal("missing_field", "`entity_type` is missing")
+            if room:
+                raise Refusal("bad_frame", "give `room` or `entity_id`, not both")
             get = presence_pb2.GetPresenceRequest(entity_type=kind, entity_id=frame.entity_id)
             self._session.ask(
                 Request(get_presence=get),

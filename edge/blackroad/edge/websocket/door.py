@@ -2,31 +2,31 @@
 
 from typing import Final
 
-from fastapi import APIRouter, WebSocket
+from starlette.websockets import WebSocket
 
-from blackroad.edge.context import context_of
+from blackroad.edge.context import Context
 from blackroad.edge.credentials import BEARER_SUBPROTOCOL, SUBPROTOCOL
 from blackroad.edge.errors import Refusal
 from blackroad.edge.frames import server
-from blackroad.edge.identifiers import check_client_id
+from blackroad.edge.identifiers import client_id_of
 from blackroad.edge.transport import Socket, WebSocketHandover, text_frame
 from blackroad.edge.websocket.peer import Peer
 from blackroad.realtime.v1 import admin_pb2
 
-router = APIRouter()
 DRAINING_SECONDS: Final = 2.0
 
 
-@router.websocket("/ws/{client_id:path}")
-async def accept(websocket: WebSocket, client_id: str) -> None:
-    """Open a session, accept, and hand the socket over; a refusal is told in band."""
-    context = context_of(websocket)
+async def accept(context: Context, websocket: WebSocket, segment: bytes) -> None:
+    """Open a session, accept, and hand the socket over; a refusal is told in band.
+
+    `segment` is the client's id as the path spells it.
+    """
     handover = WebSocketHandover.of(websocket.scope)
     try:
         check_subprotocols(websocket)
         if context.draining:
             raise Refusal("draining", retry_after_seconds=DRAINING_SECONDS)
-        opening = context.opening(websocket, check_client_id(client_id), admin_pb2.DOOR_WEBSOCKET)
+        opening = context.opening(websocket, client_id_of(segment), admin_pb2.DOOR_WEBSOCKET)
         session = await context.trunk.open(opening)
     except Refusal as refusal:
         refuse(handover, websocket, refusal)

@@ -27,16 +27,22 @@ class CreateTicketRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CLIENT_ID_FIELD_NUMBER: _builtins.int
+    COOKIE_FIELD_NUMBER: _builtins.int
     client_id: _builtins.str
-    """The client id that the ticket is for. Not set: the caller's subject."""
+    """The client id that the ticket is for; with a token it is the token's own, else ERROR_CODE_FORBIDDEN. Not set: the
+    caller's subject; for a caller without a token, in development: whatever client id it is shown with.
+    """
+    cookie: _builtins.bool
+    """True: also make a session cookie, for pages whose EventSource can send nothing else."""
     def __init__(
         self,
         *,
         client_id: _builtins.str = ...,
+        cookie: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "cookie", b"cookie"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -50,21 +56,31 @@ class CreateTicketResponse(_message.Message):
 
     TICKET_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    COOKIE_FIELD_NUMBER: _builtins.int
+    COOKIE_EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     ticket: _builtins.str
     """The ticket."""
+    cookie: _builtins.str
+    """The session cookie's value, where it was asked for. An edge takes it for server-sent events only."""
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """When it ends."""
+
+    @_builtins.property
+    def cookie_expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When the cookie ends: with the token that it stands for, in development after 12 hours."""
 
     def __init__(
         self,
         *,
         ticket: _builtins.str = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
+        cookie: _builtins.str = ...,
+        cookie_expire_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cookie_expire_time", b"cookie_expire_time", "expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "ticket", b"ticket"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cookie", b"cookie", "cookie_expire_time", b"cookie_expire_time", "expire_time", b"expire_time", "ticket", b"ticket"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -112,7 +128,7 @@ class SubjectRevocation(_message.Message):
     """The subject. Required."""
     @_builtins.property
     def before_time(self) -> _timestamp_pb2.Timestamp:
-        """Tokens issued before. Not set: now."""
+        """Tokens issued before. Not set: now. A token without `iat` counts as issued as long before its `exp` as a token may live."""
 
     def __init__(
         self,

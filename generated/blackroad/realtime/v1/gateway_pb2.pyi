@@ -144,7 +144,7 @@ class TrunkRequest(_message.Message):
 
     @_builtins.property
     def refresh(self) -> _common_pb2.Refresh:
-        """CONTROL: answered by Accepted or Rejected."""
+        """CONTROL: answered by Accepted or Rejected. With session 0 it is the edge's own token."""
 
     @_builtins.property
     def ping(self) -> _common_pb2.Ping:
@@ -295,7 +295,7 @@ class Credential(_message.Message):
     token: _builtins.str
     """A token, without `Bearer`."""
     ticket: _builtins.str
-    """A single-use ticket."""
+    """A single-use ticket, a session cookie (only with DOOR_SSE), or the return_ticket of SessionAccepted."""
     def __init__(
         self,
         *,
@@ -368,10 +368,15 @@ class SessionAccepted(_message.Message):
     IDENTITY_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     CLIENT_ID_FIELD_NUMBER: _builtins.int
+    RETURN_TICKET_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The session's id."""
     client_id: _builtins.str
     """The client id under which it goes: the identity's subject."""
+    return_ticket: _builtins.str
+    """What the edge shows as the ticket when it opens this session, by its session_id, at another core. Set where the session
+    was opened with a single-use ticket, which cannot be shown again.
+    """
     @_builtins.property
     def identity(self) -> _common_pb2.Identity:
         """Who it speaks for."""
@@ -387,10 +392,11 @@ class SessionAccepted(_message.Message):
         identity: _common_pb2.Identity | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         client_id: _builtins.str = ...,
+        return_ticket: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "identity", b"identity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "expire_time", b"expire_time", "identity", b"identity", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "expire_time", b"expire_time", "identity", b"identity", "return_ticket", b"return_ticket", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -229,7 +229,7 @@ class TrackRequest(_message.Message):
 
     @_builtins.property
     def refresh(self) -> _common_pb2.Refresh:
-        """Answered by Accepted or Rejected."""
+        """Answered by Accepted or Rejected. A watch that the fresh token does not cover is Rejected by its request_id, and over."""
 
     def __init__(
         self,

@@ -296,6 +296,26 @@ class Invoke(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     TARGET_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     MESSAGES_FIELD_NUMBER: _builtins.int
@@ -306,6 +326,7 @@ class Invoke(_message.Message):
     OPTIONS_FIELD_NUMBER: _builtins.int
     PARENT_STREAM_ID_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The input: one user message as text, or messages. Required: one of text and messages."""
     on_abandoned: Global___OnAbandoned.ValueType
@@ -336,6 +357,12 @@ class Invoke(_message.Message):
     def options(self) -> Global___InvokeOptions:
         """Limits and wishes."""
 
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The invoker's own words for the answer, such as the id of a chat: ListStreams finds it by them. At most 8 entries and
+        1 KiB together, else ERROR_CODE_TOO_LARGE.
+        """
+
     def __init__(
         self,
         *,
@@ -349,10 +376,11 @@ class Invoke(_message.Message):
         options: Global___InvokeOptions | None = ...,
         parent_stream_id: _builtins.str = ...,
         traceparent: _builtins.str = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["abandoned_after", b"abandoned_after", "deadline", b"deadline", "options", b"options", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abandoned_after", b"abandoned_after", "conversation", b"conversation", "deadline", b"deadline", "messages", b"messages", "on_abandoned", b"on_abandoned", "options", b"options", "parent_stream_id", b"parent_stream_id", "target", b"target", "text", b"text", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abandoned_after", b"abandoned_after", "conversation", b"conversation", "deadline", b"deadline", "labels", b"labels", "messages", b"messages", "on_abandoned", b"on_abandoned", "options", b"options", "parent_stream_id", b"parent_stream_id", "target", b"target", "text", b"text", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -372,6 +400,7 @@ class OpenRequest(_message.Message):
     CANCEL_FIELD_NUMBER: _builtins.int
     PING_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
+    REFRESH_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Chosen by the client for each Invoke and JoinAnswer; all frames of that answer carry it. Required there."""
     @_builtins.property
@@ -402,6 +431,12 @@ class OpenRequest(_message.Message):
     def batch(self) -> Global___OpenRequestBatch:
         """Several frames at once, taken in their order."""
 
+    @_builtins.property
+    def refresh(self) -> _common_pb2.Refresh:
+        """Answered by Accepted or Rejected. An answer that the fresh token does not let its holder see is Rejected by its
+        request_id, and not viewed any more.
+        """
+
     def __init__(
         self,
         *,
@@ -413,12 +448,13 @@ class OpenRequest(_message.Message):
         cancel: Global___CancelAnswer | None = ...,
         ping: _common_pb2.Ping | None = ...,
         batch: Global___OpenRequestBatch | None = ...,
+        refresh: _common_pb2.Refresh | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "cancel", b"cancel", "frame", b"frame", "hello", b"hello", "input", b"input", "join", b"join", "ping", b"ping", "start", b"start"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "cancel", b"cancel", "frame", b"frame", "hello", b"hello", "input", b"input", "join", b"join", "ping", b"ping", "refresh", b"refresh", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "cancel", b"cancel", "frame", b"frame", "hello", b"hello", "input", b"input", "join", b"join", "ping", b"ping", "request_id", b"request_id", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "cancel", b"cancel", "frame", b"frame", "hello", b"hello", "input", b"input", "join", b"join", "ping", b"ping", "refresh", b"refresh", "request_id", b"request_id", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["hello", "start", "join", "input", "cancel", "ping", "batch"]  # noqa: Y015
+    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["hello", "start", "join", "input", "cancel", "ping", "batch", "refresh"]  # noqa: Y015
     _WhichOneofArgType_frame: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_frame) -> _WhichOneofReturnType_frame | None: ...
 
@@ -1391,6 +1427,26 @@ class Answer(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     SNAPSHOT_FIELD_NUMBER: _builtins.int
     TARGET_FIELD_NUMBER: _builtins.int
     INVOKER_FIELD_NUMBER: _builtins.int
@@ -1398,6 +1454,7 @@ class Answer(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     CONVERSATION_FIELD_NUMBER: _builtins.int
     VIEWERS_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
     conversation: _builtins.str
     """The conversation. Optional."""
     viewers: _builtins.int
@@ -1422,6 +1479,10 @@ class Answer(_message.Message):
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """When it ended. Not set while it is in progress."""
 
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The invoker's own words for it."""
+
     def __init__(
         self,
         *,
@@ -1432,10 +1493,11 @@ class Answer(_message.Message):
         end_time: _timestamp_pb2.Timestamp | None = ...,
         conversation: _builtins.str = ...,
         viewers: _builtins.int = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "invoker", b"invoker", "snapshot", b"snapshot", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "create_time", b"create_time", "end_time", b"end_time", "invoker", b"invoker", "snapshot", b"snapshot", "target", b"target", "viewers", b"viewers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "create_time", b"create_time", "end_time", b"end_time", "invoker", b"invoker", "labels", b"labels", "snapshot", b"snapshot", "target", b"target", "viewers", b"viewers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1493,10 +1555,32 @@ class ListStreamsRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     CONVERSATION_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    OWN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """At most this many; not set 50, at most 500."""
     page_token: _builtins.str
@@ -1505,6 +1589,12 @@ class ListStreamsRequest(_message.Message):
     """Only answers in this state. Optional."""
     conversation: _builtins.str
     """Only answers of this conversation. Optional."""
+    own: _builtins.bool
+    """True: only answers that the caller itself asked for."""
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Only answers that have all these labels. Optional."""
+
     def __init__(
         self,
         *,
@@ -1512,10 +1602,12 @@ class ListStreamsRequest(_message.Message):
         page_token: _builtins.str = ...,
         state: _event_pb2.AnswerState.ValueType = ...,
         conversation: _builtins.str = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        own: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "page_size", b"page_size", "page_token", b"page_token", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "labels", b"labels", "own", b"own", "page_size", b"page_size", "page_token", b"page_token", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1594,3 +1686,57 @@ class CancelStreamResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelStreamResponse: _TypeAlias = CancelStreamResponse  # noqa: Y015
+
+@_typing.final
+class ListTargetsRequest(_message.Message):
+    """ListTargetsRequest asks for a page of who can be asked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most this many; not set 50, at most 500."""
+    page_token: _builtins.str
+    """The last page's next_page_token."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTargetsRequest: _TypeAlias = ListTargetsRequest  # noqa: Y015
+
+@_typing.final
+class ListTargetsResponse(_message.Message):
+    """ListTargetsResponse is a page of who can be asked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TARGETS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Not set on the last page."""
+    @_builtins.property
+    def targets(self) -> _containers.RepeatedCompositeFieldContainer[Global___Target]:
+        """The targets. A provider whose worker runs any model is the model `<provider>/*`."""
+
+    def __init__(
+        self,
+        *,
+        targets: _abc.Iterable[Global___Target] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "targets", b"targets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTargetsResponse: _TypeAlias = ListTargetsResponse  # noqa: Y015

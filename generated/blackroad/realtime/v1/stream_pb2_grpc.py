@@ -60,6 +60,11 @@ class StreamServiceStub:
                 request_serializer=blackroad_dot_realtime_dot_v1_dot_stream__pb2.CancelStreamRequest.SerializeToString,
                 response_deserializer=blackroad_dot_realtime_dot_v1_dot_stream__pb2.CancelStreamResponse.FromString,
                 _registered_method=True)
+        self.ListTargets = channel.unary_unary(
+                '/blackroad.realtime.v1.StreamService/ListTargets',
+                request_serializer=blackroad_dot_realtime_dot_v1_dot_stream__pb2.ListTargetsRequest.SerializeToString,
+                response_deserializer=blackroad_dot_realtime_dot_v1_dot_stream__pb2.ListTargetsResponse.FromString,
+                _registered_method=True)
 
 
 class StreamServiceServicer:
@@ -105,6 +110,14 @@ class StreamServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListTargets(self, request, context):
+        """ListTargets lists who can be asked now: what workers serve, of that what the caller may invoke. Agents come first, then
+        models, then capabilities, each by name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_StreamServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -132,6 +145,11 @@ def add_StreamServiceServicer_to_server(servicer, server):
                     servicer.CancelStream,
                     request_deserializer=blackroad_dot_realtime_dot_v1_dot_stream__pb2.CancelStreamRequest.FromString,
                     response_serializer=blackroad_dot_realtime_dot_v1_dot_stream__pb2.CancelStreamResponse.SerializeToString,
+            ),
+            'ListTargets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTargets,
+                    request_deserializer=blackroad_dot_realtime_dot_v1_dot_stream__pb2.ListTargetsRequest.FromString,
+                    response_serializer=blackroad_dot_realtime_dot_v1_dot_stream__pb2.ListTargetsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -270,6 +288,33 @@ class StreamService:
             '/blackroad.realtime.v1.StreamService/CancelStream',
             blackroad_dot_realtime_dot_v1_dot_stream__pb2.CancelStreamRequest.SerializeToString,
             blackroad_dot_realtime_dot_v1_dot_stream__pb2.CancelStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTargets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/blackroad.realtime.v1.StreamService/ListTargets',
+            blackroad_dot_realtime_dot_v1_dot_stream__pb2.ListTargetsRequest.SerializeToString,
+            blackroad_dot_realtime_dot_v1_dot_stream__pb2.ListTargetsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -33,6 +33,10 @@ class StreamServiceStub:
     """CancelStream cancels an answer. It needs the invoker or `manage` on the answer. Idempotent: an answer that has ended
     stays as it ended.
     """
+    ListTargets: _aio.UnaryUnaryMultiCallable[_stream_pb2.ListTargetsRequest, _stream_pb2.ListTargetsResponse]
+    """ListTargets lists who can be asked now: what workers serve, of that what the caller may invoke. Agents come first, then
+    models, then capabilities, each by name.
+    """
 
 class StreamServiceServicer(metaclass=_abc_1.ABCMeta):
     """StreamService runs invocations. An answer is the channel `stream.<id>`; these calls give it words of its own."""
@@ -82,6 +86,16 @@ class StreamServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_stream_pb2.CancelStreamResponse]:
         """CancelStream cancels an answer. It needs the invoker or `manage` on the answer. Idempotent: an answer that has ended
         stays as it ended.
+        """
+
+    @_abc_1.abstractmethod
+    def ListTargets(
+        self,
+        request: _stream_pb2.ListTargetsRequest,
+        context: _aio.ServicerContext[_stream_pb2.ListTargetsRequest, _abc.Awaitable[_stream_pb2.ListTargetsResponse]],
+    ) -> _abc.Awaitable[_stream_pb2.ListTargetsResponse]:
+        """ListTargets lists who can be asked now: what workers serve, of that what the caller may invoke. Agents come first, then
+        models, then capabilities, each by name.
         """
 
 def add_StreamServiceServicer_to_server(servicer: StreamServiceServicer, server: _aio.Server) -> None: ...

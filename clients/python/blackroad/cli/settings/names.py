@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from blackroad.cli.settings.parts import PARTS
 
 PREFIX: Final = "BLACKROAD_"
-SECRETS: Final = frozenset({"secret", "token"})
+SECRETS: Final = frozenset({"secret", "session_secret", "token"})
 ANY: Final = "*"
 
 Path: TypeAlias = tuple[str, ...]

@@ -1,0 +1,1 @@
+"""What an address may cost an edge, before anybody knows who is there."""

@@ -1,0 +1,103 @@
+"""What a session follows: its subscriptions by name, by request and by number."""
+
+from collections.abc import Mapping
+
+from blackroad.edge.trunk.patterns import matches
+from blackroad.edge.trunk.subscription import Subscription
+
+
+class Following:
+    """The subscriptions of one session, those included that were asked for and do not stand yet."""
+
+    __slots__ = ("_by_key", "_by_number", "by_name")
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, Subscription] = {}
+        self._by_key: dict[str, Subscription] = {}
+        self._by_number: dict[int, Subscription] = {}
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers that serve subscriptions."""
+        return list(self._by_number)
+
+    @property
+    def holds(self) -> bool:
+        """Whether live events wait for what a subscription missed."""
+        return any(one.numbers and not one.caught_up for one in self.by_name.values())
+
+    def matches(self, channel: str) -> bool:
+        """Whether a subscription matches a channel."""
+        return any(
+            matches(name, channel)
+            for subscription in self.by_name.values()
+            for name in (subscription.channel, *subscription.unit)
+        )
+
+    def ask(self, subscription: Subscription) -> None:
+        """Know a subscription by its request."""
+        self._by_key[subscription.key] = subscription
+
+    def ask_again(self, subscription: Subscription, key: str) -> None:
+        """Know a subscription by another request: it begins to catch up anew."""
+        subscription.restart()
+        self._by_key.pop(subscription.key, None)
+        subscription.key = key
+        self._by_key[key] = subscription
+
+    def find(self, key: str, channel: str = "") -> Subscription | None:
+        """Return the subscription that a frame is about: by its request, else by its name."""
+        return self._by_key.get(key) if key else self.by_name.get(channel)
+
+    def name(self, subscription: Subscription, channel: str) -> Subscription | None:
+        """Let a subscription stand under a name; return the one that it replaces."""
+        subscription.channel = channel
+        before = self.by_name.get(channel)
+        self.by_name[channel] = subscription
+        if before is None or before is subscription:
+            return None
+        self._by_key.pop(before.key, None)
+        return before
+
+    def forget(self, subscription: Subscription) -> None:
+        """Let go of a subscription. Idempotent."""
+        self._by_key.pop(subscription.key, None)
+        if self.by_name.get(subscription.channel) is subscription:
+            del self.by_name[subscription.channel]
+
+    def join(self, subscription: Subscription, number: int) -> None:
+        """Note that a number serves a subscription."""
+        subscription.numbers.add(number)
+        self._by_number[number] = subscription
+
+    def part(self, number: int) -> None:
+        """Note that a number serves nothing any more."""
+        subscription = self._by_number.pop(number, None)
+        if subscription is not None:
+            subscription.numbers.discard(number)
+
+    def lose(self, lost: Mapping[int, str | None]) -> dict[Subscription, str]:
+        """Take lost numbers off their subscriptions; return from where these are to be resumed."""
+        dropped: dict[Subscription, str] = {}
+        for number, position in lost.items():
+            subscription = self._by_number.pop(number, None)
+            if subscription is not None:
+                dropped[subscription] = position or dropped.get(subscription, "")
+        return dropped
+
+    def suspend(self, turn: int, cursor: str, lost: Mapping[int, str | None]) -> None:
+        """Note where everything stands, since the link is lost: LIVE at a cursor, and its turn."""
+        for subscription in self.by_name.values():
+            subscription.cursor = _place(subscription, turn, cursor, lost)
+            subscription.restart()
+        self._by_number.clear()
+
+
+def _place(
+    subscription: Subscription, turn: int, cursor: str, lost: Mapping[int, str | None]
+) -> str:
+    """Return from where to resume: LIVE's cursor, unless a full queue has dropped something."""
+    positions = [lost[number] for number in subscription.numbers if number in lost]
+    if positions:
+        return next(filter(None, positions), subscription.cursor)
+    return subscription.cursor_at(turn, cursor)
