@@ -137,11 +137,31 @@ def running(
         process.kill()
 
 
+def blackroad(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of `blackroad` to its end, and return what it printed."""
+    return subprocess.run(
+        command(*arguments),
+        env=environ(**settings),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=END_SECONDS,
+        check=False,
+    )
+
+
+@contextlib.contextmanager
+def starting_up(**settings: str) -> Generator[Process]:
+    """Run `blackroad up` on free ports, from its first moment on."""
+    asked = {"HTTP": "127.0.0.1:0", "GRPC": "127.0.0.1:0", **settings}
+    with running(command("up"), asked) as process:
+        yield process
+
+
 @contextlib.contextmanager
 def up(**settings: str) -> Generator[Installation]:
     """Run `blackroad up` on free ports, until all of it is ready."""
-    asked = {"HTTP": "127.0.0.1:0", "GRPC": "127.0.0.1:0", **settings}
-    with running(command("up"), asked) as process:
+    with starting_up(**settings) as process:
         http = process.wait_for(r"Browser\s+http://(\S+)")
         yield Installation(process, http, process.wait_for(r"gRPC\s+(\S+)"))
 
@@ -184,6 +204,17 @@ def children_of(pid: int) -> list[int]:
     """Return the ids of a process's children (Linux)."""
     tasks = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def parts_of(pid: int) -> dict[str, int]:
+    """Return the parts that an `up` has started, by name."""
+    found: dict[str, int] = {}
+    for child in children_of(pid):
+        with contextlib.suppress(FileNotFoundError):
+            words = Path(f"/proc/{child}/cmdline").read_text().split("\0")
+            if "blackroad.cli" in words[:-1]:
+                found[words[words.index("blackroad.cli") + 1]] = child
+    return found
 
 
 def alive(pid: int) -> bool:

@@ -1,5 +1,6 @@
-"""A real core, in the test's own loop."""
+"""A real core, in the test's own loop, and no provider but those of the test."""
 
+import os
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -16,6 +17,16 @@ async def one_loop(anyio_backend: str) -> AsyncGenerator[None]:
     in the loop of a later test, and takes that one's events with it.
     """
     yield  # noqa: PT022 - a fixture that has not ended keeps the loop
+
+
+@pytest.fixture(autouse=True)
+def no_providers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide what this machine has of Ollama and Anthropic, but from tests that are about it."""
+    if request.node.get_closest_marker("real_model"):
+        return
+    for name in [name for name in os.environ if name.startswith(("OLLAMA_", "ANTHROPIC_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")  # the port to discard to: nobody listens
 
 
 @pytest.fixture

@@ -3,112 +3,148 @@
 import json
 import os
 import signal
-import sys
-from asyncio.subprocess import PIPE, create_subprocess_exec
+import socket
+import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.journeys.tree import Tree, gone, starting, until
+from tests.processes import (
+    Installation,
+    Process,
+    alive,
+    blackroad,
+    parts_of,
+    starting_up,
+    up,
+    wait_until,
+)
 
 AGENTS = {"LUCIDIA", "ALICE", "OCTAVIA", "PRISM", "ECHO"}
 SECRET = "a secret of thirty-two bytes, at least"
 
 
-async def blackroad(tree: Tree, *arguments: str, token: str = "") -> tuple[int, str, str]:
-    """Run a client command against the tree; return status, stdout, stderr."""
-    process = await create_subprocess_exec(
-        sys.executable,
-        *("-m", "blackroad.cli", *arguments),
-        env={"PATH": os.environ["PATH"], "BLACKROAD_URL": f"grpc://{tree.grpc}"}
-        | ({"BLACKROAD_TOKEN": token} if token else {}),
-        stdout=PIPE,
-        stderr=PIPE,
-    )
-    out, err = await process.communicate()
-    return process.returncode or 0, out.decode(), err.decode()
+def asked(installation: Installation, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a client command against the installation."""
+    return blackroad(*arguments, URL=f"grpc://{installation.grpc}")
 
 
-async def ready(tree: Tree) -> None:
-    """Return when /readyz is 200: the edge has reached its core."""
-    await until(lambda: httpx.get(f"http://{tree.http}/readyz").status_code == 200)
+def agents_when_ready(http: str) -> set[str]:
+    """Return the agents that are listed in the first moment in which /readyz is 200."""
+
+    def ready() -> bool:
+        try:
+            return httpx.get(f"http://{http}/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    wait_until(ready, 60)
+    items = httpx.get(f"http://{http}/v1/agents").json()["items"]
+    return {item["entity_id"] for item in items}
 
 
-async def test_up_serves_every_door_and_the_five_agents(tmp_path: Path) -> None:
-    async with starting(tmp_path) as tree:
-        await tree.up()
-        assert set(tree.children()) == {"core", "agents", "edge"}
-        await ready(tree)
-        status, out, err = await blackroad(tree, "presence", "agent", "--json")
-        assert status == 0, err
-        assert {json.loads(line)["entity_id"] for line in out.splitlines()} >= AGENTS
-        assert await blackroad(tree, "chat", "ECHO", "hello there") == (0, "hello there\n", "")
-        status, out, _ = await blackroad(tree, "publish", "orders", "hi", "--json")
-        assert (status, json.loads(out)["room"]) == (0, "orders")
-        status, out, _ = await blackroad(tree, "nodes", "--json")
-        node = json.loads(out)
+def all_gone(pids: Iterable[int]) -> None:
+    """Wait until these processes have ended."""
+    wait_until(lambda: not any(alive(pid) for pid in pids), 20)
+
+
+def taken() -> socket.socket:
+    """Return a socket that has its port for itself."""
+    return socket.create_server(("127.0.0.1", 0))
+
+
+def last_line(process: Process) -> str:
+    return process.output.rstrip().rpartition("\n")[2]
+
+
+def test_up_serves_every_door_and_the_five_agents() -> None:
+    with up() as installation:
+        assert set(parts_of(installation.process.pid)) == {"core", "agents", "edge"}
+        said = asked(installation, "presence", "agent", "--json")
+        assert {json.loads(line)["entity_id"] for line in said.stdout.splitlines()} >= AGENTS
+        said = asked(installation, "chat", "ECHO", "hello there")
+        assert (said.returncode, said.stdout, said.stderr) == (0, "hello there\n", "")
+        said = asked(installation, "chat", "NOPE", "x")
+        assert (said.returncode, said.stdout) == (1, "")
+        assert said.stderr.startswith("error: ")
+        said = asked(installation, "publish", "orders", "hi", "--json")
+        assert json.loads(said.stdout)["room"] == "orders"
+        node = json.loads(asked(installation, "nodes", "--json").stdout)
         assert node["edges"] == 1
         assert node["workers"] >= len(AGENTS)
 
 
-async def test_sigterm_drains_everything_and_exits_0(tmp_path: Path) -> None:
-    async with starting(tmp_path) as tree:
-        await tree.up()
-        children = tree.children()
-        tree.process.send_signal(signal.SIGTERM)
-        assert await tree.ended() == 0
-        for pid in children.values():
-            await gone(pid)
+def test_whoever_finds_it_ready_finds_all_five_agents() -> None:
+    with taken() as port:
+        http = "{}:{}".format(*port.getsockname())
+    with starting_up(HTTP=http):
+        assert agents_when_ready(http) >= AGENTS
 
 
-async def test_sigint_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
-    async with starting(tmp_path) as tree:
-        await until(lambda: bool(tree.children()))
-        children = tree.children()
-        tree.process.send_signal(signal.SIGINT)
-        await tree.ended()
-        for pid in children.values():
-            await gone(pid)
+def test_sigterm_drains_everything_and_exits_0() -> None:
+    with up() as installation:
+        children = parts_of(installation.process.pid)
+        assert installation.process.terminate(30) == 0
+        all_gone(children.values())
 
 
-async def test_a_killed_up_leaves_no_orphan(tmp_path: Path) -> None:
-    async with starting(tmp_path) as tree:
-        await tree.up()
-        children = tree.children()
-        tree.process.kill()
-        assert await tree.ended() == -signal.SIGKILL
-        for pid in children.values():
-            await gone(pid)
+def test_sigint_while_it_starts_leaves_nothing() -> None:
+    with starting_up() as process:
+        wait_until(lambda: bool(parts_of(process.pid)))
+        children = parts_of(process.pid)
+        process.signal(signal.SIGINT)
+        process.wait(30)
+        all_gone(children.values())
+
+
+def test_a_killed_up_leaves_no_orphan() -> None:
+    with up() as installation:
+        children = parts_of(installation.process.pid)
+        installation.process.signal(signal.SIGKILL)
+        assert installation.process.wait() == -signal.SIGKILL
+        all_gone(children.values())
 
 
 @pytest.mark.parametrize("part", ["core", "agents", "edge"])
-async def test_a_killed_part_ends_everything_with_its_status(part: str, tmp_path: Path) -> None:
-    async with starting(tmp_path) as tree:
-        await tree.up()
-        children = tree.children()
+def test_a_killed_part_ends_everything_with_its_status(part: str) -> None:
+    with up() as installation:
+        children = parts_of(installation.process.pid)
         os.kill(children[part], signal.SIGKILL)
-        assert await tree.ended() == 128 + signal.SIGKILL
-        for pid in children.values():
-            await gone(pid)
+        assert installation.process.wait(30) == 128 + signal.SIGKILL
+        all_gone(children.values())
 
 
-async def test_a_taken_port_is_told_and_leaves_nothing(tmp_path: Path) -> None:
-    async with starting(tmp_path) as first:
-        await first.up()
-        async with starting(tmp_path, "--grpc", first.grpc) as second:
-            assert await second.ended() == 1
-            assert second.process.stdout is not None
-            said = (await second.process.stdout.read()).decode()
-            assert f"cannot listen on {first.grpc}" in said
-            assert "Traceback" not in said
+@pytest.mark.parametrize("setting", ["HTTP", "GRPC"])
+def test_the_last_line_says_which_setting_has_a_port_that_is_taken(setting: str) -> None:
+    with taken() as port:
+        address = "{}:{}".format(*port.getsockname())
+        with starting_up(**{setting: address}) as process:
+            assert process.wait(30) == 1
+            said = last_line(process)
+            assert f"BLACKROAD_{setting}" in said
+            assert f"cannot listen on {address}" in said
+            assert "Traceback" not in process.output
 
 
-async def test_with_a_secret_the_parts_get_tokens_of_their_own(tmp_path: Path) -> None:
-    environ = {"BLACKROAD_AUTH__SECRET": SECRET}
-    async with starting(tmp_path, environ=environ) as tree:
-        await tree.up()
-        await ready(tree)
-        status, _, err = await blackroad(tree, "presence")
-        assert status == 1
-        assert "unauthenticated" in err
+def test_a_missing_file_of_agents_is_told_before_anything_starts(tmp_path: Path) -> None:
+    missing = str(tmp_path / "nowhere.toml")
+    with starting_up(AGENTS=missing) as process:
+        assert process.wait(30) == 2
+        assert "BLACKROAD_AGENTS" in last_line(process)
+        assert missing in last_line(process)
+        assert "core.ready" not in process.output
+
+
+def test_the_start_says_the_default_model_once() -> None:
+    with up() as installation:
+        assert installation.process.output.count("the default model is") == 1
+
+
+def test_with_a_secret_the_parts_get_tokens_of_their_own() -> None:
+    with up(AUTH__SECRET=SECRET) as installation:
+        wait_until(lambda: httpx.get(f"http://{installation.http}/readyz").status_code == 200)
+        said = asked(installation, "presence")
+        assert said.returncode == 1
+        assert "unauthenticated" in said.stderr

@@ -16,6 +16,7 @@ from blackroad.core.channel.start import Starter
 from blackroad.core.clock import Clock, SystemClock
 from blackroad.core.errors import Code, Ending
 from blackroad.core.gateway.requests import Requests
+from blackroad.core.gateway.session import BrowserSession
 from blackroad.core.gateway.trunk import Trunk, Trunks
 from blackroad.core.hub.group import Groups
 from blackroad.core.hub.hub import Hub
@@ -156,9 +157,12 @@ class Node:
         finally:
             self.sessions.remove(session)
 
-    def open_trunk(self, identity: Identity) -> Trunk:
-        """Return a gateway's new trunk, known by its id until it is removed."""
-        trunk = Trunk(identity, self.parts, self._requests, self.clock.time_ns)
+    def open_trunk(self, identity: Identity, cursor: str = "") -> Trunk:
+        """Return a gateway's new trunk, known by its id until it is removed.
+
+        With a cursor it goes on where the gateway's former one stood.
+        """
+        trunk = Trunk(identity, self.parts, self._requests, self.clock.time_ns, cursor)
         self.trunks.add(trunk)
         self.expiry.add(trunk)
         return trunk
@@ -196,7 +200,8 @@ class Node:
         # 2. Everybody is told.
         self.roster.drain()
         self.trunks.drain(retry_after_seconds=0.0)
-        sessions = self.sessions.all()
+        # An edge moves its browsers to another node, or tells them itself.
+        sessions = [one for one in self.sessions.all() if not isinstance(one, BrowserSession)]
         batches = range(0, len(sessions), DRAIN_BATCH)
         for start in batches:
             for number, session in enumerate(sessions[start : start + DRAIN_BATCH]):

@@ -19,6 +19,7 @@ from blackroad.core.channel.service import ChannelServicer
 from blackroad.core.door.counts import CallCollector
 from blackroad.core.door.guard import GuardedServer
 from blackroad.core.door.probes import Probes
+from blackroad.core.door.tls import server_credentials
 from blackroad.core.errors import Code, Ending
 from blackroad.core.gateway.service import GatewayServicer
 from blackroad.core.identity.identity import Identity
@@ -39,6 +40,7 @@ LOG = structlog.get_logger(__name__)
 
 MAX_MESSAGE_BYTES: Final = 6 * MIB
 MAX_STREAMS: Final = 100  # of one connection
+MAX_METADATA_BYTES: Final = 16 * 1024
 STOP_SECONDS: Final = 0.5  # for calls that did not end when they were told to
 
 OPTIONS: Final[tuple[tuple[str, int], ...]] = (
@@ -47,6 +49,12 @@ OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.max_concurrent_streams", MAX_STREAMS),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", -1),
+    # The same for both: between the two gRPC would refuse some calls and not others.
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
+    # A connection without calls is closed; an old one takes no new calls, but keeps its streams.
+    ("grpc.max_connection_idle_ms", 300_000),
+    ("grpc.max_connection_age_ms", 3_600_000),
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
     # Decides when a peer that does not answer is lost; grpc.keepalive_timeout_ms is ignored.
@@ -78,7 +86,7 @@ class CoreServer:
         self._collector = CallCollector()
         self._server = grpc.aio.server(options=OPTIONS)
         self._health = health.aio.HealthServicer()
-        self.address = _bound(self._server, settings.grpc)
+        self.address = _bound(self._server, settings.grpc, server_credentials(settings.tls))
         # The node's name has the port in it, so the port comes first.
         self.node = Node.create(settings.model_copy(update={"grpc": self.address}))
         self._guarded = GuardedServer(
@@ -144,7 +152,9 @@ class CoreServer:
     @property
     def _reflects(self) -> bool:
         wanted = self._settings.reflection
-        return self._settings.auth.development if wanted is None else wanted
+        if wanted is None:
+            return self._settings.auth.development and self._settings.tls.cert is None
+        return wanted
 
     def _registry(self) -> CollectorRegistry:
         registry = CollectorRegistry()
@@ -175,10 +185,15 @@ async def serve(
     LOG.info("core.closed")
 
 
-def _bound(server: grpc.aio.Server, address: str) -> str:
+def _bound(
+    server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None
+) -> str:
     """Listen, and return the address with the port that was chosen."""
     try:
-        port = server.add_insecure_port(address)
+        if credentials is None:
+            port = server.add_insecure_port(address)
+        else:
+            port = server.add_secure_port(address, credentials)
     except RuntimeError:
         raise AddressTakenError(f"cannot listen on {address}: it is taken or not ours") from None
     return address if address.startswith("unix:") else f"{split_address(address)[0]}:{port}"

@@ -8,6 +8,8 @@ from starlette.exceptions import HTTPException
 from typing_extensions import override
 
 from blackroad.edge.chat import door as chat_door
+from blackroad.edge.chat.openai import door as openai_door
+from blackroad.edge.chat.ui import door as ui_door
 from blackroad.edge.context import Context
 from blackroad.edge.doors import Doors
 from blackroad.edge.errors import Refusal
@@ -35,6 +37,8 @@ ROUTERS: Final = (
     pages.router,
     probes.router,
     chat_door.router,
+    openai_door.router,
+    ui_door.router,
     publish.router,
     streams.router,
     channels.router,
@@ -58,7 +62,7 @@ class EdgeApp(FastAPI):
             for routes in document["paths"].values():
                 for route in routes.values():
                     route["responses"].pop("422", None)
-                    route["responses"]["default"] = PROBLEM
+                    route["responses"].setdefault("default", PROBLEM)
         return self.openapi_schema or {}
 
 

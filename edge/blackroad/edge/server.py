@@ -8,9 +8,9 @@ import signal
 import socket
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Final
 
-import grpc
 import uvicorn
 import uvloop
 from typing_extensions import override
@@ -26,6 +26,7 @@ from blackroad.edge.limits.addresses import Addresses, AddressLimits
 from blackroad.edge.rendering import render
 from blackroad.edge.settings import Address, EdgeLimits, EdgeSettings
 from blackroad.edge.sse.listener import Listener
+from blackroad.edge.tls import BrowserTls, core_credentials
 from blackroad.edge.transport import Limits, Socket, SseStream, Transport
 from blackroad.edge.trunk import Trunk, TrunkOptions
 from blackroad.edge.websocket.peer import Peer
@@ -37,6 +38,9 @@ RETRY_SECONDS: Final = (0.5, 5.0)
 LAST_SECONDS: Final = 5
 FIRST_LINK_SECONDS: Final = 1.0
 BACKLOG: Final = 4096
+LOOK_SECONDS: Final = 0.1
+# Of the time for a drain: what answers may take to end.
+ANSWERS_SHARE: Final = 0.5
 
 
 class Server(uvicorn.Server):
@@ -75,8 +79,10 @@ class Edge:
             public=not settings.http.loopback,
             wait_seconds=settings.limits.core_wait_seconds,
             request_seconds=settings.limits.request_seconds,
-            credentials=grpc.ssl_channel_credentials() if settings.core_tls else None,
+            credentials=partial(core_credentials, settings.tls) if settings.core_tls else None,
+            server_name=settings.tls.server_name,
         )
+        self._tls = BrowserTls(settings.tls) if settings.tls.cert else None
         self.context = Context(settings, transport, fanout, Trunk(options, fanout), addresses)
 
     async def serve(self, ready: Ready) -> None:
@@ -90,6 +96,7 @@ class Edge:
         with _listen(self.settings.http) as listener, closing(server):
             async with asyncio.TaskGroup() as tasks:
                 trunk = tasks.create_task(self.context.trunk.run())
+                watching = tasks.create_task(self._tls.watch()) if self._tls else None
                 self.context.transport.start()
                 serving = tasks.create_task(server.serve(sockets=[listener]))
                 host, port = listener.getsockname()[:2]
@@ -100,9 +107,12 @@ class Edge:
                 server.should_exit = True
                 await serving
                 trunk.cancel()
+                if watching is not None:
+                    watching.cancel()
         self.context.transport.close()
 
     def _config(self) -> uvicorn.Config:
+        context = self._tls.context if self._tls is not None else None
         return uvicorn.Config(
             make_app(self.context),
             http=self.context.transport.http_protocol(),
@@ -112,8 +122,7 @@ class Edge:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=LAST_SECONDS,
-            ssl_certfile=self.settings.tls.cert or None,
-            ssl_keyfile=self.settings.tls.key or None,
+            ssl_context_factory=(lambda _, __: context) if context is not None else None,
         )
 
     def drain(self) -> None:
@@ -121,17 +130,34 @@ class Edge:
         self._draining.set()
 
     async def _drain(self) -> None:
-        # 1. Not ready, and nobody new. 2. Everybody is told, in batches.
-        self.context.draining = True
-        _logger.info("draining %d sessions", len(self.context.trunk.sessions))
-        await self.context.transport.drain(_farewell, self.settings.limits.drain_seconds)
+        # 1. Not ready, and nobody and nothing new. 2. Everybody is told, in batches; who waits for
+        # an answer, when it has ended, or when half of the time is over.
+        context, seconds = self.context, self.settings.limits.drain_seconds
+        context.draining = context.trunk.draining = True
+        _logger.info("draining %d sessions", len(context.trunk.sessions))
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + seconds * ANSWERS_SHARE
+
+        def spared(outlet: Socket | SseStream) -> bool:
+            return loop.time() < give_up_at and _viewing(outlet)
+
+        await context.transport.drain(self._farewell, seconds, spared)
+        while loop.time() < give_up_at and context.trunk.viewing:  # a response that has not begun
+            await asyncio.sleep(LOOK_SECONDS)
+            await context.transport.drain(self._farewell, 0.0, spared)
+
+    def _farewell(self, outlet: Socket | SseStream) -> None:
+        handler = outlet.handler
+        after = random.uniform(*RETRY_SECONDS)  # noqa: S311 - it spreads
+        if isinstance(handler, Peer | ChatPeer | Listener | Viewer):
+            self.context.trunk.settle()
+            self.context.fanout.flush()
+            handler.on_ended(Refusal("draining", retry_after_seconds=round(after, 3)))
 
 
-def _farewell(outlet: Socket | SseStream) -> None:
+def _viewing(outlet: Socket | SseStream) -> bool:
     handler = outlet.handler
-    after = random.uniform(*RETRY_SECONDS)  # noqa: S311 - it spreads
-    if isinstance(handler, Peer | ChatPeer | Listener | Viewer):
-        handler.on_ended(Refusal("draining", retry_after_seconds=round(after, 3)))
+    return isinstance(handler, Peer | ChatPeer | Listener | Viewer) and handler.viewing
 
 
 async def serve(settings: EdgeSettings, ready: Ready) -> None:

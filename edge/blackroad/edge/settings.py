@@ -1,9 +1,11 @@
 """What an edge can be told: its own fields of the one tree of settings."""
 
-from typing import Annotated, Literal
+from ipaddress import ip_network
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+SECURE: Final = "grpcs://"
 MIB = 1024 * 1024
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -44,6 +46,8 @@ class EdgeTls(BaseModel):
     cert: str = ""
     key: str = ""
     client_ca: str = ""
+    ca: str = ""
+    server_name: str = ""
 
 
 class EdgeLimits(BaseModel):
@@ -98,3 +102,21 @@ class EdgeSettings(BaseModel):
         if not isinstance(value, str):
             return value
         return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            ip_network(network, strict=False)
+        return networks
+
+    @model_validator(mode="after")
+    def _read_scheme(self) -> Self:
+        """Take `grpcs://host:port` for TLS; all addresses or none."""
+        secure = [address.startswith(SECURE) for address in self.core]
+        if not any(secure):
+            return self
+        if not all(secure):
+            raise ValueError("either all addresses of the core are grpcs://, or none")
+        plain = tuple(address.removeprefix(SECURE) for address in self.core)
+        return self.model_copy(update={"core": plain, "core_tls": True})

@@ -1,40 +1,37 @@
 """Which model a name means."""
 
-import asyncio
-import json
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import Mapping
 
 import pytest
 
 from blackroad.agents.models.echo import EchoModel
 from blackroad.agents.models.registry import ModelRegistry, default_model
+from blackroad.agents.models.text_model import Provider, TextModel
 from blackroad.agents.settings import ModelsSettings
 from blackroad.client import AnswerFailed
+from tests.agents.models.peer import Peer, Reply
 
 
-@asynccontextmanager
-async def ollama(*models: str) -> AsyncGenerator[str]:
-    """Serve the list of models over HTTP, as Ollama does."""
-    body = json.dumps({"models": [{"name": name} for name in models]}).encode()
-    head = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+class Listing:
+    """A provider that lists what it is told to, and whose models all are echoes."""
 
-    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(head + body)
-        await writer.drain()
-        writer.close()
-        await writer.wait_closed()
+    def __init__(self, *names: str) -> None:
+        self._names = list(names)
 
-    server = await asyncio.start_server(respond, "127.0.0.1", 0)
-    async with server:
-        host, port = server.sockets[0].getsockname()[:2]
-        yield f"{host}:{port}"
+    def model(self, name: str) -> TextModel:
+        assert name
+        return EchoModel(0)
+
+    async def models(self) -> list[str] | None:
+        return self._names or None
+
+    async def close(self) -> None:
+        """Have nothing to close."""
 
 
-def registry(settings: ModelsSettings) -> ModelRegistry:
-    """Return a registry that also has a provider called ollama."""
-    return ModelRegistry(settings, {"ollama": lambda _: EchoModel(0)})
+def ollama(*names: str) -> Mapping[str, Provider]:
+    return {"ollama": Listing(*names)}
 
 
 def test_the_echo_is_found() -> None:
@@ -47,53 +44,76 @@ def test_the_echo_is_found() -> None:
         ("builtin/none", "model_not_found"),
         ("nobody/x", "model_not_found"),
         ("llama3.2:3b", "model_not_found"),
-        ("ollama/llama3.2:3b", "model_unavailable"),
+        ("ollama/", "model_not_found"),
         ("anthropic/claude", "model_unavailable"),
     ],
 )
-def test_a_model_that_cannot_answer_says_so(name: str, code: str) -> None:
-    with pytest.raises(AnswerFailed, match=name.partition("/")[0]) as raised:
+def test_a_model_that_cannot_answer_says_so(
+    name: str, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("API_KEY", "AUTH_TOKEN", "PROFILE"):
+        monkeypatch.delenv(f"ANTHROPIC_{variable}", raising=False)
+    with pytest.raises(AnswerFailed) as raised:
         ModelRegistry(ModelsSettings()).find(name)
     assert raised.value.code == code
+    assert code == "model_not_found" or "ANTHROPIC_API_KEY" in raised.value.message
 
 
 def test_the_allow_list_is_patterns_and_never_stops_the_echo() -> None:
-    found = registry(ModelsSettings(allow=["ollama/llama*"]))
+    found = ModelRegistry(ModelsSettings(allow=["ollama/llama*"]), ollama())
     found.find("ollama/llama3.2:3b")
     found.find("builtin/echo")
     with pytest.raises(AnswerFailed, match="not allowed"):
         found.find("ollama/other")
-    assert found.served == ["ollama/*"]
 
 
 @pytest.mark.parametrize(
-    ("listed", "expected"),
-    [(["llama3.2:3b", "x"], "ollama/llama3.2:3b"), (["x"], "builtin/echo"), ([], "builtin/echo")],
+    ("listed", "allow", "expected"),
+    [
+        (["llama3.2:3b", "x"], "*", "ollama/llama3.2:3b"),
+        (["x"], "*", "builtin/echo"),
+        ([], "*", "builtin/echo"),
+        (["llama3.2:3b"], "builtin/*", "builtin/echo"),
+    ],
 )
-async def test_the_default_is_what_ollama_lists_else_the_echo(
-    listed: list[str], expected: str, monkeypatch: pytest.MonkeyPatch
+async def test_the_default_is_what_ollama_lists_and_is_allowed_else_the_echo(
+    listed: list[str], allow: str, expected: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings = ModelsSettings()
-    async with ollama(*listed) as host:
-        monkeypatch.setenv("OLLAMA_HOST", host)
-        assert await default_model(settings, registry(settings)) == expected
-
-
-async def test_without_ollama_the_default_is_the_echo(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with ollama() as host:
-        pass
-    monkeypatch.setenv("OLLAMA_HOST", host)
-    settings = ModelsSettings()
-    with caplog.at_level("INFO", "blackroad.agents"):
-        assert await default_model(settings, registry(settings)) == "builtin/echo"
-    assert "the default model is builtin/echo" in caplog.text
+    settings = ModelsSettings(allow=[allow])
+    with caplog.at_level(logging.INFO, "blackroad.agents"):
+        assert await default_model(settings, ModelRegistry(settings, ollama(*listed))) == expected
+    assert f"the default model is {expected}" in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"), [("builtin/echo", "builtin/echo"), ("qwen3:8b", "ollama/qwen3:8b")]
+    ("given", "expected"),
+    [
+        ("builtin/echo", "builtin/echo"),
+        ("qwen3:8b", "ollama/qwen3:8b"),
+        ("hf.co/someone/model", "ollama/hf.co/someone/model"),
+        ("anthropic/claude", "anthropic/claude"),
+    ],
 )
 async def test_a_default_that_is_set_is_taken(given: str, expected: str) -> None:
     settings = ModelsSettings(default=given)
     assert await default_model(settings, ModelRegistry(settings)) == expected
+
+
+async def test_ollama_is_asked_where_its_variable_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Peer(Reply.json({"models": [{"name": "a", "model": "a"}]})) as peer:
+        monkeypatch.setenv("OLLAMA_HOST", peer.address)
+        registry = ModelRegistry(ModelsSettings())
+        assert await registry.providers["ollama"].models() == ["a"]
+        await registry.close()
+    registry = ModelRegistry(ModelsSettings())
+    assert await registry.providers["ollama"].models() is None
+    await registry.close()
+
+
+@pytest.mark.parametrize("body", [b"[]", b"nonsense", b'{"models": 5}'])
+async def test_what_is_no_ollama_is_none(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Peer(Reply([body], content_type="application/json")) as peer:
+        monkeypatch.setenv("OLLAMA_HOST", peer.address)
+        registry = ModelRegistry(ModelsSettings())
+        assert await registry.providers["ollama"].models() is None
+        await registry.close()

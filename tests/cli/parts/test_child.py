@@ -68,6 +68,7 @@ async def test_a_child_tells_where_it_is_and_drains_when_asked(start: Start) -> 
     addresses = await child.ready()
     assert addresses["grpc"].startswith("127.0.0.1:")
     assert os.getpgid(child.pid) == child.pid
+    child.drain()
     await child.end(10)
     assert await child.ended() == 0
 
@@ -83,6 +84,7 @@ async def test_a_child_that_does_not_drain_is_killed(start: Start) -> None:
     child = await start()
     await child.ready()
     os.kill(child.pid, signal.SIGSTOP)
+    child.drain()
     await child.end(0.2)
     assert await child.ended() == 128 + signal.SIGKILL
 

@@ -1,4 +1,4 @@
-"""`run --reload`: the file again after a change, and nothing left after a signal."""
+"""`run`: the agent of a file; with `--reload` again after a change, and nothing left in the end."""
 
 import asyncio
 import os
@@ -6,6 +6,21 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests.processes import blackroad, command, part, running
+
+AGENT = """
+from blackroad.client import Agent
+
+{name} = Agent("{NAME}")
+
+@{name}.answer
+async def answer(call):
+    yield "hello"
+"""
+ONE = AGENT.format(name="mine", NAME="MINE")
+TWO = ONE + AGENT.format(name="other", NAME="OTHER")
 SCRIPT = "import time\nprint('{text}', flush=True)\ntime.sleep(60)\n"
 
 
@@ -26,3 +41,39 @@ async def test_a_changed_file_is_run_again_and_a_signal_ends_it(tmp_path: Path) 
         process.send_signal(signal.SIGTERM)
         assert await process.stdout.read() == b""  # the script's end of the pipe is closed too
         assert await process.wait() == 0
+
+
+@pytest.mark.parametrize("end", ["", "\nmine.run()\n"], ids=["found", "run by itself"])
+def test_the_one_agent_of_a_file_is_served_once(tmp_path: Path, end: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(ONE + end)
+    with part("core", GRPC="127.0.0.1:0") as core:
+        url = f"grpc://{core.addresses['grpc']}"
+        with running(command("run", str(file)), {"URL": url}) as process:
+            process.wait_for("(MINE is ready)")
+            assert blackroad("chat", "MINE", "x", URL=url).stdout == "hello\n"
+            assert process.terminate() == 0
+            assert process.output.count("is ready") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("print('hi')", "has no Agent"),
+        (TWO, "has 2 agents, and runs none of them"),
+    ],
+)
+def test_a_file_without_one_agent_to_serve_says_so(tmp_path: Path, text: str, why: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(text)
+    said = blackroad("run", str(file))
+    assert said.returncode == 2
+    assert f"{file} {why}" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_a_file_that_fails_is_told_as_python_does(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("import beside\nraise SystemExit(beside.STATUS)\n")
+    (tmp_path / "beside.py").write_text("STATUS = 7\n")
+    assert blackroad("run", str(file)).returncode == 7

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -43,11 +43,16 @@ class Followed:
     cursor: str = ""
     begins: int = -1  # the sequence before the first event that it must get
     caught_up: bool = False
-    joined: bool = False
+    joined_turn: int | None = None
+    restored: bool = False
     ended: bool = False
     events: list[event_pb2.Event] = field(default_factory=list)
     gaps: list[int] = field(default_factory=list)
     missed: set[int] = field(default_factory=set)  # sequences that came on CATCH_UP
+
+    @property
+    def joined(self) -> bool:
+        return self.joined_turn is not None
 
     def take(self, event: event_pb2.Event, *, missed: bool = False) -> None:
         self.events.append(event)
@@ -91,6 +96,10 @@ class Browser:
                 self.live(event, followed)
 
 
+async def _nothing() -> None:
+    """Do nothing."""
+
+
 class Edge:
     """Sessions over one trunk at a time; `reads_live` is whether it reads LIVE."""
 
@@ -101,14 +110,25 @@ class Edge:
         self.lagged = 0
         self.crossed: list[int] = []  # sequences on LIVE
         self.control: list[Response] = []
+        self.cursor = ""  # where LIVE stands
+        self.turns = 0  # how often that has moved
         self._max_queued_bytes = max_queued_bytes
         self._requests = 0
         self._open()
 
     def _open(self) -> None:
         self._closed = False
-        trunk = self.trunk = self.node.open_trunk(DEVELOPER)
-        trunk.feed = Feed(self.node.hub, trunk.pump, trunk.restart, self._max_queued_bytes)
+        node = self.node
+        trunk = self.trunk = node.open_trunk(DEVELOPER, self.cursor)
+        trunk.feed.close()
+        trunk.feed = Feed(
+            node.hub,
+            node.directory,
+            trunk.pump,
+            trunk.restart,
+            self._max_queued_bytes,
+            trunk.restore.after if trunk.restore else None,
+        )
         self._pumping = asyncio.ensure_future(trunk.pump.run())
 
     async def close(self) -> None:
@@ -121,23 +141,36 @@ class Edge:
         self.node.trunks.remove(self.trunk)
         await self.trunk.close()
 
-    async def reconnect(self) -> None:
-        """Lose the trunk and come back by another, with everything that was followed."""
+    async def reconnect(self, between: Callable[[], Awaitable[None]] = _nothing) -> None:
+        """Lose the trunk and come back by another, with everything that was followed.
+
+        `between` happens before `restored` is said.
+        """
         await self.close()
         self._open()
         for browser in self.browsers.values():
-            browser.numbers.clear()
-            browser.held.clear()
-            browser.owed = 0
             opened = self.opened(browser)
             await self.trunk.handle(Request(session=browser.number, session_opened=opened))
             for one in tuple(browser.following.values()):
-                one.caught_up = one.joined = False
-                subscribe = channel_pb2.Subscribe(channel=one.channel, cursor=one.cursor)
+                cursor = self._stands(browser, one)
+                one.caught_up = one.restored = False
+                one.joined_turn = None
+                subscribe = channel_pb2.Subscribe(channel=one.channel, cursor=cursor)
                 request = Request(
                     session=browser.number, request_id=one.request_id, subscribe=subscribe
                 )
                 await self.trunk.handle(request)
+            browser.numbers.clear()
+            browser.held.clear()
+            browser.owed = 0
+        await between()
+        await self.trunk.handle(Request(restored=gateway_pb2.Restored()))
+
+    def _stands(self, browser: Browser, one: Followed) -> str:
+        """Return from where a subscription is resumed: LIVE's place, once it holds for it."""
+        holds = one.caught_up and one.joined_turn is not None and self.turns > one.joined_turn
+        one.cursor = self.cursor if holds and not browser.held else one.cursor
+        return one.cursor
 
     def opened(self, browser: Browser) -> gateway_pb2.SessionOpened:
         """Return what is said of a browser that comes, or comes back."""
@@ -278,10 +311,13 @@ class Edge:
                 for item in frame.live.events:
                     self.crossed.append(item.event.sequence)
                     self._hand_on(item)
+                    self._move(item.event.cursor)
+            case "bookmark":
+                self._move(frame.bookmark.cursor)
             case "join":
                 if browser is not None:
                     followed = browser.by_request[frame.request_id]
-                    followed.joined = True
+                    self._join(followed, frame.join)
                     browser.numbers.setdefault(frame.join.number, set()).add(followed)
             case "part":
                 if browser is not None:
@@ -290,6 +326,16 @@ class Edge:
                 self.lagged += 1
             case _:
                 pass
+
+    def _move(self, cursor: str) -> None:
+        self.cursor = cursor
+        self.turns += 1
+
+    def _join(self, followed: Followed, join: gateway_pb2.Join) -> None:
+        if followed.joined_turn is None:
+            followed.joined_turn = self.turns
+        if join.restored:
+            followed.restored = followed.caught_up = True
 
     def _hand_on(self, item: gateway_pb2.TrunkEvent) -> None:
         for browser in self.browsers.values():

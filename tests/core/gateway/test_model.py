@@ -30,6 +30,8 @@ step = st.one_of(
     st.tuples(st.just("credit"), st.integers(1, 3), st.booleans()),
     st.tuples(st.just("turn"), st.just(""), st.just("")),
     st.tuples(st.just("reconnect"), st.just(""), st.just("")),
+    st.tuples(st.just("return"), st.sampled_from(CHANNELS), st.integers(1, 30)),
+    st.tuples(st.just("readmit"), st.sampled_from(SUBJECTS), st.booleans()),
     st.tuples(st.just("reload"), st.integers(1, 3), st.just("")),
     st.tuples(st.just("bookmark"), st.just(""), st.just("")),
 )
@@ -80,6 +82,10 @@ class Play:
                 await edge.turn()
             case "reconnect", _, _:
                 await edge.reconnect()
+            case "return", str(channel), int(count):
+                await edge.reconnect(lambda: publish(edge, channel, count))
+            case "readmit", str(subject), bool(added):
+                await edge.reconnect(lambda: change(edge, subject, added))
             case "reload", int(number), _ if browser:
                 await edge.leave(browser)
                 self.numbers += 1

@@ -13,9 +13,11 @@ from blackroad.core.errors import Code, Rejection
 from blackroad.core.identity.identity import Action, Kind
 from blackroad.core.identity.tokens import Verifier
 from blackroad.core.settings import AuthSettings
+from tests.core.identity.forgery import forge
 
 SECRET = "a secret of thirty-two bytes, at least"
-AUTH = AuthSettings(secret=SecretStr(SECRET))
+WRAPPED = SecretStr(SECRET)
+AUTH = AuthSettings(secret=WRAPPED)
 
 KeyOfAnyKind = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 
@@ -110,9 +112,53 @@ def test_none_is_no_algorithm() -> None:
 
 def test_a_public_key_is_never_a_secret() -> None:
     """The classic confusion: HS256 with the text of the server's public key as its secret."""
-    public = pem(rsa.generate_private_key(65537, 2048))
-    forged = jwt.api_jws.PyJWS().encode(b"{}", "x" * 40, algorithm="HS256")
-    assert refusal(forged, AuthSettings(public_key=public)).code is Code.UNAUTHENTICATED
+    key = rsa.generate_private_key(65537, 2048)
+    public = pem(key)
+    forged = forge(jwt.encode(claims(), key, algorithm="RS256"), public.encode())
+    for auth in (AuthSettings(public_key=public), AuthSettings(public_key=public, secret=WRAPPED)):
+        assert refusal(forged, auth).code is Code.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
+def test_a_key_has_one_algorithm(algorithm: str) -> None:
+    assert refusal(jwt.encode(claims(), SECRET * 2, algorithm=algorithm)).code is (
+        Code.UNAUTHENTICATED
+    )
+
+
+def test_a_token_is_not_taken_before_its_time_but_clocks_may_differ() -> None:
+    now = int(time.time())
+    for claim in ("nbf", "iat"):
+        assert Verifier(AUTH).verify(signed(claims(**{claim: now + 10}))).subject == "alice"
+        refused = refusal(signed(claims(**{claim: now + 60}, exp=now + 600)))
+        assert (refused.code, refused.message) == (
+            Code.UNAUTHENTICATED,
+            "the token is not valid yet",
+        )
+
+
+def test_claims_are_required_as_configured() -> None:
+    auth = AuthSettings(secret=WRAPPED, require=("nbf", "iat"))
+    assert "nbf" in refusal(signed(claims(iat=int(time.time()))), auth).message
+    good = signed(claims(iat=int(time.time()), nbf=int(time.time())))
+    assert Verifier(auth).verify(good).subject == "alice"
+
+
+def test_a_token_lives_no_longer_than_configured() -> None:
+    now = int(time.time())
+    auth = AuthSettings(secret=WRAPPED, max_lifetime_seconds=3600)
+    for issued in ({}, {"iat": now}, {"iat": now - 3000}):
+        longest = now + 3590 if "iat" not in issued else issued["iat"] + 3600
+        assert Verifier(auth).verify(signed(claims(exp=longest, **issued))).subject == "alice"
+        refused = refusal(signed(claims(exp=longest + 60, **issued)), auth)
+        assert "lives longer" in refused.message
+
+
+def test_a_token_that_does_not_say_when_it_was_issued_counts_as_old() -> None:
+    auth = AuthSettings(secret=WRAPPED, max_lifetime_seconds=3600)
+    identity = Verifier(auth).verify(signed(claims(exp=int(time.time()) + 60)))
+    assert identity.issued_at is not None
+    assert identity.issued_at < time.time() - 3500
 
 
 def test_another_secret_is_refused() -> None:

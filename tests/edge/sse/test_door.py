@@ -73,6 +73,20 @@ async def test_history_alone_gives_the_newest(edge: EdgeRig) -> None:
         assert [(await next_event(events)).data for _ in range(2)] == [2, 3]
 
 
+async def test_history_counts_what_is_shown_and_not_what_was_deleted(edge: EdgeRig) -> None:
+    for number in range(4):
+        await post(edge, f"kept.{number}", number)
+    async with edge.http() as http:
+        await http.post("/v1/channels", json={"name": "kept.gone"})
+        for _ in range(4):
+            await post(edge, "kept.gone", "gone")
+        assert (await http.delete("/v1/channels/kept.gone")).status_code == 204
+    async with edge.events("/events/dash?channels=kept.>&history=3") as events:
+        await next_event(events, "connected")
+        seen = [await next_event(events) for _ in range(3)]
+        assert [event.data for event in seen if event.event == "message"] == [1, 2, 3]
+
+
 async def test_full_and_unnamed_show_the_whole_event(edge: EdgeRig) -> None:
     async with (
         edge.events("/events/a?channels=x&full=true") as full,

@@ -323,3 +323,28 @@ async def test_drain_ends_all_in_batches_and_uvicorn_then_ends_at_once() -> None
         begun = loop.time()
         await asyncio.wait_for(server.uvicorn.shutdown(), 3)
         assert loop.time() - begun < 1
+
+
+async def test_a_drain_ends_who_is_spared_when_that_is_over() -> None:
+    async with serve() as server:
+        clients = [await websockets.connect(server.url) for _ in range(3)]
+        await until(lambda: len(server.transport) == 3)
+        told: list[object] = []
+        spared: list[object] = []
+
+        def is_spared(outlet: object) -> bool:
+            if not told and not spared:
+                spared.append(outlet)
+            return outlet in spared
+
+        draining = asyncio.create_task(server.transport.drain(told.append, 0.1, is_spared))
+        await until(lambda: len(server.transport) == 1)
+        await asyncio.wait({draining}, timeout=0.3)
+        assert not draining.done()
+        assert spared[0] not in told
+        spared.clear()
+        await asyncio.wait_for(draining, 5)
+        assert len(told) == 3
+        for client in clients:
+            await client.wait_closed()
+            assert client.close_code == 1012

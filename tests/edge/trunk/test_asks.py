@@ -9,8 +9,8 @@ Response = gateway_pb2.TrunkResponse
 
 async def test_the_subscribed_of_an_invoke_that_comes_first_is_not_its_answer() -> None:
     answers: list[Answer] = []
-    asks = Asks(10)
-    asks.add(Request(request_id="one", start=stream_pb2.Invoke()), answers.append)
+    asks = Asks(10, 5)
+    asks.add(Request(request_id="one", start=stream_pb2.Invoke()), answers.append, sent=True)
     subscribed = Response(request_id="one", subscribed=channel_pb2.Subscribed())
     opened = Response(request_id="one", answer_opened=gateway_pb2.AnswerOpened(stream_id="st_1"))
     assert not asks.answer(subscribed)
@@ -21,8 +21,10 @@ async def test_the_subscribed_of_an_invoke_that_comes_first_is_not_its_answer() 
 
 async def test_a_subscribe_is_answered_by_its_subscribed_once() -> None:
     answers: list[Answer] = []
-    asks = Asks(10)
-    asks.add(Request(request_id="one", subscribe=channel_pb2.Subscribe()), answers.append)
+    asks = Asks(10, 5)
+    asks.add(
+        Request(request_id="one", subscribe=channel_pb2.Subscribe()), answers.append, sent=True
+    )
     subscribed = Response(request_id="one", subscribed=channel_pb2.Subscribed())
     assert asks.answer(subscribed)
     assert not asks.answer(subscribed)

@@ -1,20 +1,17 @@
 """The agent host: serves the agents of the roster and the models, as a client of the core."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 
 from blackroad.agents.models.registry import ECHO, ModelRegistry, default_model
+from blackroad.agents.offer import CONCURRENCY, Offer
 from blackroad.agents.roster import Persona, read_roster
+from blackroad.agents.run import run
 from blackroad.agents.settings import AgentsSettings
-from blackroad.client import Agent, Call, Client, Message, Usage, Yielded
+from blackroad.client import Agent, Call, Client, Message, Yielded
 
 DEFAULT = "builtin/default"
-
-# Models are bounded by their provider, not by the host: the echo has no bound of its own.
-_MODELS_CONCURRENCY = 1024
-
-log = logging.getLogger("blackroad.agents")
 
 
 class AgentHost:
@@ -25,32 +22,35 @@ class AgentHost:
         self._registry = ModelRegistry(settings.models)
         self._roster = read_roster(settings.agents)
         self._agents: list[Agent] = []
-        self._waiting: set[Agent] = set()
-        self._drained = False
+        self._offers: list[Offer] = []
+        self._waiting: set[Agent | Offer] = set()
+        self.model = ""  # of agents that name none; known when it serves
 
     async def serve(self, ready: Callable[[], None]) -> None:
         """Serve until `drain`; `ready` is called once, when all are registered.
 
-        A core that is away is waited for. Raises Forbidden or Unauthenticated where this host may
-        not serve.
+        Providers that do not answer are not waited for, but looked for again; a core that is away
+        is. Raises Forbidden or Unauthenticated where this host may not serve.
         """
-        default = await default_model(self._settings.models, self._registry)
-        self._agents = self._personas(default)
-        if self._registry.served:
-            self._agents.append(self._models())
-        self._agents.append(self._default(default))
-        self._waiting = set(self._agents)
+        default = self.model = await default_model(self._settings.models, self._registry)
+        self._agents = [*self._personas(default), *self._builtin(default)]
+        self._offers = self._offered()
+        self._waiting = {*self._agents, *self._offers}
         token = self._settings.token
-        async with Client(
-            self._settings.core, token.get_secret_value() if token else None
-        ) as client:
-            await self._serve_all(client, ready)
+        try:
+            async with Client(
+                self._settings.core, token.get_secret_value() if token else None
+            ) as client:
+                await self._serve_all(client, ready)
+        finally:
+            await self._registry.close()
 
     def drain(self) -> None:
         """Take no more, finish what runs, then let `serve` return. Idempotent."""
-        self._drained = True
         for agent in self._agents:
             agent.drain()
+        for offer in self._offers:
+            offer.drain()
 
     async def _serve_all(self, client: Client, ready: Callable[[], None]) -> None:
         try:
@@ -58,15 +58,18 @@ class AgentHost:
                 for agent in self._agents:
                     registered = self._registered(agent, ready)
                     tasks.create_task(agent.serve(client=client, ready=registered))
+                for offer in self._offers:
+                    tasks.create_task(offer.serve(client, self._registered(offer, ready)))
         except BaseExceptionGroup as group:
             # One that may not serve ends the host; the others only follow.
             raise group.exceptions[0] from None
 
-    def _registered(self, agent: Agent, ready: Callable[[], None]) -> Callable[[], None]:
+    def _registered(self, each: Agent | Offer, ready: Callable[[], None]) -> Callable[[], None]:
         def note() -> None:
-            self._waiting.discard(agent)
-            if not self._waiting:
-                ready()
+            if each in self._waiting:
+                self._waiting.discard(each)
+                if not self._waiting:
+                    ready()
 
         return note
 
@@ -74,7 +77,8 @@ class AgentHost:
         return [self._persona(name, each, default) for name, each in self._roster.agents.items()]
 
     def _persona(self, name: str, persona: Persona, default: str) -> Agent:
-        model = ECHO if name == "ECHO" else persona.model or default
+        model = persona.model and self._registry.with_provider(persona.model)
+        model = ECHO if name == "ECHO" else model or default
         agent = Agent(
             name,
             persona.capabilities,
@@ -86,42 +90,44 @@ class AgentHost:
         @agent.answer
         async def answer(call: Call) -> AsyncIterator[Yielded]:
             messages = [*_instructions(persona.persona), *call.messages]
-            async for part in self._run(model, call, messages):
-                yield part
+            async with aclosing(self._run(model, call, messages)) as parts:
+                async for part in parts:
+                    yield part
 
         return agent
 
-    def _models(self) -> Agent:
-        """Return the worker that answers for models by their own names."""
-        agent = Agent(models=self._registry.served, max_concurrency=_MODELS_CONCURRENCY)
+    def _builtin(self, default: str) -> list[Agent]:
+        """Return the workers for the echo by its name, and for those who name no model at all."""
+        workers: list[Agent] = []
+        if self._registry.allowed(ECHO):
+            workers.append(Agent(models=(ECHO,), max_concurrency=CONCURRENCY, model=ECHO))
+            workers[0].answer(self._named)
+        unnamed = Agent(models=(DEFAULT,), max_concurrency=CONCURRENCY, model=default)
 
-        @agent.answer
+        @unnamed.answer
         async def answer(call: Call) -> AsyncIterator[Yielded]:
-            async for part in self._run(call.model, call, call.messages):
+            async with aclosing(self._run(default, call, call.messages)) as parts:
+                async for part in parts:
+                    yield part
+
+        return [*workers, unnamed]
+
+    def _offered(self) -> list[Offer]:
+        """Return what the providers have."""
+        seconds = self._settings.models.retry_seconds
+        return [
+            Offer(name, provider, self._named, self._registry.allowed, seconds)
+            for name, provider in self._registry.providers.items()
+        ]
+
+    async def _named(self, call: Call) -> AsyncIterator[Yielded]:
+        """Answer by the model that the caller named."""
+        async with aclosing(self._run(call.model, call, call.messages)) as parts:
+            async for part in parts:
                 yield part
 
-        return agent
-
-    def _default(self, default: str) -> Agent:
-        """Return the worker that answers where nobody named a model: those ask for `default`."""
-        agent = Agent(models=(DEFAULT,), max_concurrency=_MODELS_CONCURRENCY, model=default)
-
-        @agent.answer
-        async def answer(call: Call) -> AsyncIterator[Yielded]:
-            async for part in self._run(default, call, call.messages):
-                yield part
-
-        return agent
-
-    async def _run(
-        self, model: str, call: Call, messages: Sequence[Message]
-    ) -> AsyncIterator[Yielded]:
-        """Let a model answer; what it has used so far is noted for a cancel, not sent each time."""
-        async for part in self._registry.find(model).answer(messages, call.options):
-            if isinstance(part, Usage):
-                call.usage = part
-            else:
-                yield part
+    def _run(self, model: str, call: Call, messages: Sequence[Message]) -> AsyncGenerator[Yielded]:
+        return run(self._registry.find(model), call, messages)
 
 
 def _instructions(persona: str) -> list[Message]:

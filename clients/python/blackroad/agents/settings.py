@@ -22,6 +22,29 @@ class ModelsSettings(BaseModel):
     echo_words_per_second: float = Field(
         default=50.0, ge=0, description="The pace of builtin/echo; 0 does not wait at all."
     )
+    max_tokens: int = Field(
+        default=4096, ge=1, description="The most tokens of an answer whose caller names no number."
+    )
+    thinking_tokens: int = Field(
+        default=0,
+        ge=0,
+        description="How many tokens anthropic/ models may think, at least 1024; 0: as they do by "
+        "themselves.",
+    )
+    connect_seconds: float = Field(
+        default=5.0, gt=0, description="How long a provider may take to take the connection."
+    )
+    first_token_seconds: float = Field(
+        default=180.0,
+        gt=0,
+        description="How long a provider may take to begin; a large model has to be loaded first.",
+    )
+    silence_seconds: float = Field(
+        default=120.0, gt=0, description="How long a provider may say nothing within an answer."
+    )
+    retry_seconds: float = Field(
+        default=5.0, gt=0, description="How often it is looked whether a provider answers."
+    )
 
 
 class AgentsSettings(BaseModel):

@@ -47,6 +47,7 @@ from blackroad.client.presence import Presence, PresenceQuery, PresenceSession
 from blackroad.client.publisher import Published
 from blackroad.client.streams import Stream, Streams
 from blackroad.client.subscription import Received, Subscription
+from blackroad.client.trust import Trust
 
 __all__ = [
     "Address",
@@ -100,6 +101,7 @@ __all__ = [
     "Thinking",
     "ToolCall",
     "ToolResult",
+    "Trust",
     "Unauthenticated",
     "Unavailable",
     "UnknownOutcome",

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import inspect
 import logging
 import signal
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import uvloop
 
@@ -25,6 +27,9 @@ class Agent:
     behind it for the callers' eyes; `metadata` is shown in its presence; with `publish_thinking`
     its thinking is told on `agent.<NAME>.thinking`. `url` and `token` are as for Client.
     """
+
+    # How many of this process have begun to serve: `blackroad run` serves the one that has not.
+    served: ClassVar[int] = 0
 
     def __init__(
         self,
@@ -75,6 +80,7 @@ class Agent:
         """
         if self._answerer is None:
             raise TypeError(f"{self.name} has no function that answers: decorate one with @answer")
+        Agent.served += 1
         async with contextlib.AsyncExitStack() as stack:
             if client is None:
                 client = await stack.enter_async_context(Client(self._url, self._token))
@@ -83,6 +89,12 @@ class Agent:
                 await self._worker.serve()
             finally:
                 self._worker = None
+
+    def serve_models(self, models: Sequence[str]) -> None:
+        """Serve these models in place of those before, from now on; what runs goes on."""
+        self._registration = dataclasses.replace(self._registration, models=tuple(models))
+        if self._worker is not None:
+            self._worker.register(self._registration)
 
     def drain(self) -> None:
         """Take no more, finish what runs, then let `serve` return. Idempotent."""

@@ -13,6 +13,7 @@ from blackroad.client.answers import Answers
 from blackroad.client.channels import Channels
 from blackroad.client.dial import Dial
 from blackroad.client.environment import token_of
+from blackroad.client.trust import Trust
 from blackroad.client.event import Event, JSONValue
 from blackroad.client.messages import Message, Options, write_options, write_prompt
 from blackroad.client.presence import PresenceQuery, Status
@@ -38,7 +39,8 @@ class Client:
 
     `url` is as BLACKROAD_URL, `token` as BLACKROAD_TOKEN; None takes them from the environment.
     `timeout_seconds` is how long a call waits, also for a core that is not there yet. It belongs to
-    one event loop; use it as `async with Client() as c`. Raises InvalidAddress.
+    one event loop; use it as `async with Client() as c`. `trust` says how a core with `grpcs://` is
+    known; None takes it from the environment. Raises InvalidAddress.
     """
 
     def __init__(
@@ -47,8 +49,9 @@ class Client:
         token: str | None = None,
         *,
         timeout_seconds: float = TIMEOUT_SECONDS,
+        trust: Trust | None = None,
     ) -> None:
-        self._dial = Dial(Address.parse(url), token_of(token))
+        self._dial = Dial(Address.parse(url), token_of(token), trust or Trust.from_environment())
         self._timeout_seconds = timeout_seconds
         self._answers = Answers(self._dial, timeout_seconds)
         self._publisher = Publisher(self._dial, timeout_seconds)

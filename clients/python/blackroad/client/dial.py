@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from blackroad.client.address import Address
 from blackroad.client.codes import from_status
 from blackroad.client.errors import Unavailable
+from blackroad.client.trust import Trust
 
 Response = TypeVar("Response", bound=Message)
 
@@ -80,8 +81,9 @@ class _Line:
 class Dial:
     """gRPC channels to one of the targets at a time; belongs to the loop that first uses it."""
 
-    def __init__(self, address: Address, token: str | None) -> None:
+    def __init__(self, address: Address, token: str | None, trust: Trust | None = None) -> None:
         self._address = address
+        self._trust = trust or Trust()
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._lines: dict[str, list[_Line]] = {target: [] for target in address.targets}
         self.turn = 0
@@ -166,8 +168,8 @@ class Dial:
 
     def _connect(self) -> grpc.aio.Channel:
         if self._address.secure:
-            credentials = grpc.ssl_channel_credentials()
-            return grpc.aio.secure_channel(self.target, credentials, _OPTIONS)
+            options = (*_OPTIONS, *self._trust.options)
+            return grpc.aio.secure_channel(self.target, self._trust.credentials, options)
         return grpc.aio.insecure_channel(self.target, _OPTIONS)
 
     def release(self, holder: object) -> None:

@@ -124,7 +124,15 @@ class AnswerFailed(RealtimeError):  # noqa: N818 - it says what happened
     """
 
     def __init__(
-        self, code: str, message: str = "", *, retryable: bool = False, usage: Usage | None = None
+        self,
+        code: str,
+        message: str = "",
+        *,
+        retryable: bool = False,
+        retry_after_seconds: float | None = None,
+        usage: Usage | None = None,
     ) -> None:
-        super().__init__(code, message, retryable=retryable)
+        super().__init__(
+            code, message, retryable=retryable, retry_after_seconds=retry_after_seconds
+        )
         self.usage = usage

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -89,6 +89,12 @@ class Worker:
         """Take nothing more, finish what runs (for 30 s at most), then end. Idempotent."""
         self._asked_to_drain.set()
 
+    def register(self, registration: Registration) -> None:
+        """Serve this from now on; what runs goes on. A bound on what runs stays as it was."""
+        self._registration = registration
+        if self._link.standing and not self._draining:
+            self._journal.append(_register(registration, ()))
+
     async def _drain_when_asked(self) -> None:
         await self._asked_to_drain.wait()
         # 1. Tell the core. 2. Finish what runs. 3. Let the core end the stream. 4. Hang up.
@@ -165,21 +171,9 @@ class Worker:
         """Go on working; what comes of it is queued."""
 
     def _register(self) -> bytes:
-        wanted = self._registration
         self._forget_ended()
         running = [_resumed(job) for job in self._jobs.values()]
-        register = stream_pb2.Register(
-            agent=wanted.agent,
-            capabilities=wanted.capabilities,
-            models=wanted.models,
-            max_concurrency=wanted.max_concurrency,
-            metadata_json="" if wanted.metadata is None else to_json(wanted.metadata),
-            publish_thinking=wanted.publish_thinking,
-            model=wanted.model,
-            resumed=[*(ended for _, ended in self._ended), *running],
-        )
-        frame = stream_pb2.ServeRequest(request_id=_REGISTER, register=register)
-        return frame.SerializeToString()
+        return _register(self._registration, [*(ended for _, ended in self._ended), *running])
 
     def _registered(self, registered: stream_pb2.Registered) -> None:
         log.info("%s serves %s", self._registration.name, ", ".join(registered.serves))
@@ -236,6 +230,21 @@ class Worker:
     def _forget_ended(self) -> None:
         while self._ended and self._ended[0][0] <= self._journal.forgotten:
             self._ended.popleft()
+
+
+def _register(wanted: Registration, resumed: Sequence[stream_pb2.ResumedInvocation]) -> bytes:
+    """Return the frame that registers; `resumed` only on a stream that does not know them yet."""
+    register = stream_pb2.Register(
+        agent=wanted.agent,
+        capabilities=wanted.capabilities,
+        models=wanted.models,
+        max_concurrency=wanted.max_concurrency,
+        metadata_json="" if wanted.metadata is None else to_json(wanted.metadata),
+        publish_thinking=wanted.publish_thinking,
+        model=wanted.model,
+        resumed=resumed,
+    )
+    return stream_pb2.ServeRequest(request_id=_REGISTER, register=register).SerializeToString()
 
 
 def _resumed(job: Job) -> stream_pb2.ResumedInvocation:

@@ -1,5 +1,6 @@
 """One session of ChannelService.Connect: its frames in, its frames out."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from blackroad.core.channel.parts import Parts
@@ -23,6 +24,7 @@ from blackroad.wire.v1 import frames_pb2
 
 BOOKMARK_SECONDS = 25.0
 MAX_REQUEST_ID_BYTES = 128
+LIMITED_SECONDS = 1.0
 
 
 class ConnectSession:
@@ -67,6 +69,7 @@ class ConnectSession:
             identity, self.session_id, self, self._pump, parts, occupies=True
         )
         self._left = False
+        self._limited_until = 0.0
 
     @property
     def subscriptions(self) -> list[str]:
@@ -115,7 +118,12 @@ class ConnectSession:
             await self._handle(request)
 
     def reject(self, request: channel_pb2.ConnectRequest, rejection: Rejection) -> None:
-        """Answer a frame that failed."""
+        """Answer a frame that failed; one too many that has no id, at most once a second."""
+        if rejection.code is Code.RATE_LIMITED and not request.request_id:
+            now = asyncio.get_running_loop().time()
+            if now < self._limited_until:
+                return
+            self._limited_until = now + LIMITED_SECONDS
         self._answer(request.request_id, rejected=rejected(rejection))
 
     def closing(self, ending: CodedError | None) -> bytes:

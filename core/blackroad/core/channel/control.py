@@ -72,3 +72,4 @@ class Change:
     what: What
     subject: str = ""  # the member; empty where all are concerned
     event_id: str = ""  # the event that made it
+    was_private: bool | None = None  # whether a pattern did not show the channel to all, until now

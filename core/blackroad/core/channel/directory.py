@@ -1,8 +1,9 @@
 """Channels as a node knows them: the policy in force, who may do what, and how that changes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from blackroad.core.channel.control import Change, What
+from blackroad.core.channel.control import BODIES, Change, What
 from blackroad.core.channel.ledger import MAX_REMEMBERED, Ledger
 from blackroad.core.channel.policy import Policy, Publishers
 from blackroad.core.channel.rules import Rules
@@ -148,13 +149,16 @@ class Directory:
 
     def apply(self, entry: Entry) -> None:
         """Take up a control event, in the order of the log, before the next is offered."""
+        if entry.type not in BODIES:
+            return
+        beside = scope(tenant_of(entry.key), companion(unscope(entry.key)))
+        was, was_beside = self.is_private(entry.key), self.is_private(beside)
         for change in self.ledger.apply(entry):
-            beside = scope(tenant_of(change.key), companion(unscope(change.key)))
-            self._is_private.pop(change.key, None)
+            self._is_private.pop(entry.key, None)
             self._is_private.pop(beside, None)
-            self._tell(change)
+            self._tell(replace(change, was_private=was))
             if change.what is not What.MEMBER_ADDED:
-                self._tell(Change(beside, What.POLICY, change.subject))
+                self._tell(Change(beside, What.POLICY, change.subject, was_private=was_beside))
 
     def _check(self, identity: Identity, action: Action, name: str) -> None:
         """Decide on a name or pattern that is no companion."""

@@ -15,6 +15,7 @@ from blackroad.core.names import is_pattern
 from blackroad.realtime.v1 import channel_pb2, event_pb2
 
 MAX_HISTORY = 300
+MAX_LOOKED_AT = 4096
 
 
 class Snapshots(Protocol):
@@ -117,9 +118,7 @@ class Starter:
                 entries |= {id(e): e for e in page.entries if e.offset > floor}
         start.after = start.before = heads = self._hub.heads
         if patterns:
-            newest, start.history_complete = self._hub.log.newest(
-                patterns, limit, heads, lambda key: self._directory.may_read(identity, key)
-            )
+            newest, start.history_complete = self._newest(identity, patterns, limit, heads)
             entries |= {id(entry): entry for entry in newest}
         shown = [e for e in entries.values() if e.position <= heads[e.partition]]
         shown.sort(key=lambda entry: (entry.time_ns, entry.position))
@@ -130,6 +129,24 @@ class Starter:
                 before(entry.position),
                 *start.before[entry.partition + 1 :],
             )
+
+    def _newest(
+        self, identity: Identity, patterns: list[str], limit: int, heads: Positions
+    ) -> tuple[list[Entry], bool]:
+        """Return the newest entries that the identity may see, and whether that is all.
+
+        What lies below a channel's floor is not one of them: then more is looked at.
+        """
+        asked = limit
+        while True:
+            found, complete = self._hub.log.newest(
+                patterns, asked, heads, lambda key: self._directory.may_read(identity, key)
+            )
+            floors = {e.key: self._directory.history_floor(identity, e.key) for e in found}
+            shown = [entry for entry in found if entry.offset > floors[entry.key]]
+            if len(shown) >= limit or len(found) < asked or asked >= MAX_LOOKED_AT:
+                return shown[max(0, len(shown) - limit) :], complete
+            asked = min(2 * asked, MAX_LOOKED_AT)
 
     async def _with_snapshot(self, start: Start, identity: Identity, key: str) -> None:
         snapshot, start.after = await self._snapshots.snapshot(identity, key)

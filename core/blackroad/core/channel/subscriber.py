@@ -1,7 +1,7 @@
 """A session's subscriptions: where each begins, how it catches up, and when it goes live."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from blackroad.core.channel.asked import answers_of, check_named, names_of, topics_of
 from blackroad.core.channel.directory import Change
@@ -12,6 +12,7 @@ from blackroad.core.channel.subscription import Outlet, Subscription
 from blackroad.core.errors import Code, Rejection
 from blackroad.core.identity.identity import Identity
 from blackroad.core.log.entry import Positions, latest
+from blackroad.core.names import is_pattern
 from blackroad.realtime.v1 import channel_pb2
 
 MAX_SUBSCRIPTIONS = 128
@@ -89,9 +90,50 @@ class Subscriber:
 
         Then nothing has changed.
         """
-        channel = request.channel
         names = self._check(request)
         start = await self._parts.starter.start(self.identity, names, request)
+        subscription, old = await self._stand(request_id, request, names, start.after, label)
+        subscription.history = deque(start.entries)
+        subscription.reached = start.before
+        subscription.tells_occupants = request.presence
+        self._begin(subscription, start)
+        if old is not None:
+            await self._leave(old.occupies, clean=True)
+
+    async def restore(
+        self,
+        request_id: str,
+        request: channel_pb2.Subscribe,
+        shares: Callable[[tuple[str, ...]], bool],
+        follow: Callable[[Subscription], None],
+    ) -> bool:
+        """Let a subscription be live at once, as it was at another node. Raises `Rejection`.
+
+        The door sees to what was missed: `follow` takes the subscription. Where these topics do not
+        share that, nothing has changed and the answer is False.
+        """
+        names = self._check(request)
+        topics = topics_of(self.identity, names, presence=request.presence)
+        if not shares((*topics, *self._private(topics))):
+            return False
+        heads = self._parts.hub.heads
+        subscription, old = await self._stand(request_id, request, names, heads)
+        subscription.live = True
+        follow(subscription)
+        if old is not None:
+            await self._leave(old.occupies, clean=True)
+        return True
+
+    async def _stand(
+        self,
+        request_id: str,
+        request: channel_pb2.Subscribe,
+        names: list[str],
+        after: Positions,
+        label: str = "",
+    ) -> tuple[Subscription, Subscription | None]:
+        """Take a seat and make the subscription; return it and the one that it replaces."""
+        channel = request.channel
         occupied = await self._occupy(channel)
         try:
             self._check_rights(names)  # they may have gone meanwhile
@@ -106,20 +148,15 @@ class Subscriber:
             tuple(names),
             topics_of(self.identity, names, presence=request.presence),
             answers_of(self.identity, names),
-            start.after,
+            after,
             occupies=occupied,
-            history=deque(start.entries),
-            reached=start.before,
-            tells_occupants=request.presence,
             label=label,
         )
-        self._add_private(subscription)
+        subscription.private |= self._private(subscription.topics)
         self.subscriptions[channel] = subscription
         for key in subscription.answers:
             self._parts.viewed.viewer_joined(key, self.session_id)
-        self._begin(subscription, start)
-        if old is not None:
-            await self._leave(old.occupies, clean=True)
+        return subscription, old
 
     async def unsubscribe(self, channel: str) -> None:
         """End a subscription. Idempotent."""
@@ -296,15 +333,14 @@ class Subscriber:
         if subscription.ended:  # before, or meanwhile
             await self._leave(subscription.occupies, clean=True)
 
-    def _add_private(self, subscription: Subscription) -> None:
-        for pattern in subscription.patterns:
-            keys = self._parts.directory.private_matching(self.identity, pattern)
-            subscription.private.update(keys)
+    def _private(self, topics: Iterable[str]) -> set[str]:
+        """Return the private channels that the patterns among the topics may show."""
+        matching = self._parts.directory.private_matching
+        return {key for one in topics if is_pattern(one) for key in matching(self.identity, one)}
 
     def _reveal(self, subscription: Subscription) -> None:
         """Take up which private channels the patterns of a subscription may show now."""
-        former = set(subscription.private)
-        subscription.private.clear()
-        self._add_private(subscription)
+        former = subscription.private
+        subscription.private = self._private(subscription.patterns)
         if subscription.live and subscription.private != former:
             self._outlet.follow_changed(subscription)

@@ -2,8 +2,8 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from blackroad.core.channel.directory import Change, Directory
 from blackroad.core.channel.pump import Pump
 from blackroad.core.gateway.frames import (
     MAX_FRAME_BYTES,
@@ -14,27 +14,17 @@ from blackroad.core.gateway.frames import (
     live_frames,
     replayed_frames,
 )
+from blackroad.core.gateway.numbers import Numbers
+from blackroad.core.gateway.privacy import Privacy
 from blackroad.core.hub.gate import Gate
 from blackroad.core.hub.hub import Hub
 from blackroad.core.log.base import GapReason, Page
 from blackroad.core.log.entry import Entry, Positions
-from blackroad.core.names import is_pattern
 from blackroad.core.outbox import Outbox
-from blackroad.core.topics import Topics
 from blackroad.realtime.v1 import channel_pb2, gateway_pb2
 
 MAX_QUEUED_BYTES = 64 << 20
 REPLAY_BYTES = 1 << 20
-
-
-@dataclass(slots=True, eq=False)
-class Number:
-    """A followed topic and a label; `members` counts the subscriptions that it serves."""
-
-    number: int
-    topic: str
-    label: str
-    members: int = 0
 
 
 class Feed:
@@ -42,38 +32,43 @@ class Feed:
 
     Operations (Join, Part, Bookmark) keep their place among the events. Where the queue overflows
     all of it is dropped, and the feed follows again from the log: it replays what was dropped, with
-    each operation where it belongs. `lost` is called where the log has not all of it any more;
-    nothing comes after that.
+    each operation where it belongs. A feed that is made with a place to follow `after` replays what
+    comes after it, too, once it is told to `go_on`: so an edge that comes back has what its former
+    trunk missed. `lost` is called where the log has not all of it any more; nothing comes after
+    that.
     """
 
     def __init__(
         self,
         hub: Hub,
+        directory: Directory,
         pump: Pump,
         lost: Callable[[], None],
         max_queued_bytes: int = MAX_QUEUED_BYTES,
+        after: Positions | None = None,
     ) -> None:
         self.outbox: Outbox[TrunkFrame] = Outbox(batch_responses, self._overflow, max_queued_bytes)
         self.outbox.batching = True
+        self.unmarked = False
+        self.privacy = Privacy(hub.is_private, lambda: hub.heads)
         self._hub = hub
+        self._directory = directory
         self._pump = pump
         self._lost = lost
-        self._numbers: dict[tuple[str, str], Number] = {}
-        self._of_topic: dict[str, list[Number]] = {}
-        self._former: list[Number] = []  # without members, while events for them may be queued
-        self._last_number = 0
+        self._numbers = Numbers()
         self._pending: list[Numbered] = []
         self._flushed = hub.heads
         self._gate = Gate(self._flush)
-        self._behind: Positions | None = None
+        self._behind = after
         self._operations: deque[Operation] = deque()
+        directory.listeners.append(self._note)
 
     def offer(self, entry: Entry, topic: str) -> None:
         """Take an entry; the numbers of several topics that match it are joined."""
         if self._behind is not None:
             return
         # A topic may have gone while its entry is offered around.
-        numbers = [number.number for number in self._of_topic.get(topic, ())]
+        numbers = self._numbers.of(topic)
         pending = self._pending
         if pending and pending[-1][0] is entry:
             pending[-1][1].extend(numbers)
@@ -85,22 +80,37 @@ class Feed:
         """Queue an operation at the hub's present place among the events."""
         self._gate.open()  # which may overflow
         operation = Operation(frame, self._hub.heads)
+        self.unmarked = True
         if self._behind is None:
             self.outbox.put(operation)
         else:
             self._operations.append(operation)
 
-    def take_number(self, topic: str, label: str) -> int:
-        """Return the number of a topic under a label, with one member more."""
-        number = self._numbers.get((topic, label))
-        if number is None:
-            self._last_number += 1
-            number = self._numbers[topic, label] = Number(self._last_number, topic, label)
-            of_topic = self._of_topic.setdefault(topic, [])
-            of_topic.append(number)
-            if len(of_topic) == 1:
-                self._hub.attach(self, topic)
-        number.members += 1
+    def restore(self, frame: bytes) -> None:
+        """Queue an operation before all that is replayed. Only before `go_on`."""
+        if self._behind is None:
+            raise AssertionError("nothing is restored on this trunk")
+        self.outbox.put(Operation(frame, self._behind))
+
+    def go_on(self) -> None:
+        """Begin to replay, where the feed was made to. Idempotent."""
+        if self._behind is not None:
+            self._pump.add(self)
+
+    def mark(self, frame: bytes) -> None:
+        """Queue a bookmark: it holds for all who have joined."""
+        self.operate(frame)
+        self.unmarked = False
+
+    def take_number(self, topic: str, label: str, *, restored: bool = False) -> int:
+        """Return the number of a topic under a label, with one member more.
+
+        From now on; where it is restored, from where the replay begins.
+        """
+        since = self._behind if restored and self._behind is not None else self._hub.heads
+        number = self._numbers.take(topic, label, since)
+        if number.members == 1:
+            self._hub.attach(self, topic)
         return number.number
 
     def drop_number(self, topic: str, label: str) -> int:
@@ -108,16 +118,11 @@ class Feed:
 
         Without members it is gone.
         """
-        number = self._numbers[topic, label]
-        number.members -= 1
-        if not number.members:
+        if self._behind is None:
             self._gate.open()
-            del self._numbers[topic, label]
-            self._of_topic[topic].remove(number)
-            if not self._of_topic[topic]:
-                del self._of_topic[topic]
-                self._hub.detach(self, topic)
-            self._former.append(number)
+        number = self._numbers.drop(topic, label)
+        if not self._numbers.of(topic):
+            self._hub.detach(self, topic)
         return number.number
 
     def close(self) -> None:
@@ -125,7 +130,9 @@ class Feed:
         self._pump.discard(self)
         self._gate.close()
         self._pending.clear()
-        for topic in self._of_topic:
+        if self._note in self._directory.listeners:
+            self._directory.listeners.remove(self._note)
+        for topic in self._numbers.topics:
             self._hub.detach(self, topic)
 
     # Catching up by pull (channel.pump.Source).
@@ -141,47 +148,46 @@ class Feed:
         return self._behind is not None
 
     async def step(self) -> bool:
-        """Replay one page, or the next operation; answer whether there is more."""
+        """Replay one page, or the next operations; answer whether there is more."""
         if self._behind is None:
             return False
+        while self._operations and self._operations[0].after == self._behind:
+            self.outbox.put(self._operations.popleft())
         until = self._operations[0].after if self._operations else self._hub.heads
         if self._behind == until:
-            return self._operate_or_end()
-        topics = list({number.topic: None for number in (*self._numbers.values(), *self._former)})
-        page = self._hub.log.read(topics, self._behind, until, MAX_FRAME_BYTES, lambda key: True)
+            self._flushed, self._behind = self._hub.heads, None
+            return False
+        return await self._read(self._behind, until)
+
+    async def _read(self, after: Positions, until: Positions) -> bool:
+        """Replay one page; answer whether there may be more."""
+        topics = self._numbers.followed(after)
+        page = self._hub.log.read(topics, after, until, MAX_FRAME_BYTES, lambda key: True)
         if page is None:
-            page = await self._hub.log.fetch(topics, self._behind, until)
+            page = await self._hub.log.fetch(topics, after, until)
         if isinstance(page, GapReason):
             self._lost()
             return False
         if isinstance(page, Page):
-            self._replay(page, self._behind)
+            self._replay(page, after)
         return True
 
-    def _operate_or_end(self) -> bool:
-        if self._operations:
-            self.outbox.put(self._operations.popleft())
-            return True
-        self._flushed, self._behind = self._hub.heads, None
-        return False
-
     def _replay(self, page: Page, after: Positions) -> None:
-        matching: Topics[Number] = Topics()
-        for number in (*self._numbers.values(), *self._former):
-            matching.add(number.topic, number)
         events: list[Numbered] = []
+        floor = self._directory.ledger.floor
         for entry in page.entries:
-            private = self._hub.is_private(entry.key)
-            matched = [
-                number.number
-                for number in matching.match(entry.key)
-                if not (private and is_pattern(number.topic))
-            ]
-            if matched:
-                events.append((entry, matched))
+            if entry.offset > floor(entry.key):
+                matched = self._numbers.match(entry.key, private=self.privacy.at(entry))
+                if matched:
+                    events.append((entry, matched))
         for frame in replayed_frames(events, after):
             self.outbox.put(frame)  # a page is read only where there is room
         self._behind = page.reached
+
+    def _note(self, change: Change) -> None:
+        """Remember what a channel was, as long as something from before waits."""
+        if self._behind is not None or self._pending or self.outbox.size:
+            self.privacy.take(change)
 
     def _overflow(self, frame: TrunkFrame) -> None:
         dropped = [*self.outbox.drop_live(), frame]
@@ -194,8 +200,10 @@ class Feed:
     def _flush(self) -> bool:
         after, self._flushed = self._flushed, self._hub.heads
         pending, self._pending = self._pending, []
-        if self._former and self._behind is None and not self.outbox.size:
-            self._former.clear()
+        if self._behind is None and not self.outbox.size:
+            self._numbers.forget_former()
+            self.privacy.forget()
+        self.unmarked = self.unmarked and not pending
         for frame in live_frames(pending, after):
             if not self.outbox.put_live(frame):
                 break

@@ -170,7 +170,7 @@ class Requests:
             self.charge_command(identity)
         match request.WhichOneof("frame"):
             case "subscribe":
-                await session.subscriber.subscribe(request.request_id, request.subscribe)
+                await session.subscribe(request.request_id, request.subscribe)
                 return None
             case "unsubscribe":
                 answer.unsubscribed.CopyFrom(await _unsubscribe(session, request.unsubscribe))

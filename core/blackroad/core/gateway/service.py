@@ -17,6 +17,8 @@ from blackroad.realtime.v1 import gateway_pb2, gateway_pb2_grpc
 
 Request = gateway_pb2.TrunkRequest
 BOOKMARK_SECONDS = 25.0
+MARK_SECONDS = 1.0  # until LIVE's cursor holds for those who joined and have heard nothing yet
+RESTORE_SECONDS = 60.0  # for an edge that comes back to say that all is restored
 ATTACH_SECONDS = 10.0  # for a hello, and for LIVE and CATCH_UP to come
 
 
@@ -40,12 +42,13 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
         stream = _Stream(context, request_iterator)
         match hello.role:
             case gateway_pb2.TRUNK_ROLE_CONTROL:
-                await self._control(stream, identity)
+                await self._control(stream, identity, hello.cursor)
             case gateway_pb2.TRUNK_ROLE_LIVE:
                 trunk = self._node.trunks.get(hello.trunk_id)
                 trunk.attach(hello.role, identity)
                 stream.on_written = lambda: trunk.pump.wake(trunk.feed)
-                with self._node.ticker.every(BOOKMARK_SECONDS, trunk.bookmark):
+                every = self._node.ticker.every
+                with every(BOOKMARK_SECONDS, trunk.bookmark), every(MARK_SECONDS, trunk.mark):
                     await self._serve(stream, trunk, identity, trunk.feed.outbox, _refuse)
             case gateway_pb2.TRUNK_ROLE_CATCH_UP:
                 trunk = self._node.trunks.get(hello.trunk_id)
@@ -55,8 +58,8 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
             case _:
                 raise Ending(Code.MISSING_FIELD, "hello.role is required")
 
-    async def _control(self, stream: "_Stream", identity: Identity) -> None:
-        trunk = self._node.open_trunk(identity)
+    async def _control(self, stream: "_Stream", identity: Identity, cursor: str) -> None:
+        trunk = self._node.open_trunk(identity, cursor)
         try:
             await self._serve(
                 stream,
@@ -108,6 +111,12 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
                 await trunk.whole.wait()
         except TimeoutError:
             trunk.end(Ending(Code.DEADLINE_EXCEEDED, "LIVE and CATCH_UP have not come"))
+            return
+        try:
+            async with asyncio.timeout(RESTORE_SECONDS):
+                await trunk.restored.wait()
+        except TimeoutError:
+            trunk.end(Ending(Code.DEADLINE_EXCEEDED, "Restored has not come"))
 
 
 Handle = Callable[[Request], Coroutine[object, object, None]]

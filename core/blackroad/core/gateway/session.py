@@ -8,9 +8,11 @@ from blackroad.core.channel.subscriber import Subscriber
 from blackroad.core.channel.subscription import Subscription
 from blackroad.core.errors import Ending
 from blackroad.core.gateway.feed import Feed
+from blackroad.core.gateway.restore import Restore
 from blackroad.core.identity.identity import Identity
 from blackroad.core.log.cursor import encode_cursor
 from blackroad.core.log.entry import Positions
+from blackroad.core.names import is_pattern
 from blackroad.core.presence.record import Stay
 from blackroad.realtime.v1 import admin_pb2, channel_pb2, common_pb2, event_pb2, gateway_pb2
 from blackroad.wire.v1 import frames_pb2
@@ -23,6 +25,7 @@ class Streams(Protocol):
 
     feed: Feed
     window: int
+    restore: Restore | None
 
     def put_control(self, frame: gateway_pb2.TrunkResponse) -> None:
         """Queue a frame on CONTROL."""
@@ -123,6 +126,27 @@ class BrowserSession:
         self.identity = identity
         await self.subscriber.reauthorize(identity)
 
+    async def subscribe(self, request_id: str, request: channel_pb2.Subscribe) -> None:
+        """Follow a channel; where it comes back as it was, without a word. Raises `Rejection`."""
+        restore = self._streams.restore
+        if restore is not None and request.cursor == restore.cursor:
+            restored = await self.subscriber.restore(
+                request_id, request, lambda topics: self._shares(restore, topics), self._restored
+            )
+            if restored:
+                return
+        await self.subscriber.subscribe(request_id, request)
+
+    def _shares(self, restore: Restore, topics: tuple[str, ...]) -> bool:
+        # Where a channel became private or public meanwhile, each reads with its own rights.
+        changed = self._streams.feed.privacy and any(map(is_pattern, topics))
+        return not changed and restore.shares(self.identity, topics)
+
+    def _restored(self, subscription: Subscription) -> None:
+        """Join the subscription's numbers before all that is replayed."""
+        for topic in subscription.followed:
+            self._join(subscription, topic, restored=True)
+
     async def view(self, request_id: str, stream_id: str, since: Positions) -> None:
         """Follow the answer of an invocation of this session from its first update.
 
@@ -189,25 +213,31 @@ class BrowserSession:
     def unsubscribed(self, subscription: Subscription, frame: channel_pb2.Unsubscribed) -> None:
         """Tell that the subscription ended though the client did not ask for it."""
         self._streams.put_control(
-            gateway_pb2.TrunkResponse(session=self.number, unsubscribed=frame)
+            gateway_pb2.TrunkResponse(
+                session=self.number, request_id=subscription.request_id, unsubscribed=frame
+            )
         )
 
     def fall_back(self, after: Positions) -> None:
         """Let the edge resume everything: only it can tell what it holds from what comes again."""
         self._streams.restart()
 
-    def _join(self, subscription: Subscription, topic: str) -> None:
+    def _join(self, subscription: Subscription, topic: str, *, restored: bool = False) -> None:
         subscription.numbers.add(topic)
+        feed = self._streams.feed
         join = gateway_pb2.Join(
-            number=self._streams.feed.take_number(topic, subscription.label),
+            number=feed.take_number(topic, subscription.label, restored=restored),
             channel=subscription.channel,
             request_id=subscription.label.partition("/")[2],
+            restored=restored,
         )
-        self._operate(
-            gateway_pb2.TrunkResponse(
-                session=self.number, request_id=subscription.request_id, join=join
-            )
-        )
+        frame = gateway_pb2.TrunkResponse(
+            session=self.number, request_id=subscription.request_id, join=join
+        ).SerializeToString()
+        if restored:
+            feed.restore(frame)
+        else:
+            feed.operate(frame)
 
     def _part(self, subscription: Subscription, topic: str) -> None:
         """Drop a number, and part from it where no other subscription of the session needs it."""

@@ -13,6 +13,7 @@ from blackroad.core.errors import Code, Ending, Rejection
 from blackroad.core.gateway.feed import Feed
 from blackroad.core.gateway.frames import TrunkFrame, batch_responses
 from blackroad.core.gateway.requests import Requests
+from blackroad.core.gateway.restore import Restore
 from blackroad.core.gateway.session import BrowserSession
 from blackroad.core.identity.identity import Identity
 from blackroad.core.ids import session_id
@@ -39,18 +40,24 @@ class Trunk:
         parts: Parts,
         requests: Requests,
         connected_ns: Callable[[], int],
+        cursor: str = "",
     ) -> None:
         self.trunk_id = session_id()
         self.identity = identity
         self.window = TRUNK_WINDOW_BYTES
         self.pump = Pump(self.crashed)
-        self.feed = Feed(parts.hub, self.pump, self.restart)
+        self.restore = Restore.begin(cursor, parts.hub, parts.directory) if cursor else None
+        after = self.restore.after if self.restore else None
+        self.feed = Feed(parts.hub, parts.directory, self.pump, self.restart, after=after)
         self.control: Outbox[TrunkFrame] = Outbox(batch_responses, _never, CONTROL_BYTES)
         self.catch_up: Outbox[TrunkFrame] = Outbox(batch_responses, _never, CATCH_UP_BYTES)
         self.control.batching = self.catch_up.batching = True
         self.sessions: dict[int, BrowserSession] = {}
         self.ended: list[Callable[[Ending | None], None]] = []
         self.whole = asyncio.Event()
+        self.restored = asyncio.Event()
+        if self.restore is None:
+            self.restored.set()
         self._returning: set[int] = set()  # sessions that an edge restores just now
         self._awaited = {gateway_pb2.TRUNK_ROLE_LIVE, gateway_pb2.TRUNK_ROLE_CATCH_UP}
         self._parts = parts
@@ -114,7 +121,12 @@ class Trunk:
         if not self.feed.behind:
             frame = gateway_pb2.TrunkResponse()
             frame.bookmark.cursor = encode_cursor(self._parts.hub.heads)
-            self.feed.operate(frame.SerializeToString())
+            self.feed.mark(frame.SerializeToString())
+
+    def mark(self) -> None:
+        """Hand on a cursor where somebody has joined since the last one."""
+        if self.feed.unmarked:
+            self.bookmark()
 
     def credit(self, number: int, size: int) -> None:
         """Widen the window of the trunk (0) or of a session."""
@@ -169,6 +181,9 @@ class Trunk:
                     await self._requests.close(session, clean=request.session_closed.clean)
             case "restored":
                 self._returning.clear()
+                self.restore = None
+                self.restored.set()
+                self.feed.go_on()
             case "refresh" if not request.session:
                 accepted = await self._requests.renew(self, request.refresh)
                 self.put_control(

@@ -41,6 +41,11 @@ class Expiry:
     def __len__(self) -> int:
         return len(self._sessions)
 
+    @property
+    def scheduled(self) -> int:
+        """How much is remembered, also of sessions that went."""
+        return len(self._due)
+
     def add(self, session: Expiring) -> None:
         """Watch a session, or look anew at one whose token was refreshed. Idempotent."""
         expires_at = session.identity.expires_at

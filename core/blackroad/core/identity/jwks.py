@@ -17,6 +17,7 @@ from blackroad.core.identity.keys import PublicKey, RefusedKeyError, checked_key
 
 LOG = structlog.get_logger(__name__)
 
+OK: Final = 200
 MAX_BYTES: Final = 1 << 20
 READ_SECONDS: Final = 5.0
 WAIT_SECONDS: Final = 3.0  # that a call waits for keys which are being read
@@ -61,7 +62,7 @@ class Jwks:
         self._refresh_seconds = refresh_seconds
         self._keep_seconds = keep_seconds
         self._least_seconds = least_seconds
-        self._asked: OrderedDict[str, float] = OrderedDict()  # unknown ids, and since when
+        self.asked: OrderedDict[str, float] = OrderedDict()  # unknown ids, and since when
         self._began = float("-inf")  # the last read, good or not
         self._good = float("-inf")  # when the last good one began
         self._wanted = asyncio.Event()
@@ -80,7 +81,7 @@ class Jwks:
         if not key_id and self.keys:
             alike = [key for meant, key in self.keys.values() if meant == algorithm]
             return alike[0] if len(alike) == 1 else None
-        asked = self._asked.get(key_id)
+        asked = self.asked.get(key_id)
         if asked is not None and self._good >= asked:
             if now - asked < ABSENT_SECONDS:
                 return None
@@ -131,10 +132,10 @@ class Jwks:
             LOG.info("jwks.read", keys=len(keys))
 
     def _ask(self, key_id: str, now: float) -> None:
-        self._asked[key_id] = now
-        self._asked.move_to_end(key_id)
-        if len(self._asked) > MAX_ASKED:
-            self._asked.popitem(last=False)
+        self.asked[key_id] = now
+        self.asked.move_to_end(key_id)
+        if len(self.asked) > MAX_ASKED:
+            self.asked.popitem(last=False)
 
     def _forget_old(self, now: float) -> None:
         if self.keys and now - self._good > self._refresh_seconds + self._keep_seconds:
@@ -200,7 +201,7 @@ async def _fetch(address: str) -> bytes:
             httpx.AsyncClient(follow_redirects=False, timeout=READ_SECONDS) as http,
             http.stream("GET", address, headers={"accept": "application/json"}) as response,
         ):
-            if response.status_code != httpx.codes.OK:
+            if response.status_code != OK:
                 raise OSError(f"status {response.status_code}")
             async for part in response.aiter_bytes():
                 received += part

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+import structlog
+
 from blackroad.core.channel.directory import Directory
 from blackroad.core.clock import Clock
 from blackroad.core.errors import Code, Rejection
@@ -31,6 +33,8 @@ from blackroad.core.stream.route import route_of
 from blackroad.core.stream.views import Views
 from blackroad.core.stream.wheel import Wheel
 from blackroad.realtime.v1 import event_pb2, stream_pb2
+
+LOG = structlog.get_logger(__name__)
 
 MAX_ID_BYTES: Final = 128
 MAX_LABELS: Final = 8
@@ -71,6 +75,8 @@ class Answers:
         publisher.spoken = self.rooms.spoke
         self._views = Views(self.wheel, limits, self.dispatcher.cancel)
         self._waiting: dict[Answer, asyncio.Event] = {}
+        self._running: set[Answer] = set()
+        self._emptied: asyncio.Event | None = None  # while draining
         directory.owner_of["stream"] = self._owner
         directory.owner_of["conversation"] = self.conversations.owner
 
@@ -80,6 +86,21 @@ class Answers:
             tasks.create_task(self.journal.run())
             tasks.create_task(self.wheel.run())
             tasks.create_task(self.attendance.run())
+
+    async def drain(self, seconds: float) -> bool:
+        """Refuse new answers from now on; return when none is in progress, or after so long.
+
+        What an answer in progress asks of other agents belongs to it. Tells whether there were any.
+        """
+        self._emptied = asyncio.Event()
+        if not self._running:
+            return False
+        try:
+            async with asyncio.timeout(seconds):
+                await self._emptied.wait()
+        except TimeoutError:
+            LOG.warning("drain.answers", left=len(self._running))
+        return True
 
     # What clients ask for.
 
@@ -99,6 +120,8 @@ class Answers:
         return self._begin(identity, invoke)
 
     def _begin(self, identity: Identity, invoke: stream_pb2.Invoke) -> Answer:
+        if self._emptied is not None and not invoke.parent_stream_id:
+            raise Rejection(Code.DRAINING)
         input_bytes = self._check(invoke)
         pool = self.dispatcher.pool
         route = route_of(identity.tenant, invoke.target, pool.served, pool.serves_under)
@@ -121,6 +144,7 @@ class Answers:
         answer.on_written = self._close
         answer.on_refused = self._disown
         self.archive.add(answer)
+        self._running.add(answer)
         return answer
 
     async def cancel(self, identity: Identity, stream_id: str) -> None:
@@ -255,8 +279,15 @@ class Answers:
         self.archive.keep(answer)
         if event := self._waiting.pop(answer, None):
             event.set()
+        self._leave(answer)
+
+    def _leave(self, answer: Answer) -> None:
+        self._running.discard(answer)
+        if self._emptied is not None and not self._running:
+            self._emptied.set()
 
     def _disown(self, answer: Answer) -> None:
+        self._leave(answer)
         self.conversations.abort(answer)
         self.archive.drop(answer)
 

@@ -1,5 +1,6 @@
 """The routes of chat: one prompt over HTTP, an answer joined again, and the chat WebSocket."""
 
+import asyncio
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -7,7 +8,7 @@ from fastapi import APIRouter, Header, Request, WebSocket
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from blackroad.edge.chat.models import chat_invoke, decode_chat
+from blackroad.edge.chat.models import chat_invoke, decode_chat, input_answer
 from blackroad.edge.chat.peer import ChatPeer
 from blackroad.edge.chat.viewer import Viewer
 from blackroad.edge.chat.words import GuideWords
@@ -18,8 +19,9 @@ from blackroad.edge.rest.documents import Responses
 from blackroad.edge.rest.strict import StrictRoute
 from blackroad.edge.transport import SseStream, WebSocketHandover
 from blackroad.edge.trunk import Session
+from blackroad.edge.trunk.asks import Answer
 from blackroad.edge.websocket.door import refuse, selected_subprotocol
-from blackroad.realtime.v1 import admin_pb2, event_pb2, stream_pb2
+from blackroad.realtime.v1 import admin_pb2, event_pb2, gateway_pb2, stream_pb2
 
 router = APIRouter(route_class=StrictRoute)
 STREAM: Final[Responses] = {200: {"content": {"text/event-stream": {}}}}
@@ -70,6 +72,12 @@ class ChatBody(BaseModel):
         """Return what to ask of the core."""
         document = msgspec.json.encode(self.model_dump(exclude_none=True))
         return chat_invoke(decode_chat(document, 2 * len(document), 2 * 32))
+
+
+class InputBody(BaseModel):
+    """What an answer asked for: any JSON."""
+
+    content: JsonValue
 
 
 @router.post(
@@ -123,6 +131,33 @@ async def join(
         viewer.stream.close()
         return Response(status_code=204)
     return viewer.stream.response([("x-stream-id", stream_id)])
+
+
+@router.post(
+    "/v1/streams/{stream_id}/input",
+    tags=["streams"],
+    status_code=204,
+    summary="Give a waiting answer its input",
+)
+async def give_input(request: Request, stream_id: str, body: InputBody) -> Response:
+    """Answer an answer's question; 409 `conflict` where it asks none."""
+    context = context_of(request)
+    given = input_answer(stream_id, msgspec.json.encode(body.content))
+    session = await context.trunk.open(context.opening(request, "", admin_pb2.DOOR_HTTP))
+    taken: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def on_answer(answer: Answer) -> None:
+        if not taken.done():
+            taken.set_result(answer)
+
+    try:
+        session.ask(gateway_pb2.TrunkRequest(input=given), on_answer)
+        answer = await taken
+    finally:
+        session.close(clean=True)
+    if isinstance(answer, Refusal):
+        raise answer
+    return Response(status_code=204)
 
 
 def _viewer(context: Context, session: Session) -> Viewer[SseStream]:

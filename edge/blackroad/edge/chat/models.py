@@ -29,11 +29,12 @@ class ChatRequest(Struct, kw_only=True):
 
 
 class SocketRequest(ChatRequest, kw_only=True):
-    """A frame of the chat WebSocket: a prompt, `cancel` or `ping`."""
+    """A frame of the chat WebSocket: a prompt, `cancel`, `input` or `ping`."""
 
     type: str | None = None
     id: Identifier | None = None
     stream_id: str | None = None
+    content: Raw = field(default_factory=Raw)
 
 
 # The alias under which the model adapters serve whatever the settings name as the default.
@@ -79,6 +80,13 @@ def chat_invoke(chat: ChatRequest, default_model: str = DEFAULT_MODEL) -> stream
     if chat.options is not None:
         invoke.options.CopyFrom(options_of(chat.options))
     return invoke
+
+
+def input_answer(stream_id: str, content: bytes) -> stream_pb2.InputAnswer:
+    """Return what gives a waiting answer its input; Refusal where there is none."""
+    if not content:
+        raise Refusal("missing_field", "`content` is missing")
+    return stream_pb2.InputAnswer(stream_id=stream_id, json=content.decode())
 
 
 def _input(chat: ChatRequest) -> bytes:

@@ -6,7 +6,8 @@ from msgspec import Struct
 
 from blackroad.edge import rendering
 from blackroad.edge.chat.frames import SocketError, snapshot_socket_json
-from blackroad.edge.chat.models import SocketRequest, chat_invoke, decode_socket
+from blackroad.edge.chat.models import SocketRequest, chat_invoke, decode_socket, input_answer
+from blackroad.edge.chat.prompts import Prompts
 from blackroad.edge.context import Context
 from blackroad.edge.errors import Refusal
 from blackroad.edge.fanout import Receiver
@@ -17,18 +18,17 @@ from blackroad.edge.trunk.asks import Answer
 from blackroad.realtime.v1 import channel_pb2, event_pb2, gateway_pb2, stream_pb2
 
 BAD_PROTOCOL: Final = 4400
-MAX_AT_ONCE: Final = 64
 
 
 class ChatPeer:
     """Takes prompts of a socket to the session and their answers back."""
 
-    __slots__ = ("_context", "_running", "_session", "receiver", "socket")
+    __slots__ = ("_context", "_prompts", "_session", "receiver", "socket")
 
     def __init__(self, context: Context, session: Session) -> None:
         self._context = context
         self._session = session
-        self._running: dict[str, str] = {}  # stream_id -> the client's id, empty where it has none
+        self._prompts = Prompts()
         self.socket: Socket | None = None
         self.receiver: Receiver[str] | None = None
 
@@ -73,43 +73,55 @@ class ChatPeer:
                 self._prompt(request)
             case "cancel":
                 self._cancel(request)
+            case "input":
+                self._input(request)
             case "ping":
                 self._tell(server.Pong(request.id))
             case _:
                 raise Refusal("unknown_type")
 
     def _prompt(self, request: SocketRequest) -> None:
-        if len(self._running) >= MAX_AT_ONCE:
-            raise Refusal("rate_limited", f"at most {MAX_AT_ONCE} answers at once")
-        if request.id is not None and request.id in self._running.values():
-            raise Refusal("already_exists", "an answer with this `id` is in progress")
+        invoke = chat_invoke(request)
+        prompt = self._prompts.add(request.id)
 
         def on_answer(answer: Answer) -> None:
             if isinstance(answer, Refusal):
+                self._prompts.remove(prompt)
                 self._tell_error(answer, request.id)
             else:
-                self._running[answer.answer_opened.stream_id] = request.id or ""
+                self._prompts.open(prompt, answer.answer_opened.stream_id)
+                if prompt.cancelled:
+                    self._send_cancel(prompt.stream_id, request.id)
 
-        self._session.invoke(chat_invoke(request), request.id, on_answer)
+        self._session.invoke(invoke, request.id, on_answer)
 
     def _cancel(self, request: SocketRequest) -> None:
-        stream_id = request.stream_id or self._stream_of(request.id)
-        if not stream_id:
-            raise Refusal("not_found", "no answer with this `id` is in progress")
+        if request.stream_id:
+            self._send_cancel(request.stream_id, request.id)
+            return
+        prompt = self._prompts.find(request.id)
+        if prompt.stream_id:
+            self._send_cancel(prompt.stream_id, request.id)
+        else:
+            prompt.cancelled = True
+
+    def _send_cancel(self, stream_id: str, request_id: str | None) -> None:
+        cancel = stream_pb2.CancelAnswer(stream_id=stream_id)
+        self._ask(gateway_pb2.TrunkRequest(cancel=cancel), request_id)
+
+    def _input(self, request: SocketRequest) -> None:
+        stream_id = request.stream_id or self._prompts.find(request.id).stream_id
+        given = input_answer(stream_id, bytes(request.content))
+        self._ask(gateway_pb2.TrunkRequest(input=given), request.id)
+
+    def _ask(self, frame: gateway_pb2.TrunkRequest, request_id: str | None) -> None:
+        """Ask what is answered by the answer's own frames, unless it is refused."""
 
         def on_answer(answer: Answer) -> None:
             if isinstance(answer, Refusal):
-                self._tell_error(answer, request.id)
+                self._tell_error(answer, request_id)
 
-        cancel = stream_pb2.CancelAnswer(stream_id=stream_id)
-        self._session.ask(gateway_pb2.TrunkRequest(cancel=cancel), on_answer)
-
-    def _stream_of(self, request_id: str | None) -> str:
-        """Return the answer with this id; without one, the only answer there is."""
-        if request_id is None:
-            return next(iter(self._running)) if len(self._running) == 1 else ""
-        found = (name for name, known in self._running.items() if known == request_id)
-        return next(found, "")
+        self._session.ask(frame, on_answer)
 
     def on_binary(self, _payload: bytes) -> None:
         """Refuse: the protocol has no binary messages."""
@@ -168,7 +180,7 @@ class ChatPeer:
     def on_unsubscribed(self, unsubscribed: channel_pb2.Unsubscribed) -> None:
         """Tell that an answer is not to be seen any more."""
         stream_id = unsubscribed.channel.removeprefix("stream.")
-        request_id = self._running.pop(stream_id, "") or None
+        request_id = self._prompts.end(stream_id)
         refusal = Refusal("forbidden")
         error = SocketError(refusal.code, refusal.message, request_id, stream_id=stream_id)
         self._tell(error)
@@ -178,7 +190,7 @@ class ChatPeer:
 
     def on_answer_ended(self, stream_id: str) -> None:
         """Forget the answer: its ending goes out by itself."""
-        self._running.pop(stream_id, None)
+        self._prompts.end(stream_id)
 
     def on_ended(self, refusal: Refusal) -> None:
         """Say `closing`, then close."""

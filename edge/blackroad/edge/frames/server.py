@@ -128,6 +128,7 @@ class Error(Struct, tag_field="type", tag="error", omit_defaults=True):
     retry_after_seconds: float | UnsetType = UNSET
     error: str | UnsetType = UNSET
     retry_after: float | UnsetType = UNSET
+    ids: list[str] | UnsetType = UNSET
 
 
 class Closing(Struct, tag_field="type", tag="closing", omit_defaults=True):

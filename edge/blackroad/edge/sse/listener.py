@@ -65,6 +65,11 @@ class Listener:
         name = "" if self._rendering == rendering.SSE_UNNAMED else event
         self.receiver.send(sse.block(ENCODER.encode(frame), name, cursor))
 
+    @property
+    def viewing(self) -> bool:
+        """Whether it waits for an answer's end."""
+        return self._session.viewing
+
     # What the stream says.
 
     def on_backlog(self, waiting: bool) -> None:

@@ -44,6 +44,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _fields = 0
     _body_bytes = 0
     _body_limit = 0
+    _body_seen = 0
+    _body_ends_at = 0.0
 
     # Bytes in
 
@@ -133,7 +135,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._declared_bytes > self._body_limit:
             self._stop(413)
         if self._has_body:
-            self._wait(self.process.limits.body_seconds, self._late)
+            self._body_ends_at = self.loop.time() + self.process.limits.body_seconds
+            self._await_body()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -232,6 +235,21 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _await_body(self) -> None:
+        """Look again soon whether the body comes fast enough."""
+        left = self._body_ends_at - self.loop.time()
+        self._body_seen = self._body_bytes
+        if left > 0:
+            self._wait(min(left, self.process.limits.body_pace_seconds), self._check_body)
+        else:
+            self._late()
+
+    def _check_body(self) -> None:
+        if self._body_bytes - self._body_seen < self.process.limits.body_bytes_per_pace:
+            self._late()
+        else:
+            self._await_body()
 
     def _late(self) -> None:
         self._deadline = None

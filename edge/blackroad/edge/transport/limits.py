@@ -16,6 +16,9 @@ class Limits:
     head_fields: int = 100
     body_seconds: float = 60.0
     """From the head's end to the body's end."""
+    body_pace_seconds: float = 10.0
+    body_bytes_per_pace: int = 8 * KIB
+    """What comes of a body in so many seconds, at least; else it comes too slowly."""
     body_bytes: int = 6 * MIB
     """The most that any route takes; `limit_body` lowers it for one request."""
     handshake_seconds: float = 10.0

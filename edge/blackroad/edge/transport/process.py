@@ -13,6 +13,7 @@ from blackroad.edge.transport.sse import SseStream
 from blackroad.edge.transport.wheel import Ring
 
 Farewell = Callable[[Socket | SseStream], None]
+Spared = Callable[[Socket | SseStream], bool]
 DRAINING = 1012
 TICK_SECONDS = 1.0
 """Time is counted in turns: after a pause of this process nobody is blamed for its length."""
@@ -57,23 +58,29 @@ class Transport:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self._turn)
 
-    async def drain(self, farewell: Farewell, seconds: float) -> None:
+    async def drain(
+        self, farewell: Farewell, seconds: float, spared: Spared = lambda _: False
+    ) -> None:
         """End everything that is open with 1012, in batches spread over so many seconds.
 
         `farewell` is called for each just before, and may write and close. Who came meanwhile is
-        ended too. It returns when every connection is gone, at most `Limits.write_seconds` after
-        the last batch.
+        ended too; who is `spared`, as soon as that is over. It returns when every connection is
+        gone, at most `Limits.write_seconds` after the last batch.
         """
         while self._open:
             batch_count = max(1, round(seconds * _BATCHES_PER_SECOND))
             everyone = self._everyone()
-            size = -(-len(everyone) // batch_count)
-            for start in range(0, len(everyone), size):
-                for outlet in everyone[start : start + size]:
+            told = [outlet for outlet in everyone if not spared(outlet)]
+            size = max(1, -(-len(told) // batch_count))
+            for start in range(0, len(told), size):
+                for outlet in told[start : start + size]:
                     _dismiss(outlet, farewell)
-                if start + size < len(everyone):
+                if start + size < len(told):
                     await asyncio.sleep(1 / _BATCHES_PER_SECOND)
-            await self._emptied.wait()
+            if len(told) < len(everyone):
+                await asyncio.sleep(1 / _BATCHES_PER_SECOND)
+            else:
+                await self._emptied.wait()
             seconds = 0.0
 
     def close(self) -> None:

@@ -2,14 +2,19 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from blackroad.edge.errors import Refusal, from_rejected
 from blackroad.realtime.v1 import gateway_pb2
 
 Answer = gateway_pb2.TrunkResponse | Refusal
 OnAnswer = Callable[[Answer], None]
+
+
+# What is perhaps done twice, or perhaps not at all, where nobody knows whether it was done.
+UNSURE: Final = frozenset({"publish", "start", "input"})
 
 
 @dataclass(slots=True)
@@ -19,64 +24,68 @@ class Ask:
     frame: gateway_pb2.TrunkRequest
     on_answer: OnAnswer
     expires_seconds: float
-    sent: bool = False
+    sent: bool
+
+    @property
+    def unsure(self) -> bool:
+        """Whether it may have been done, so that nobody can say that it was not."""
+        return self.sent and self.frame.WhichOneof("frame") in UNSURE
 
     @property
     def repeatable(self) -> bool:
         """Whether asking twice does what asking once does."""
-        match self.frame.WhichOneof("frame"):
-            case "publish":
-                return bool(self.frame.publish.idempotency_key)
-            case "start":
-                return False
+        return not self.unsure or bool(self.frame.publish.idempotency_key)
+
+    def answered_by(self, response: gateway_pb2.TrunkResponse) -> bool:
+        """Whether a frame answers it.
+
+        An Invoke's Subscribed may come before the answer, on another stream; so may the end of a
+        subscription before its Subscribed.
+        """
+        asked = self.frame.WhichOneof("frame")
+        match response.WhichOneof("frame"):
+            case "subscribed":
+                return asked == "subscribe"
+            case "unsubscribed":
+                return asked == "unsubscribe"
             case _:
                 return True
 
-    def answered_by(self, response: gateway_pb2.TrunkResponse) -> bool:
-        """Whether a frame answers it: an Invoke's Subscribed, on another stream, may come first."""
-        return (
-            response.WhichOneof("frame") != "subscribed"
-            or self.frame.WhichOneof("frame") == "subscribe"
-        )
-
-    def too_late(self) -> Refusal:
+    def refusal(self, code: str) -> Refusal:
         """Return what to say when no answer has come."""
-        if not self.sent:
-            return Refusal("unavailable")
-        return Refusal("deadline_exceeded" if self.repeatable_reading else "unknown")
-
-    @property
-    def repeatable_reading(self) -> bool:
-        """Whether it changes nothing, so that not knowing its end does no harm."""
-        return self.frame.WhichOneof("frame") in {"list_events", "list_presence", "get_presence"}
+        return Refusal("unknown" if self.unsure else code)
 
 
 class Asks:
-    """All open questions, oldest first; each is answered once, by the core or by its deadline."""
+    """All open questions; each is answered once, by a core or by its deadline.
 
-    def __init__(self, deadline_seconds: float) -> None:
+    A core has `deadline_seconds` for its answer. Without a core they wait for one `wait_seconds`.
+    """
+
+    def __init__(self, deadline_seconds: float, wait_seconds: float) -> None:
         self._deadline_seconds = deadline_seconds
-        self._open: OrderedDict[str, Ask] = OrderedDict()
+        self._wait_seconds = wait_seconds
+        self._asked: OrderedDict[str, Ask] = OrderedDict()
+        self._waiting: OrderedDict[str, Ask] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        return len(self._open)
+        return len(self._asked) + len(self._waiting)
 
-    def add(self, frame: gateway_pb2.TrunkRequest, on_answer: OnAnswer) -> Ask:
-        """Wait for the answer to a frame, by its request_id."""
-        loop = asyncio.get_running_loop()
-        ask = Ask(frame, on_answer, loop.time() + self._deadline_seconds)
-        self._open[frame.request_id] = ask
-        if self._timer is None:
-            self._timer = loop.call_at(ask.expires_seconds, self._expire)
-        return ask
+    def add(self, frame: gateway_pb2.TrunkRequest, on_answer: OnAnswer, *, sent: bool) -> None:
+        """Wait for the answer to a frame, by its request_id, or first for a core."""
+        seconds = self._deadline_seconds if sent else self._wait_seconds
+        expires_seconds = asyncio.get_running_loop().time() + seconds
+        ask = Ask(frame, on_answer, expires_seconds, sent)
+        (self._asked if sent else self._waiting)[frame.request_id] = ask
+        self._watch(expires_seconds)
 
     def answer(self, response: gateway_pb2.TrunkResponse) -> bool:
         """Hand on an answer; False where nobody waits for it (any more)."""
-        ask = self._open.get(response.request_id)
+        ask = self._asked.get(response.request_id)
         if ask is None or not ask.answered_by(response):
             return False
-        del self._open[response.request_id]
+        del self._asked[response.request_id]
         match response.WhichOneof("frame"):
             case "rejected":
                 ask.on_answer(from_rejected(response.rejected))
@@ -86,37 +95,56 @@ class Asks:
                 ask.on_answer(response)
         return True
 
-    def forget(self, request_id: str) -> None:
-        """Wait no more; nobody is told."""
-        self._open.pop(request_id, None)
+    def lost(self) -> None:
+        """Take that the core is gone.
 
-    def unsettled(self) -> list[Ask]:
-        """Return what is to be asked again elsewhere; what cannot be is answered `unknown`."""
-        again: list[Ask] = []
-        for request_id, ask in list(self._open.items()):
-            if ask.sent and not ask.repeatable:
-                del self._open[request_id]
-                ask.on_answer(Refusal("unknown"))
+        What may have been done and cannot be asked again is `unknown`; all else waits.
+        """
+        asked, self._asked = self._asked, OrderedDict()
+        latest_seconds = asyncio.get_running_loop().time() + self._wait_seconds
+        for request_id, ask in asked.items():
+            if ask.repeatable:
+                ask.expires_seconds = min(ask.expires_seconds, latest_seconds)
+                self._waiting[request_id] = ask
+                self._watch(ask.expires_seconds)
             else:
-                again.append(ask)
-        return again
+                ask.on_answer(ask.refusal("unavailable"))
+
+    def again(self) -> Iterator[gateway_pb2.TrunkRequest]:
+        """Yield what waits for a core, to be asked of this one."""
+        while self._waiting:
+            request_id, ask = self._waiting.popitem(last=False)
+            ask.sent = True
+            ask.expires_seconds = asyncio.get_running_loop().time() + self._deadline_seconds
+            self._asked[request_id] = ask
+            self._watch(ask.expires_seconds)
+            yield ask.frame
 
     def close(self) -> None:
         """Answer all `unavailable`."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        while self._open:
-            _, ask = self._open.popitem(last=False)
-            ask.on_answer(Refusal("unavailable"))
+        for asks in (self._waiting, self._asked):
+            while asks:
+                _, ask = asks.popitem(last=False)
+                ask.on_answer(ask.refusal("unavailable"))
+
+    def _watch(self, due_seconds: float) -> None:
+        """Look for what has expired at this time, or before."""
+        if self._timer is not None:
+            if self._timer.when() <= due_seconds:
+                return
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(due_seconds, self._expire)
 
     def _expire(self) -> None:
-        loop = asyncio.get_running_loop()
         self._timer = None
-        while self._open:
-            request_id, ask = next(iter(self._open.items()))
-            if ask.expires_seconds > loop.time():
-                self._timer = loop.call_at(ask.expires_seconds, self._expire)
-                return
-            del self._open[request_id]
-            ask.on_answer(ask.too_late())
+        now = asyncio.get_running_loop().time()
+        for asks, code in ((self._waiting, "unavailable"), (self._asked, "deadline_exceeded")):
+            while asks and (first := next(iter(asks.values()))).expires_seconds <= now:
+                asks.popitem(last=False)
+                first.on_answer(first.refusal(code))
+        for asks in (self._waiting, self._asked):
+            if asks:
+                self._watch(next(iter(asks.values())).expires_seconds)

@@ -9,22 +9,26 @@ from blackroad.edge.trunk.subscription import Subscription
 class Following:
     """The subscriptions of one session, those included that were asked for and do not stand yet."""
 
-    __slots__ = ("_by_key", "_by_number", "by_name")
+    __slots__ = ("_by_key", "by_name")
 
     def __init__(self) -> None:
         self.by_name: dict[str, Subscription] = {}
         self._by_key: dict[str, Subscription] = {}
-        self._by_number: dict[int, Subscription] = {}
 
     @property
-    def numbers(self) -> list[int]:
+    def numbers(self) -> set[int]:
         """The numbers that serve subscriptions."""
-        return list(self._by_number)
+        return {number for one in self._by_key.values() for number in one.numbers}
 
     @property
     def holds(self) -> bool:
         """Whether live events wait for what a subscription missed."""
         return any(one.numbers and not one.caught_up for one in self.by_name.values())
+
+    @property
+    def asking(self) -> bool:
+        """Whether an answer was asked for that has no name yet."""
+        return any(one.invoked and not one.channel for one in self._by_key.values())
 
     def matches(self, channel: str) -> bool:
         """Whether a subscription matches a channel."""
@@ -65,32 +69,30 @@ class Following:
         if self.by_name.get(subscription.channel) is subscription:
             del self.by_name[subscription.channel]
 
-    def join(self, subscription: Subscription, number: int) -> None:
-        """Note that a number serves a subscription."""
-        subscription.numbers.add(number)
-        self._by_number[number] = subscription
-
     def part(self, number: int) -> None:
         """Note that a number serves nothing any more."""
-        subscription = self._by_number.pop(number, None)
-        if subscription is not None:
+        for subscription in self._by_key.values():
             subscription.numbers.discard(number)
+
+    def own_numbers(self, subscription: Subscription) -> set[int]:
+        """Return the numbers that serve this subscription and no other."""
+        others = (one for one in self._by_key.values() if one is not subscription)
+        return subscription.numbers.difference(*(one.numbers for one in others))
 
     def lose(self, lost: Mapping[int, str | None]) -> dict[Subscription, str]:
         """Take lost numbers off their subscriptions; return from where these are to be resumed."""
         dropped: dict[Subscription, str] = {}
-        for number, position in lost.items():
-            subscription = self._by_number.pop(number, None)
-            if subscription is not None:
-                dropped[subscription] = position or dropped.get(subscription, "")
+        for subscription in self._by_key.values():
+            for number in subscription.numbers & lost.keys():
+                subscription.numbers.discard(number)
+                dropped[subscription] = lost[number] or dropped.get(subscription, "")
         return dropped
 
     def suspend(self, turn: int, cursor: str, lost: Mapping[int, str | None]) -> None:
         """Note where everything stands, since the link is lost: LIVE at a cursor, and its turn."""
-        for subscription in self.by_name.values():
+        for subscription in self._by_key.values():
             subscription.cursor = _place(subscription, turn, cursor, lost)
             subscription.restart()
-        self._by_number.clear()
 
 
 def _place(

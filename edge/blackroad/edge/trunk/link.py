@@ -1,7 +1,7 @@
 """One connection to one core: the three streams of a trunk, from hello to the first that ends."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, Protocol
 
@@ -64,7 +64,7 @@ class Link:
         self.welcome = common_pb2.Welcome()
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._calls: list[Call] = []
-        self._pong = asyncio.Event()
+        self._heard = asyncio.Event()
 
     async def open(self, cursor: str, public: bool) -> None:
         """Say hello on all three streams; LinkLost where the core is not there or refuses."""
@@ -106,8 +106,11 @@ class Link:
         self._calls.append(call)
         return call
 
-    async def run(self, reader: Reader) -> None:
-        """Carry frames both ways until a stream ends; then LinkLost, always."""
+    async def run(self, reader: Reader, beside: Coroutine[None, None, None]) -> None:
+        """Carry frames both ways until a stream ends; then LinkLost, always.
+
+        `beside` runs meanwhile; it may end.
+        """
         control, live, catch_up = self._calls
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -117,6 +120,7 @@ class Link:
                 tasks.create_task(_read(live, reader.take_live))
                 tasks.create_task(_read(catch_up, reader.take_catch_up))
                 tasks.create_task(self._watch())
+                tasks.create_task(beside)
         except* (grpc.aio.AioRpcError, asyncio.InvalidStateError, LinkLost) as errors:
             raise LinkLost from errors
         finally:
@@ -132,9 +136,8 @@ class Link:
 
     def _take_control(self, reader: Reader) -> Take:
         def take(response: gateway_pb2.TrunkResponse) -> None:
-            if response.WhichOneof("frame") == "pong":
-                self._pong.set()
-            else:
+            self._heard.set()
+            if response.WhichOneof("frame") != "pong":
                 reader.take_control(response)
 
         return take
@@ -143,11 +146,11 @@ class Link:
         """Prove the way round once a second: a core that stands still is as good as gone."""
         ping = gateway_pb2.TrunkRequest(ping=common_pb2.Ping())
         while True:
-            self._pong.clear()
+            self._heard.clear()
             self.control.put(ping)
             try:
                 async with asyncio.timeout(PONG_SECONDS):
-                    await self._pong.wait()
+                    await self._heard.wait()  # anything: the pong may be behind much else
             except TimeoutError:
                 raise LinkLost from None
             await asyncio.sleep(PING_SECONDS)
@@ -167,13 +170,23 @@ async def _read(call: Call, take: Take) -> None:
 
 @asynccontextmanager
 async def connect(
-    address: str, token: str, credentials: grpc.ChannelCredentials | None
+    address: str,
+    token: str,
+    credentials: Callable[[], grpc.ChannelCredentials] | None,
+    server_name: str = "",
 ) -> AsyncGenerator[Link]:
-    """Open a channel of its own to one core, and close it in the end."""
-    channel = (
-        grpc.aio.insecure_channel(address, options=OPTIONS)
-        if credentials is None
-        else grpc.aio.secure_channel(address, credentials, options=OPTIONS)
-    )
+    """Open a channel of its own to one core, and close it in the end.
+
+    LinkLost where the files of the credentials cannot be read.
+    """
+    named = (("grpc.ssl_target_name_override", server_name),) if server_name else ()
+    try:
+        channel = (
+            grpc.aio.insecure_channel(address, options=OPTIONS)
+            if credentials is None
+            else grpc.aio.secure_channel(address, credentials(), options=(*OPTIONS, *named))
+        )
+    except OSError as error:
+        raise LinkLost from error
     async with channel:
         yield Link(channel, token)

@@ -1,6 +1,6 @@
 """LIVE: events, joins and parts, applied in the one order in which they come."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from blackroad.edge.fanout import Fanout
@@ -87,6 +87,8 @@ class Live:
         subscription = session.take_join(number, key, response.join.channel)
         if subscription is not None:
             shown = subscription.request_id if subscription.invoked else None
+            if response.join.restored:
+                session.take_restored(subscription)
             held = not subscription.caught_up
             self._fanout.join(session.receiver, number, shown or "", held=held)
 
@@ -95,14 +97,24 @@ class Live:
         number = self._generation | response.part.number
         if session is None or session.receiver is None:
             return
-        self.rollups.flush([number])
         session.following.part(number)
-        self._fanout.part(session.receiver, number)
+        self.part(session, [number])
+
+    def part(self, session: Session, numbers: Collection[int]) -> None:
+        """Take a session off numbers, with what has come for them. Idempotent."""
+        if session.receiver is not None:
+            self.rollups.flush(list(numbers))
+            for number in numbers:
+                self._fanout.part(session.receiver, number)
 
     def watch_answer(self, channel: str, session: Session) -> None:
         """Tell this session when the answer has begun and ended."""
         self._viewers.setdefault(channel, set()).add(session)
         self._unbegun.setdefault(channel, set()).add(session)
+
+    def in_progress(self, channel: str, session: Session) -> bool:
+        """Whether an answer that the session watches has not ended."""
+        return session in self._viewers.get(channel, ())
 
     def _begun(self, event: event_pb2.Event) -> None:
         for session in self._unbegun.pop(event.channel, ()):

@@ -11,6 +11,7 @@ from blackroad.wire.v1 import frames_pb2
 
 MAX_FRAME_BYTES: Final = 1024 * 1024
 MAX_QUEUED_BYTES: Final = 64 * 1024 * 1024
+ROOMY_BYTES: Final = 1024 * 1024
 MAX_QUEUED_FRAMES: Final = 1_000_000
 
 Write = Callable[[bytes], Awaitable[None]]
@@ -26,6 +27,7 @@ class Outbox:
         self._frames: deque[bytes] = deque()
         self._bytes = 0
         self._filled = asyncio.Event()
+        self._taken = asyncio.Event()
 
     def put(self, frame: gateway_pb2.TrunkRequest) -> None:
         """Queue a frame; Refusal `unavailable` when the bound is reached."""
@@ -38,6 +40,12 @@ class Outbox:
         self._frames.append(serialized)
         self._bytes += len(serialized)
         self._filled.set()
+
+    async def room(self) -> None:
+        """Return when less than 1 MiB waits."""
+        while self._bytes >= ROOMY_BYTES:
+            self._taken.clear()
+            await self._taken.wait()
 
     async def run(self, write: Write) -> None:
         """Write one frame at a time; ends by being cancelled, or with what `write` raises."""
@@ -52,6 +60,7 @@ class Outbox:
             taken.append(self._frames.popleft())
             size += len(taken[-1])
         self._bytes -= size
+        self._taken.set()
         if not self._frames:
             self._filled.clear()
         if len(taken) == 1:

@@ -13,6 +13,7 @@ from blackroad.edge.trunk.following import Following
 from blackroad.edge.trunk.hearer import Hearer
 from blackroad.edge.trunk.opening import Opening
 from blackroad.edge.trunk.subscription import Subscription
+from blackroad.edge.trunk.turns import Name
 from blackroad.edge.trunk.upstream import Upstream
 from blackroad.realtime.v1 import (
     channel_pb2,
@@ -68,31 +69,41 @@ class Session:
         self, subscribe: channel_pb2.Subscribe, request_id: str | None, on_refusal: OnRefusal
     ) -> None:
         """Follow a channel or pattern; the hearer is told when it stands."""
-        subscription = Subscription(self._upstream.key(), subscribe)
-        subscription.request_id = request_id
-        self.following.ask(subscription)
+        turn = (self.number, subscribe.channel)
 
-        def on_answer(answer: Answer) -> None:
-            if isinstance(answer, Refusal):
-                self._forget(subscription)
-                on_refusal(answer)
-            else:
-                self._stand(subscription, answer.subscribed)
+        def begin() -> None:
+            subscription = Subscription(self._upstream.key(), subscribe)
+            subscription.request_id = request_id
+            self.following.ask(subscription)
 
-        request_key = subscription.key
-        self._ask(Request(request_id=request_key, subscribe=subscribe), on_answer)
+            def on_answer(answer: Answer) -> None:
+                if isinstance(answer, Refusal):
+                    self._forget(subscription)
+                    on_refusal(answer)
+                else:
+                    self._stand(subscription, answer.subscribed)
+
+            request = Request(request_id=subscription.key, subscribe=subscribe)
+            self._ask(request, on_answer, turn)
+
+        self._in_turn(turn, begin)
 
     def unsubscribe(self, channel: str, on_answer: OnAnswer) -> None:
-        """Stop following; idempotent."""
+        """Stop following; idempotent. Nothing of the subscription comes after the answer."""
+        turn = (self.number, channel)
 
-        def on_unsubscribed(answer: Answer) -> None:
-            standing = self.subscriptions.get(channel)
-            if not isinstance(answer, Refusal) and standing is not None:
-                self._forget(standing)
-            on_answer(answer)
+        def begin() -> None:
+            def on_unsubscribed(answer: Answer) -> None:
+                standing = self.subscriptions.get(channel)
+                if not isinstance(answer, Refusal) and standing is not None:
+                    self._forget(standing)
+                on_answer(answer)
 
-        unsubscribe = channel_pb2.Unsubscribe(channel=channel)
-        self.ask(Request(unsubscribe=unsubscribe), on_unsubscribed)
+            unsubscribe = channel_pb2.Unsubscribe(channel=channel)
+            request = Request(request_id=self._upstream.key(), unsubscribe=unsubscribe)
+            self._ask(request, on_unsubscribed, turn)
+
+        self._in_turn(turn, begin)
 
     def invoke(
         self, invoke: stream_pb2.Invoke, request_id: str | None, on_answer: OnAnswer
@@ -127,14 +138,26 @@ class Session:
         frame.request_id = self._upstream.key()
         self._ask(frame, on_answer)
 
-    def _ask(self, frame: Request, on_answer: OnAnswer) -> None:
+    def _ask(self, frame: Request, on_answer: OnAnswer, turn: Name | None = None) -> None:
+        """Ask; what else was asked about the same waits for its turn until this is answered."""
         frame.session = self.number
 
-        def unless_closed(answer: Answer) -> None:
+        def answered(answer: Answer) -> None:
             if not self.closed:
                 on_answer(answer)
+            if turn is not None:
+                self._upstream.turns.end(turn)
 
-        self._upstream.ask(frame, unless_closed)
+        self._upstream.ask(frame, answered)
+
+    def _in_turn(self, turn: Name, begin: Callable[[], None]) -> None:
+        """Ask about a channel when what was asked before is answered.
+
+        The answers come on two streams, of which neither waits for the other.
+        """
+        self._upstream.turns.take(
+            turn, lambda: self._upstream.turns.end(turn) if self.closed else begin()
+        )
 
     def close(self, *, clean: bool) -> None:
         """End it because the client went. Idempotent."""
@@ -161,6 +184,12 @@ class Session:
         """What stands, by name."""
         return self.following.by_name
 
+    @property
+    def viewing(self) -> bool:
+        """Whether an answer that it has asked for, or follows by name, is in progress."""
+        following, in_progress = self.following, self._upstream.in_progress
+        return following.asking or any(in_progress(name, self) for name in following.by_name)
+
     # What the core says.
 
     def take_subscribed(self, response: Response) -> None:
@@ -180,11 +209,13 @@ class Session:
         elif subscribed.HasField("recovered") and not subscribed.recovered:
             gap = channel_gap(subscribed)
             self.hearer.on_gap(gap)
+        if subscription.over is not None:  # that came first, on another stream
+            self._end_subscription(subscription, subscription.over)
 
     def _name(self, subscription: Subscription, channel: str) -> None:
         replaced = self.following.name(subscription, channel)
         if replaced is not None:
-            self._release(replaced)
+            self._leave(replaced)
         if channel.startswith(CHANNEL_PREFIX):
             self._upstream.watch_answer(channel, self)
 
@@ -195,8 +226,17 @@ class Session:
             return None
         if not subscription.settled:
             subscription.joined_turn = self._upstream.turn
-        self.following.join(subscription, number)
+        subscription.numbers.add(number)
         return subscription
+
+    def take_restored(self, subscription: Subscription) -> None:
+        """Take that a subscription goes on where LIVE stood: its client notices nothing."""
+        subscription.caught_up = True
+        if not subscription.told_caught_up and self.hearer is not None:
+            subscription.told_caught_up = True
+            self.hearer.on_caught_up(
+                channel_pb2.CaughtUp(channel=subscription.channel, cursor=subscription.cursor)
+            )
 
     def take_caught_up(self, key: str, caught_up: channel_pb2.CaughtUp) -> None:
         """Take that a subscription is live; what was held for it goes on."""
@@ -218,13 +258,23 @@ class Session:
             self._forget(subscription)
             self._tell_unsubscribed(subscription.channel, response.rejected.code)
 
-    def take_unsubscribed(self, unsubscribed: channel_pb2.Unsubscribed) -> None:
-        """Take that the core has ended a subscription."""
-        subscription = self.subscriptions.get(unsubscribed.channel)
-        if subscription is not None:
-            self._forget(subscription)
-            if not subscription.invoked and self.hearer is not None:
-                self.hearer.on_unsubscribed(unsubscribed)
+    def take_unsubscribed(self, response: Response) -> None:
+        """Take that the core has ended a subscription, perhaps before it is told to stand."""
+        channel = response.unsubscribed.channel
+        subscription = self.following.find(response.request_id, channel)
+        if subscription is None:
+            return
+        if subscription.told_subscribed:
+            self._end_subscription(subscription, response.unsubscribed)
+        else:
+            subscription.over = response.unsubscribed
+
+    def _end_subscription(
+        self, subscription: Subscription, unsubscribed: channel_pb2.Unsubscribed
+    ) -> None:
+        self._forget(subscription)
+        if not subscription.invoked and self.hearer is not None:
+            self.hearer.on_unsubscribed(unsubscribed)
 
     def take_ended(self, closing: common_pb2.Closing) -> None:
         """Take that the core has ended the session."""
@@ -271,8 +321,16 @@ class Session:
             self.hearer.on_unsubscribed(channel_pb2.Unsubscribed(channel=channel, code=code))
 
     def _forget(self, subscription: Subscription) -> None:
+        self._leave(subscription)
         self.following.forget(subscription)
+
+    def _leave(self, subscription: Subscription) -> None:
+        """Get nothing more of a subscription, whatever is on its way."""
+        numbers = self.following.own_numbers(subscription)
+        if numbers and self.receiver is not None:
+            self._upstream.part(self, numbers)
         self._release(subscription)
+        subscription.numbers.clear()
 
     def _release(self, subscription: Subscription) -> None:
         if self.receiver is not None:
@@ -292,7 +350,7 @@ class Session:
         self.following.ask_again(subscription, self._upstream.key())
         self._upstream.say(subscription.request(self.number, subscription.cursor))
 
-    def suspend(self) -> list[int]:
+    def suspend(self) -> set[int]:
         """Note where everything stands, since the link is lost; return the numbers to part from."""
         self._drop_held()
         lost = self.receiver.lost if self.receiver is not None else {}

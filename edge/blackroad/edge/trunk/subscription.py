@@ -20,6 +20,7 @@ class Subscription:
         "joined_turn",
         "key",
         "numbers",
+        "over",
         "presence",
         "request_id",
         "told_caught_up",
@@ -36,6 +37,7 @@ class Subscription:
         self.cursor = subscribe.cursor
         self.request_id: str | None = None
         self.invoked = False
+        self.over: channel_pb2.Unsubscribed | None = None  # it has ended, and does not stand yet
         self.told_subscribed = False
         self.told_caught_up = False
         self.restart()

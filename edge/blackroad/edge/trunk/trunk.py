@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import random
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -17,9 +19,11 @@ from blackroad.edge.trunk.link import Link, LinkLost, connect
 from blackroad.edge.trunk.live import Live
 from blackroad.edge.trunk.opening import Opening
 from blackroad.edge.trunk.session import Session
+from blackroad.edge.trunk.turns import Turns
 from blackroad.realtime.v1 import common_pb2, event_pb2, gateway_pb2
 
 _logger = logging.getLogger(__name__)
+RETRY_SECONDS: Final = (0.5, 3.0)
 OPENED: Final = frozenset({"session_accepted", "session_refused"})
 
 
@@ -36,7 +40,8 @@ class TrunkOptions:
     public: bool = False
     wait_seconds: float = 9.5
     request_seconds: float = 15.0
-    credentials: grpc.ChannelCredentials | None = None
+    credentials: Callable[[], grpc.ChannelCredentials] | None = None
+    server_name: str = ""
 
 
 class Trunk:
@@ -49,11 +54,13 @@ class Trunk:
     def __init__(self, options: TrunkOptions, fanout: Fanout[event_pb2.Event, str]) -> None:
         self.sessions: dict[int, Session] = {}
         self.restarts = 0
+        self.draining = False
+        self.turns = Turns()
         self._options = options
         self._addresses = Addresses(options.addresses)
         self._link: Link | None = None
         self._up = asyncio.Event()
-        self._asks = Asks(options.request_seconds)
+        self._asks = Asks(options.request_seconds, options.wait_seconds)
         self._live = Live(fanout, self.sessions)
         self._catch_up = CatchUp(self._live, self.sessions, self._put_catch_up)
         self._opening: dict[int, str] = {}
@@ -65,7 +72,7 @@ class Trunk:
 
     @property
     def up(self) -> bool:
-        """Whether a core is connected."""
+        """Whether a core is connected, and knows all sessions."""
         return self._up.is_set()
 
     @property
@@ -103,24 +110,31 @@ class Trunk:
         """How often the core has dropped what waited for this edge."""
         return self._live.lagged
 
+    @property
+    def viewing(self) -> bool:
+        """Whether a session waits for an answer's end."""
+        return any(session.viewing for session in self.sessions.values())
+
     async def wait_up(self, seconds: float) -> None:
         """Wait until a core is connected, or for so long."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._link is None:
-                    await self._up.wait()
+                await self._up.wait()
 
     async def link(self) -> Link:
         """Return the link, waiting for one; Refusal `unavailable` when none comes in time."""
         await self.wait_up(self._options.wait_seconds)
-        if self._link is None:
-            raise Refusal("unavailable", retry_after_seconds=1.0)
+        if self._link is None or not self.up:
+            after = random.uniform(*RETRY_SECONDS)  # noqa: S311 - it spreads
+            raise Refusal("unavailable", retry_after_seconds=round(after, 3))
         return self._link
 
     # Sessions.
 
     async def open(self, opening: Opening) -> Session:
-        """Open a session; Refusal where the core does not want it, or is not there."""
+        """Open a session; Refusal where the core does not want it or is not there, and draining."""
+        if self.draining:
+            raise Refusal("draining")
         await self.link()
         self._last_session += 1
         session = Session(self, self._last_session, opening)
@@ -156,20 +170,27 @@ class Trunk:
         return str(self._last_key)
 
     def ask(self, frame: gateway_pb2.TrunkRequest, on_answer: OnAnswer) -> None:
-        """Ask the core, or the next one where there is none just now."""
-        ask = self._asks.add(frame, on_answer)
-        if self._link is not None:
+        """Ask the core, or the next one where there is none just now; draining, for no answer."""
+        if self.draining and frame.HasField("start"):
+            on_answer(Refusal("draining"))
+            return
+        link = self._link if self.up else None
+        if link is not None:
             try:
-                self._link.control.put(frame)
-                ask.sent = True
+                link.control.put(frame)
             except Refusal as refusal:
-                self._asks.forget(frame.request_id)
                 on_answer(refusal)
+                return
+        self._asks.add(frame, on_answer, sent=link is not None)
 
     def say(self, frame: gateway_pb2.TrunkRequest) -> None:
         """Tell the core what needs no answer; nothing where there is none."""
         if self._link is not None:
             self._link.control.put(frame)
+
+    def part(self, session: Session, numbers: Collection[int]) -> None:
+        """Let a session get nothing more that is for these numbers."""
+        self._live.part(session, numbers)
 
     def repay(self, session: int, size: int) -> None:
         """Give a session's credit back."""
@@ -182,6 +203,10 @@ class Trunk:
     def watch_answer(self, channel: str, session: Session) -> None:
         """Let a session know when an answer has begun and ended."""
         self._live.watch_answer(channel, session)
+
+    def in_progress(self, channel: str, session: Session) -> bool:
+        """Whether an answer that the session watches has not ended, and its end can come."""
+        return self.up and self._live.in_progress(channel, session)
 
     def drop(self, session: Session, clean: bool) -> None:
         """Forget a session that went, and tell the core."""
@@ -204,12 +229,14 @@ class Trunk:
     async def _run_once(self) -> None:
         options, address = self._options, self._addresses.current
         try:
-            async with connect(address, options.token, options.credentials) as link:
+            async with connect(
+                address, options.token, options.credentials, options.server_name
+            ) as link:
                 await link.open(self.cursor, options.public)
                 if link.welcome.development and options.public:
                     raise PublicDevelopmentError
                 self._begin(link)
-                await link.run(self)
+                await link.run(self, self._restore(link))
         except LinkLost:
             if self._link is not None:
                 _logger.warning("the core at %s is lost", address)
@@ -219,23 +246,26 @@ class Trunk:
             self._end()
 
     def _begin(self, link: Link) -> None:
-        """Take a link into use: first everything of the former one, then `Restored`."""
+        """Take a link into use."""
         self.restarts += 1
         self._addresses.succeeded()
         self._welcome = link.welcome
         self._link = link
         self._live.begin(self.restarts)
         self._catch_up.restart()
+
+    async def _restore(self, link: Link) -> None:
+        """Say first everything that the former core knew, then `Restored`, then what waits."""
         for session in list(self.sessions.values()):
-            if session.session_id and session.ended is None:
+            if session.session_id and session.ended is None and not session.closed:
                 for frame in session.restore():
                     link.control.put(frame)
-        for ask in self._asks.unsettled():
-            if ask.frame.session in self.sessions:
-                link.control.put(ask.frame)
-                ask.sent = True
+                await link.control.room()
         if self.restarts > 1:
             link.control.put(gateway_pb2.TrunkRequest(restored=gateway_pb2.Restored()))
+        for frame in self._asks.again():
+            link.control.put(frame)
+            await link.control.room()
         self._up.set()
         _logger.info("connected to core %s", link.welcome.node)
 
@@ -244,13 +274,14 @@ class Trunk:
             self._link = None
             self._up.clear()
             self._live.end()
+            self._asks.lost()
 
     # Frames of the core.
 
     def take_control(self, response: gateway_pb2.TrunkResponse) -> None:
         """Apply one frame of CONTROL."""
         kind = response.WhichOneof("frame")
-        if kind == "closing" or _goes(response):
+        if kind == "closing":
             raise LinkLost  # the next core takes over: browsers notice a pause, nothing else
         session = self.sessions.get(response.session)
         if kind in OPENED:
@@ -266,7 +297,7 @@ class Trunk:
         elif kind == "session_ended":
             session.take_ended(response.session_ended.closing)
         elif kind == "unsubscribed":
-            session.take_unsubscribed(response.unsubscribed)
+            session.take_unsubscribed(response)
         elif kind == "rejected":
             session.take_rejected(response)
 
@@ -283,12 +314,6 @@ class Trunk:
     def _put_catch_up(self, frame: gateway_pb2.TrunkRequest) -> None:
         if self._link is not None:
             self._link.catch_up.put(frame)
-
-
-def _goes(response: gateway_pb2.TrunkResponse) -> bool:
-    """Whether a core ends a session only because it goes itself."""
-    ended = response.WhichOneof("frame") == "session_ended"
-    return ended and response.session_ended.closing.code == common_pb2.ERROR_CODE_DRAINING
 
 
 def _resolve(future: asyncio.Future[Answer], answer: Answer) -> None:

@@ -1,8 +1,10 @@
 """What a session needs of the trunk that carries it."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Protocol
 
 from blackroad.edge.trunk.asks import OnAnswer
+from blackroad.edge.trunk.turns import Turns
 from blackroad.realtime.v1 import gateway_pb2
 
 if TYPE_CHECKING:
@@ -22,6 +24,11 @@ class Upstream(Protocol):
         """How often LIVE's cursor has moved."""
         ...
 
+    @property
+    def turns(self) -> Turns:
+        """The turns in which sessions ask about channels."""
+        ...
+
     def key(self) -> str:
         """Return a request id that was never used."""
         ...
@@ -34,6 +41,10 @@ class Upstream(Protocol):
         """Tell the core, if it is there; what is told is told again after a loss by other ways."""
         ...
 
+    def part(self, session: "Session", numbers: Collection[int], /) -> None:
+        """Let a session get nothing more that is for these numbers."""
+        ...
+
     def repay(self, session: int, size: int, /) -> None:
         """Give credit back for what a session's client has."""
         ...
@@ -44,6 +55,10 @@ class Upstream(Protocol):
 
     def watch_answer(self, channel: str, session: "Session", /) -> None:
         """Let the session know when this answer has begun and ended."""
+        ...
+
+    def in_progress(self, channel: str, session: "Session", /) -> bool:
+        """Whether an answer that the session watches has not ended."""
         ...
 
     def drop(self, session: "Session", clean: bool, /) -> None:

@@ -12,6 +12,7 @@ from blackroad.edge.frames import client, server
 from blackroad.edge.frames.answer import AnswerFrame, snapshot_frames
 from blackroad.edge.frames.event import event_json
 from blackroad.edge.frames.times import rfc3339
+from blackroad.edge.limits.refusals import Refusals
 from blackroad.edge.transport import Socket, text_frame
 from blackroad.edge.trunk import Session
 from blackroad.edge.websocket.commands import Commands
@@ -20,12 +21,13 @@ from blackroad.realtime.v1 import channel_pb2, event_pb2
 BAD_PROTOCOL: Final = 4400
 SAID_GOODBYE: Final = frozenset({1000, 1005})
 ASKED_FOR: Final = "cancelled"
+RATE_LIMITED: Final = "rate_limited"
 
 
 class Peer:
     """Takes frames of a socket to the session and what the core says back to the socket."""
 
-    __slots__ = ("_commands", "_context", "_session", "receiver", "socket")
+    __slots__ = ("_commands", "_context", "_refusals", "_session", "receiver", "socket")
 
     def __init__(self, context: Context, session: Session) -> None:
         self._context = context
@@ -33,6 +35,7 @@ class Peer:
         self._commands = Commands(session, self.tell)
         self.socket: Socket | None = None
         self.receiver: Receiver[str] | None = None
+        self._refusals: Refusals | None = None
 
     def begin(self, socket: Socket) -> None:
         """Take the open socket; `welcome` goes first."""
@@ -59,8 +62,30 @@ class Peer:
 
     def tell(self, frame: Struct) -> None:
         """Send a frame, in order with everything else."""
+        if isinstance(frame, server.Error) and frame.code == RATE_LIMITED:
+            self._limited(frame)
+        else:
+            self._send(frame)
+
+    def _send(self, frame: Struct) -> None:
         if self.receiver is not None:
             self.receiver.send(text_frame(server.encode(frame)))
+
+    def _limited(self, error: server.Error) -> None:
+        """Tell that it asks too much: at most once a second."""
+        if self._refusals is None:
+            self._refusals = Refusals(self._send, self._end_limited)
+        self._refusals.take(error)
+
+    def _end_limited(self, error: server.Error) -> None:
+        after = error.retry_after_seconds
+        seconds = after if isinstance(after, float) else None
+        self._session.end(Refusal(RATE_LIMITED, retry_after_seconds=seconds))
+
+    @property
+    def viewing(self) -> bool:
+        """Whether it waits for an answer's end."""
+        return self._session.viewing
 
     # What the socket says.
 
@@ -95,6 +120,8 @@ class Peer:
 
     def on_close(self, code: int) -> None:
         """End the session."""
+        if self._refusals is not None:
+            self._refusals.close()
         if self.receiver is not None:
             self.receiver.close()
         told = self._session.ended is not None or code >= BAD_PROTOCOL

@@ -156,7 +156,7 @@ class TrunkRequest(_message.Message):
 
     @_builtins.property
     def restored(self) -> Global___Restored:
-        """CONTROL: all sessions of a former trunk have been opened and subscribed again."""
+        """CONTROL: all sessions of a former trunk have been opened and subscribed again. At most 60 s after the first hello."""
 
     def __init__(
         self,
@@ -232,7 +232,10 @@ class TrunkHello(_message.Message):
     trunk_id: _builtins.str
     """The trunk_id that CONTROL was given. Required for LIVE and CATCH_UP; ERROR_CODE_NOT_FOUND where it is not known."""
     cursor: _builtins.str
-    """The cursor of the last live frame that the edge handed on, where it comes back after a loss."""
+    """The cursor of the last live frame that the edge handed on, where it comes back after a loss. Restored must follow: a
+    Subscribe before it whose cursor is this one is live at once (Join.restored), and what all of these have missed comes
+    on LIVE after Restored, each event once.
+    """
     public: _builtins.bool
     """True where the edge listens on an address other than loopback."""
     @_builtins.property
@@ -636,7 +639,9 @@ class TrunkResponse(_message.Message):
 
     @_builtins.property
     def unsubscribed(self) -> _channel_pb2.Unsubscribed:
-        """CONTROL: a subscription has ended; on LIVE a Part came before."""
+        """CONTROL: a subscription has ended; on LIVE a Part came before. Where the core ended it by itself, request_id is that
+        of its Subscribe.
+        """
 
     @_builtins.property
     def published(self) -> _channel_pb2.PublishResponse:
@@ -802,22 +807,28 @@ class Join(_message.Message):
     NUMBER_FIELD_NUMBER: _builtins.int
     CHANNEL_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RESTORED_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """The number: a followed name or pattern and a class of visibility. Not used again by this trunk."""
     channel: _builtins.str
     """The subscription that it serves."""
     request_id: _builtins.str
     """The request_id of the Invoke that it serves: events of this number carry it to this session."""
+    restored: _builtins.bool
+    """True: the subscription was live at TrunkHello.cursor and is so again. It gets no Subscribed, no CaughtUp and nothing on
+    CATCH_UP: what it has missed comes on LIVE after this.
+    """
     def __init__(
         self,
         *,
         number: _builtins.int = ...,
         channel: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        restored: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "number", b"number", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "number", b"number", "request_id", b"request_id", "restored", b"restored"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

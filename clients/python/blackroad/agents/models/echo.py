@@ -2,11 +2,13 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
+from blackroad.agents.models.patience import TimeUp
 from blackroad.agents.models.text_model import ModelPart
-from blackroad.client import Finished, Message, Options, Text, Usage
+from blackroad.agents.models.wishes import finished
+from blackroad.client import Message, Options, Text, Usage
 
 _WORD: Final = re.compile(r"\s*\S+|\s+\Z")
 
@@ -30,8 +32,8 @@ class EchoModel:
         self._words_per_second = words_per_second
 
     async def answer(
-        self, messages: Sequence[Message], options: Options
-    ) -> AsyncIterator[ModelPart]:
+        self, messages: Sequence[Message], options: Options, until: float | None = None
+    ) -> AsyncGenerator[ModelPart]:
         """Yield the words, the first at once."""
         turns = (message.text for message in reversed(messages) if message.role == "user")
         said = words(next(turns, ""))
@@ -39,15 +41,19 @@ class EchoModel:
         most = options.max_tokens or len(said)
         begin = asyncio.get_running_loop().time()
         for count, word in enumerate(said[:most]):
-            await self._pace(begin, count)
+            await self._pace(begin, count, until)
             yield Text(word)
             yield Usage(asked, count + 1)
         usage = Usage(asked, min(most, len(said)))
-        yield Finished("stop" if len(said) <= most else "length", usage=usage)
+        whole = len(said) <= most
+        yield finished("stop" if whole else "length", "".join(said[:most]), options, usage)
 
-    async def _pace(self, begin: float, count: int) -> None:
+    async def _pace(self, begin: float, count: int, until: float | None) -> None:
         """Wait until the word's time; by the clock, so that lateness does not add up."""
         if not self._words_per_second:
             return
         due = begin + count / self._words_per_second
-        await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+        now = asyncio.get_running_loop().time()
+        await asyncio.sleep(max(0.0, min(due, until or due) - now))
+        if until is not None and until < due:
+            raise TimeUp

@@ -54,10 +54,10 @@ def agents(context: typer.Context, lifeline: Lifeline = None) -> None:
 
 
 def run(
-    file: Annotated[str, typer.Argument(help="A Python file that ends with agent.run().")],
+    file: Annotated[str, typer.Argument(help="A Python file with one Agent.")],
     reload: Annotated[bool, typer.Option("--reload", help="Start it again on a change.")] = False,
 ) -> None:
-    """Run an agent of your own."""
+    """Run an agent of your own: what the file runs itself, else the one Agent that it defines."""
     from blackroad.cli.parts.script import run as run_script
 
     with reported():

@@ -56,8 +56,10 @@ async def say(
 async def ask(client: Client, name: str, prompt: str, is_model: bool, as_json: bool) -> None:
     """Print the answer as it comes; cancel it when interrupted."""
     answer = client.invoke(model=name, prompt=prompt) if is_model else client.invoke(name, prompt)
+    began = False
     try:
         async for part in answer:
+            began = began or isinstance(part, Text | Snapshot)
             if as_json:
                 print_json({"part": type(part).__name__.lower(), **asdict(part)})
             else:
@@ -66,7 +68,7 @@ async def ask(client: Client, name: str, prompt: str, is_model: bool, as_json: b
         await _cancel(answer)
         raise
     finally:
-        if not as_json:
+        if began and not as_json:
             print(flush=True)
 
 

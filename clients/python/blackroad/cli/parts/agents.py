@@ -9,15 +9,14 @@ from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTO
 from prometheus_client.registry import CollectorRegistry
 
 from blackroad.agents.host import AgentHost
-from blackroad.agents.models.registry import ModelRegistry, default_model
-from blackroad.agents.roster import read_roster
+from blackroad.agents.roster import Roster, read_roster
 from blackroad.agents.settings import AgentsSettings
 from blackroad.cli.logs import configure
 from blackroad.cli.parts import garbage
 from blackroad.cli.parts.lifeline import Lifeline
 from blackroad.cli.parts.stop import Stop
-from blackroad.cli.running import StartError
 from blackroad.cli.settings.parts import LoggingPart, MetricsPart
+from blackroad.cli.settings.problems import Problem, SettingsError
 from blackroad.cli.settings.read import settings_of
 from blackroad.core.door.probes import Probes
 from blackroad.core.settings import split_address
@@ -28,29 +27,41 @@ LOG = structlog.get_logger(__name__)
 def run(flags: Sequence[str], lifeline_number: int | None) -> None:
     """Serve until a signal."""
     lifeline = Lifeline(lifeline_number)
+    with lifeline.reporting():
+        _run(flags, lifeline)
+
+
+def roster_of(settings: AgentsSettings) -> Roster:
+    """Read the file of agents; raise `SettingsError` where that is not to be had."""
+    try:
+        return read_roster(settings.agents)
+    except OSError as error:
+        why = error.strerror or str(error)
+    except ValueError as error:
+        why = str(error)
+    problem = Problem("agents (BLACKROAD_AGENTS)", why, str(settings.agents or ""))
+    raise SettingsError([problem])
+
+
+def _run(flags: Sequence[str], lifeline: Lifeline) -> None:
     settings = settings_of(AgentsSettings, flags)
     metrics = settings_of(MetricsPart, flags).metrics
     configure(settings_of(LoggingPart, flags).logging, "agents")
-    try:
-        roster = read_roster(settings.agents)
-    except (OSError, ValueError) as error:
-        raise StartError(str(error)) from error
+    roster = roster_of(settings)
     LOG.info("agents.read", agents=sorted(roster.agents))
     asyncio.run(_serve(settings, metrics, lifeline))
 
 
 async def _serve(settings: AgentsSettings, metrics: str | None, lifeline: Lifeline) -> None:
     stop = Stop()
-    model = await default_model(settings.models, ModelRegistry(settings.models))
-    models = settings.models.model_copy(update={"default": model})
-    host = AgentHost(settings.model_copy(update={"models": models}))
+    host = AgentHost(settings)
     registered = asyncio.Event()
-    addresses = {"model": model}
+    addresses: dict[str, str] = {}
 
     def ready() -> None:
         registered.set()
         garbage.tune()
-        lifeline.ready(addresses)
+        lifeline.ready({"model": host.model, **addresses})
 
     async with AsyncExitStack() as stack:
         if metrics is not None:

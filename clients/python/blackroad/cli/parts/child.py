@@ -8,9 +8,17 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NotRequired, TypedDict
 
 START_SECONDS: Final = 60.0
+
+
+class Said(TypedDict):
+    """What a child writes on its lifeline: where it is ready, or why it cannot be."""
+
+    ready: NotRequired[dict[str, str]]
+    failed: NotRequired[str]
+    status: NotRequired[int]
 
 
 class ChildError(Exception):
@@ -67,17 +75,22 @@ class Child:
             raise ChildError(self.name, 1, "did not become ready in time") from None
         if not line:
             raise ChildError(self.name, await self.ended(), "ended before it was ready")
-        said: dict[str, dict[str, str]] = json.loads(line)
-        return said["ready"]
+        said: Said = json.loads(line)
+        if "failed" in said:
+            raise ChildError(self.name, said.get("status", 1), f"cannot start: {said['failed']}")
+        return said.get("ready", {})
 
     async def ended(self) -> int:
         """Return the exit status, as a shell would say it, when the child has ended."""
         status = await self._process.wait()
         return 128 - status if status < 0 else status
 
-    async def end(self, grace_seconds: float) -> None:
-        """Ask the child to drain, once; kill its group where it takes longer."""
+    def drain(self) -> None:
+        """Ask the child to drain."""
         self._signal(signal.SIGTERM)
+
+    async def end(self, grace_seconds: float) -> None:
+        """Wait for a child that drains; kill its group where it takes longer."""
         try:
             async with asyncio.timeout(grace_seconds):
                 await self._process.wait()
@@ -87,13 +100,17 @@ class Child:
 
     async def kill(self) -> None:
         """End the child's whole group at once, where it still runs. Idempotent."""
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        self.strike()
         await self._process.wait()
         self._line_end.close()
         with contextlib.suppress(OSError):
             await self._line_end.wait_closed()
+
+    def strike(self) -> None:
+        """Send SIGKILL to the child's whole group, where it still runs; do not wait."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process.returncode is None:

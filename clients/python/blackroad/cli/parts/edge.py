@@ -11,13 +11,18 @@ from blackroad.cli.running import StartError
 from blackroad.cli.settings.parts import EdgePart, LoggingPart
 from blackroad.cli.settings.read import settings_of
 from blackroad.edge.server import serve
-from blackroad.edge.settings import EdgeSettings
+from blackroad.edge.settings import EdgeSettings, EdgeTls
 from blackroad.edge.trunk.trunk import PublicDevelopmentError
 
 
 def run(flags: Sequence[str], lifeline_number: int | None) -> None:
     """Serve until a signal."""
     lifeline = Lifeline(lifeline_number)
+    with lifeline.reporting():
+        _serve(flags, lifeline)
+
+
+def _serve(flags: Sequence[str], lifeline: Lifeline) -> None:
     part = settings_of(EdgePart, flags)
     logging = settings_of(LoggingPart, flags).logging
     configure(logging, "edge")
@@ -30,13 +35,15 @@ def run(flags: Sequence[str], lifeline_number: int | None) -> None:
             "hosts": part.auth.hosts,
             "trusted_proxies": part.auth.trusted_proxies,
             "limits": part.edge,
+            "tls": part.tls.model_dump(include=set(EdgeTls.model_fields), exclude_none=True),
             "log_level": logging.level,
         }
     )
     try:
         uvloop.run(serve(settings, lambda address: _ready(lifeline, str(address))))
     except OSError as error:
-        raise StartError(f"cannot listen on {part.http}: {error.strerror}") from error
+        text = f"http (BLACKROAD_HTTP): cannot listen on {part.http}: {error.strerror}"
+        raise StartError(text) from error
     except ExceptionGroup as group:
         if not group.subgroup(PublicDevelopmentError):
             raise

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from rich.panel import Panel
 from rich.table import Table
 
+from blackroad.agents.settings import AgentsSettings
 from blackroad.cli.logs import configure
 from blackroad.cli.output import CONSOLE, print_error
+from blackroad.cli.parts.agents import roster_of
 from blackroad.cli.parts.child import ChildError
 from blackroad.cli.parts.up import Addresses, Tree
 from blackroad.cli.settings.parts import PARTS, LoggingPart
@@ -23,24 +25,25 @@ def run(flags: Sequence[str]) -> int:
     for part in PARTS:
         read(part, values)
     core = read(CoreSettings, values)
+    roster_of(read(AgentsSettings, values))
     configure(read(LoggingPart, values).logging, "up")
-    tree = Tree(flags, core.auth)
+    tree = Tree(flags, core)
     try:
-        asyncio.run(tree.run(lambda addresses: announce(addresses, core.auth.development)))
+        asyncio.run(tree.run(lambda addresses: announce(addresses, core)))
     except ChildError as lost:
         print_error(str(lost))
         return lost.status
     return 0
 
 
-def announce(addresses: Addresses, development: bool) -> None:
+def announce(addresses: Addresses, core: CoreSettings) -> None:
     """Print where everything is, in a block that can be read and copied."""
-    http = addresses["http"]
+    http, s = addresses["http"], "s" if core.tls.cert else ""
     rows = {
-        "Browser": f"http://{http}",
-        "WebSocket": f"ws://{http}/ws/<client-id>",
-        "SSE": f"http://{http}/events/<client-id>",
-        "API docs": f"http://{http}/docs",
+        "Browser": f"http{s}://{http}",
+        "WebSocket": f"ws{s}://{http}/ws/<client-id>",
+        "SSE": f"http{s}://{http}/events/<client-id>",
+        "API docs": f"http{s}://{http}/docs",
         "gRPC": addresses["grpc"],
     }
     if model := addresses.get("model"):
@@ -48,5 +51,6 @@ def announce(addresses: Addresses, development: bool) -> None:
     table = Table.grid(padding=(0, 2))
     for name, text in rows.items():
         table.add_row(name, text)
-    note = "development: only this machine can connect" if development else "with keys"
+    keys = "development: only this machine can connect" if core.auth.development else "with keys"
+    note = f"{keys}, with TLS" if s else keys
     CONSOLE.print(Panel.fit(table, title="BlackRoad is up", subtitle=note))

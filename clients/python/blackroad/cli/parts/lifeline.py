@@ -1,6 +1,7 @@
 """The line between `up` and a part of it: the part says that it is ready, and dies when `up` does.
 
-One socket pair a part. The part writes one line, `{"ready": {name: address}}`; `up` never writes.
+One socket pair a part. The part writes one line, `{"ready": {name: address}}`, or `{"failed": text,
+"status": number}` where it cannot start; `up` never writes.
 The end of the line at the part means that `up` is gone, however it went.
 """
 
@@ -11,8 +12,12 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from typing import Final
+
+from blackroad.cli.running import FAILED, WRONG, StartError
+from blackroad.cli.settings.problems import SettingsError
 
 DRAIN_SECONDS: Final = 5.0
 
@@ -28,10 +33,24 @@ class Lifeline:
 
     def ready(self, addresses: Mapping[str, str]) -> None:
         """Say that the part serves, and where."""
+        self._say({"ready": dict(addresses)})
+
+    @contextmanager
+    def reporting(self) -> Generator[None]:
+        """Say why the part cannot start, where something says so."""
+        try:
+            yield
+        except StartError as error:
+            self._say({"failed": str(error), "status": FAILED})
+            raise
+        except SettingsError as error:
+            self._say({"failed": str(error), "status": WRONG})
+            raise
+
+    def _say(self, word: Mapping[str, object]) -> None:
         if self._socket is not None:
-            line = json.dumps({"ready": dict(addresses)}).encode() + b"\n"
             with contextlib.suppress(OSError):  # `up` has gone: the watching thread ends us
-                self._socket.sendall(line)
+                self._socket.sendall(json.dumps(word).encode() + b"\n")
 
     @staticmethod
     def _watch(line: socket.socket) -> None:

@@ -18,13 +18,18 @@ Stamps = Mapping[Path, int]
 
 
 def run(file: str, *, reload: bool) -> int:
-    """Run the file with this Python and return its status; with `reload` until a signal."""
+    """Run the file by `cli.parts.program`; return its status, with `reload` only after a signal."""
     path = Path(file)
     if not path.is_file():
         raise SettingsError([Problem(file, "there is no such file")])
     if not reload:
-        os.execv(sys.executable, [sys.executable, str(path)])  # noqa: S606 (becomes it)
+        os.execv(sys.executable, command(path))  # noqa: S606 (becomes it)
     return Reloader(path).run()
+
+
+def command(file: Path) -> list[str]:
+    """Return the command line that runs a file."""
+    return [sys.executable, "-m", "blackroad.cli.parts.program", str(file)]
 
 
 class Reloader:
@@ -40,7 +45,7 @@ class Reloader:
             signal.signal(number, self._stop)
         while not self._stopped:
             stamps = self._stamps()
-            child = subprocess.Popen([sys.executable, str(self._file)])
+            child = subprocess.Popen(command(self._file))
             self._until_changed(stamps)
             _end(child)
         return 0

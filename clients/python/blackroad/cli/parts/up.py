@@ -6,12 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from blackroad.cli.parts.child import Child, ChildError
-from blackroad.cli.parts.credentials import token_for
+from blackroad.cli.parts.credentials import token_for, trust_for
 from blackroad.cli.parts.stop import Stop
-from blackroad.core.settings import AuthSettings
+from blackroad.core.settings import CoreSettings
 
 # A part drains within its own bound; this one is for a part that hangs.
 GRACE_SECONDS: Final = 30.0
+
+# What the agents have after the core has gone.
+LAST_SECONDS: Final = 1.0
+
+AGENTS: Final = "agents"
 
 Addresses = dict[str, str]
 
@@ -23,9 +28,9 @@ class StopAsked(Exception):  # noqa: N818 (not an error)
 class Tree:
     """The processes of one `up`, in the order in which they were started."""
 
-    def __init__(self, flags: Sequence[str], auth: AuthSettings) -> None:
+    def __init__(self, flags: Sequence[str], core: CoreSettings) -> None:
         self._flags = tuple(flags)
-        self._auth = auth
+        self._core = core
         self._children: list[Child] = []
 
     async def run(self, announce: Callable[[Addresses], None]) -> None:
@@ -33,13 +38,13 @@ class Tree:
 
         Raises `ChildError` for the first child that ends by itself. Either way no child is left.
         """
-        stop = Stop()
+        stop = Stop(self._kill)
         lost: list[ChildError] = []
         try:
             async with asyncio.TaskGroup() as watchers:
                 watchers.create_task(_asked(stop))
                 addresses: Addresses = {}
-                for name in ("core", "agents", "edge"):
+                for name in ("core", AGENTS, "edge"):
                     child = await self._start(name, addresses)
                     watchers.create_task(_lost(child))
                     addresses |= await child.ready()
@@ -60,13 +65,26 @@ class Tree:
         return child
 
     async def _end(self) -> None:
-        # The edge first, so that browsers hear of it while the core still answers.
-        for child in reversed(self._children):
+        # 1. Core and edge take nothing new; what is being answered goes on, and is heard, to its
+        # end. 2. Who works then works for nobody.
+        serving = [child for child in self._children if child.name != AGENTS]
+        for child in serving:
+            child.drain()
+        for child in serving:
             await child.end(GRACE_SECONDS)
+        for child in self._children:
+            child.drain()
+            await child.end(LAST_SECONDS)
+
+    def _kill(self) -> None:
+        """End it all at once: a second signal."""
+        for child in self._children:
+            child.strike()
 
     def _environ(self, name: str) -> Mapping[str, str]:
-        token = token_for(name, self._auth)
-        return os.environ | ({"BLACKROAD_TOKEN": token} if token else {})
+        token = token_for(name, self._core.auth)
+        trust = {} if name == "core" else trust_for(self._core.tls)
+        return trust | os.environ | ({"BLACKROAD_TOKEN": token} if token else {})
 
 
 async def _asked(stop: Stop) -> None:

@@ -1,0 +1,1 @@
+"""ollama/<name>: models of an Ollama that runs somewhere, through its SDK."""

@@ -1,0 +1,1 @@
+"""OpenAI's words: chat completions and models, for clients that know nothing of this server."""

@@ -1,0 +1,1 @@
+"""The AI SDK's words: what `useChat` sends, and the UI message stream that it reads."""

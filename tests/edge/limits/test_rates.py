@@ -1,0 +1,82 @@
+"""The guide's rates, as a browser and as curl meet them."""
+
+import asyncio
+import json
+
+from tests.edge.rig import EdgeRig, Frame
+
+FLOOD = 60
+
+
+def _ids(frames: list[Frame]) -> set[object]:
+    """Return the ids of the requests that frames answer."""
+    found: set[object] = set()
+    for frame in frames:
+        ids = frame.get("ids")
+        found.update(ids if isinstance(ids, list) else [frame.get("id")])
+    return found
+
+
+async def test_a_flood_on_a_websocket_is_answered_by_one_error_a_second(edge: EdgeRig) -> None:
+    async with edge.browser("ada") as ada:
+        begun = asyncio.get_running_loop().time()
+        for number in range(FLOOD):
+            await ada.say("message", room="r", content=number, id=f"m{number}")
+        answered: set[object] = set()
+        while len(answered) < FLOOD:
+            answered |= _ids([await ada.next()])
+        seconds = asyncio.get_running_loop().time() - begun
+        published = [frame for frame in ada.passed if frame["type"] == "published"]
+        errors = [frame for frame in ada.passed if frame["type"] == "error"]
+        assert len(published) <= 20 + 10 * seconds
+        assert len(published) >= 20
+        assert 1 <= len(errors) <= 1 + seconds
+        assert {error["code"] for error in errors} == {"rate_limited"}
+        assert all(error["retryable"] for error in errors)
+        first = errors[0]
+        assert first["error"] == "rate_limited"
+        assert first["retry_after"] == first["retry_after_seconds"]
+        await asyncio.sleep(float(str(errors[-1]["retry_after_seconds"])))
+        await ada.publish("r", "again")
+
+
+async def test_all_tabs_and_doors_of_a_user_share_one_bucket(edge: EdgeRig) -> None:
+    async with edge.browser("developer") as one, edge.browser("developer") as two:
+        for tab in (one, two):
+            for number in range(10):
+                await tab.publish("r", number)
+        async with edge.http() as http:
+            body = {"channel": "r", "content": "by HTTP"}
+            answers = [await http.post("/v1/publish", json=body) for _ in range(12)]
+        refused = [answer for answer in answers if answer.status_code == 429]
+        assert refused
+        assert refused[0].headers["content-type"] == "application/problem+json"
+        assert refused[0].headers["retry-after"] == "1"
+        document = refused[0].json()
+        assert document["code"] == "rate_limited"
+        assert 0 < document["retry_after_seconds"] <= 0.1
+    async with edge.browser("bob") as bob:
+        await bob.publish("r", "nobody's but mine")
+
+
+async def test_commands_have_a_bucket_of_their_own(edge: EdgeRig) -> None:
+    async with edge.browser("eve") as eve:
+        for number in range(25):
+            await eve.say("message", room="r", content=number)
+        await eve.find("error", code="rate_limited")
+        await eve.say("history", room="r", id="h")
+        await eve.find("history", id="h")
+        for number in range(400):
+            await eve.say("history", room="r", limit=1, id=f"h{number}")
+        await eve.find("error", code="rate_limited")
+
+
+async def test_who_goes_on_regardless_is_closed_with_4429(edge: EdgeRig) -> None:
+    async with edge.browser("mallory") as mallory:
+        for number in range(1500):
+            await mallory.say("message", room="r", content=number, id=f"m{number}")
+        closing = await mallory.find("closing")
+        assert closing["code"] == "rate_limited"
+        assert json.dumps(closing["retry_after_seconds"])
+        await mallory.socket.wait_closed()
+        assert mallory.socket.close_code == 4429
