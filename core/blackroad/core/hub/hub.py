@@ -38,9 +38,10 @@ class Hub:
         self.log = log
         # From here on nothing is missed, though `run` may begin later.
         self._batches = log.follow()
-        self._heads: Positions | None = log.heads()
-        self._epochs = [head.epoch for head in log.heads()]
-        self._sequences = [head.sequence for head in log.heads()]
+        self._heads: Positions | None = None
+        self._epochs: list[int] = []
+        self._sequences: list[int] = []
+        self.heads = log.heads()
         self.is_private: Callable[[str], bool] = lambda key: False
         self.control: Watcher = lambda entry: None
         self.missed: Callable[[Positions], None] = lambda after: None
@@ -57,6 +58,12 @@ class Hub:
         if self._heads is None:
             self._heads = tuple(map(Position, self._epochs, self._sequences))
         return self._heads
+
+    @heads.setter
+    def heads(self, heads: Positions) -> None:
+        self._heads = heads
+        self._epochs = [head.epoch for head in heads]
+        self._sequences = [head.sequence for head in heads]
 
     def attach(self, sink: Sink, topic: str) -> None:
         """Offer the sink what comes on a topic from now on. Idempotent."""

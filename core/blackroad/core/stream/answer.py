@@ -1,6 +1,7 @@
 """One answer: who asked whom, where it stands, and its way from queued to one of three endings."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from enum import IntEnum
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -293,6 +294,4 @@ class Answer:
 
 def _own(said: Part) -> Part:
     """Return a copy: a part of a message keeps the whole of it, and all that came with it."""
-    own = type(said)()
-    own.CopyFrom(said)
-    return own
+    return copy(said)
