@@ -1,7 +1,7 @@
 """What every test shares: the event loop, and the rule that a skip may be forbidden."""
 
 import os
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 
 import pytest
 
@@ -12,6 +12,17 @@ SKIPS_FORBIDDEN = os.environ.get("REQUIRE_ALL_TESTS") == "1"
 def anyio_backend() -> str:
     """Run async tests on asyncio, as the product does."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+async def one_loop(anyio_backend: str) -> AsyncGenerator[None]:
+    """Keep one event loop for all tests that use gRPC.
+
+    grpc.aio has one poller for the process: what still comes for the calls of a closed loop raises
+    in the loop of a later test, and takes that one's events with it.
+    """
+    del anyio_backend  # asked for so that a test that is not async may be the first
+    yield  # noqa: PT022 - a fixture that has not ended keeps the loop
 
 
 @pytest.hookimpl(wrapper=True)

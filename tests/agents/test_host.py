@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -15,20 +14,10 @@ from blackroad.agents import AgentHost, AgentsSettings, ModelsSettings
 from blackroad.client import AnswerFailed, Cancelled, Client, Finished, NotFound, Text, Usage
 from blackroad.core.server import CoreServer
 from blackroad.core.settings import CoreSettings
+from tests.agents.hosting import hosted
 
 FIVE = {"LUCIDIA", "ALICE", "OCTAVIA", "PRISM", "ECHO"}
 FAST = ModelsSettings(default="builtin/echo", echo_words_per_second=0)
-
-
-@asynccontextmanager
-async def hosted(settings: AgentsSettings) -> AsyncGenerator[Client]:
-    """Give a client, once the host says that all are registered; drain the host afterwards."""
-    host, ready = AgentHost(settings), asyncio.Event()
-    async with Client(settings.core) as client, asyncio.TaskGroup() as tasks:
-        tasks.create_task(host.serve(ready.set))
-        await ready.wait()
-        yield client
-        host.drain()
 
 
 @pytest.fixture

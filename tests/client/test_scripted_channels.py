@@ -1,4 +1,4 @@
-"""Subscriptions and publishing on streams that are cut, late or wrong when the test says."""
+"""Subscriptions on streams that are cut, late or wrong when the test says."""
 
 import asyncio
 
@@ -6,58 +6,17 @@ import pytest
 
 from blackroad.client import (
     Client,
-    Conflict,
-    Event,
     Forbidden,
     Gap,
     InvalidRequest,
     RateLimited,
-    Received,
     Subscription,
     Unauthenticated,
     Unavailable,
-    UnknownOutcome,
 )
 from blackroad.realtime.v1 import channel_pb2, common_pb2, event_pb2
+from tests.client.channel_frames import delivery, hold, offsets, subscribed, take
 from tests.client.scripted import ConnectWire, scripted
-
-
-def event(offset: int) -> event_pb2.Event:
-    return event_pb2.Event(
-        id=f"ev_{offset}", channel="c", type="message", offset=offset, cursor=f"c{offset}", text="x"
-    )
-
-
-def delivery(*offsets: int) -> channel_pb2.ConnectResponse:
-    events = [event(offset) for offset in offsets]
-    return channel_pb2.ConnectResponse(delivery=event_pb2.Delivery(events=events))
-
-
-async def subscribed(
-    wire: ConnectWire, *, recovered: bool | None = None, cursor: str = "c0"
-) -> channel_pb2.Subscribe:
-    frame = await wire.read()
-    answer = channel_pb2.Subscribed(
-        channel=frame.subscribe.channel, cursor=cursor, recovered=recovered
-    )
-    if recovered is False:
-        answer.gap = event_pb2.GAP_REASON_EPOCH_CHANGED
-    await wire.write(channel_pb2.ConnectResponse(request_id=frame.request_id, subscribed=answer))
-    return frame.subscribe
-
-
-async def take(subscription: Subscription, count: int) -> list[Received]:
-    return [await anext(subscription) for _ in range(count)]
-
-
-def offsets(items: list[Received]) -> list[int]:
-    return [item.offset for item in items if isinstance(item, Event)]
-
-
-async def hold(wire: ConnectWire) -> None:
-    """Keep the stream until the client ends it."""
-    with pytest.raises(StopAsyncIteration):
-        await wire.read()
 
 
 async def test_a_cut_subscription_resumes_after_what_it_has_received() -> None:
@@ -247,99 +206,6 @@ async def test_without_a_core_a_subscription_says_so_after_the_clients_patience(
     async with asyncio.timeout(10), Client(url, timeout_seconds=0.2) as client:
         with pytest.raises(Unavailable, match="no core answers"):
             await anext(client.subscribe("c"))
-
-
-async def test_a_publish_that_was_cut_goes_out_again_under_the_same_key() -> None:
-    keys: list[str] = []
-
-    async def first(wire: ConnectWire) -> None:
-        keys.append((await wire.read()).publish.idempotency_key)
-        await wire.cut()
-
-    async def second(wire: ConnectWire) -> None:
-        frame = await wire.read()
-        keys.append(frame.publish.idempotency_key)
-        await wire.write(_published(frame, 5, duplicate=True))
-        await hold(wire)
-
-    async with asyncio.timeout(10), scripted(connects=[first, second]) as url:
-        async with Client(url) as client:
-            published = await client.publish("c", "x")
-        assert (published.event_id, published.offset, published.duplicate) == ("ev_5", 5, True)
-    assert keys[0] == keys[1] != ""
-
-
-def _published(
-    frame: channel_pb2.ConnectRequest, offset: int, *, duplicate: bool = False
-) -> channel_pb2.ConnectResponse:
-    one = channel_pb2.PublishedEvent(id=f"ev_{offset}", offset=offset)
-    answer = channel_pb2.PublishResponse(events=[one], duplicate=duplicate, channel="c")
-    return channel_pb2.ConnectResponse(request_id=frame.request_id, published=answer)
-
-
-async def test_an_open_outcome_is_tried_again_and_a_certain_no_is_not() -> None:
-    async def core(wire: ConnectWire) -> None:
-        frame = await wire.read()
-        for code, key in (
-            (common_pb2.ERROR_CODE_UNKNOWN, frame.publish.idempotency_key),
-            (common_pb2.ERROR_CODE_CONFLICT, frame.publish.idempotency_key),
-        ):
-            assert frame.publish.idempotency_key == key
-            no = common_pb2.Rejected(code=code)
-            await wire.write(channel_pb2.ConnectResponse(request_id=frame.request_id, rejected=no))
-            if code == common_pb2.ERROR_CODE_UNKNOWN:
-                frame = await wire.read()
-        await hold(wire)
-
-    async with asyncio.timeout(10), scripted(connects=[core]) as url, Client(url) as client:
-        with pytest.raises(Conflict):
-            await client.publish("c", "x", expected_offset=3)
-
-
-async def test_a_publish_that_is_never_answered_is_unknown() -> None:
-    async def core(wire: ConnectWire) -> None:
-        await hold_after_one(wire)
-
-    async def hold_after_one(wire: ConnectWire) -> None:
-        await wire.read()
-        await hold(wire)
-
-    async with (
-        asyncio.timeout(10),
-        scripted(connects=[core]) as url,
-        Client(url, timeout_seconds=0.2) as client,
-    ):
-        with pytest.raises(UnknownOutcome):
-            await client.publish("c", "x")
-
-
-async def test_bodies_and_what_is_beside_them_go_out() -> None:
-    drafts: list[event_pb2.Draft] = []
-
-    async def core(wire: ConnectWire) -> None:
-        for number in range(1, 5):
-            frame = await wire.read()
-            drafts.extend(frame.publish.events)
-            await wire.write(_published(frame, number))
-        await hold(wire)
-
-    async with asyncio.timeout(10), scripted(connects=[core]) as url, Client(url) as client:
-        await client.publish("c", "text", "note", headers={"a": "b"}, ttl_seconds=2)
-        await client.publish("c", b"\x00", correlation_id="q")
-        await client.publish("c", {"progress": 50, "ö": [None, True, 1.5]})
-        await client.publish_all("c", [1, "two"])
-    assert [draft.WhichOneof("body") for draft in drafts] == [
-        "text",
-        "data",
-        "json",
-        "json",
-        "text",
-    ]
-    assert drafts[0].type == "note"
-    assert drafts[0].headers == {"a": "b"}
-    assert drafts[0].ttl.ToTimedelta().total_seconds() == 2
-    assert drafts[1].correlation_id == "q"
-    assert drafts[2].json == '{"progress":50,"ö":[null,true,1.5]}'
 
 
 def test_a_subscription_begins_at_a_cursor_or_with_history() -> None:

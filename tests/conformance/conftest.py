@@ -7,7 +7,7 @@ CONFORMANCE_EXAMPLES is how many histories the resuming scenario tries for each 
 
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
@@ -78,13 +78,6 @@ def _option(config: pytest.Config, name: str) -> str | None:
         f"CONFORMANCE_{name.upper()}"
     )
     return given
-
-
-@pytest.fixture(scope="session")
-async def one_loop(anyio_backend: str) -> AsyncGenerator[None]:
-    """Keep one event loop for all tests: a channel of grpc.aio outlives its test by a moment."""
-    del anyio_backend  # asked for so that a test that is not async may be the first
-    yield  # noqa: PT022 - a fixture that has not ended keeps the loop
 
 
 @pytest.fixture(scope="session")

@@ -9,16 +9,6 @@ from blackroad.client import Agent, Call, Client
 from tests.edge.rig import EdgeRig, running_core, running_edge
 
 
-@pytest.fixture(scope="session")
-async def one_loop(anyio_backend: str) -> AsyncGenerator[None]:
-    """Keep one event loop for all tests that use gRPC.
-
-    grpc.aio has one poller for the process: what still comes for the calls of a closed loop raises
-    in the loop of a later test, and takes that one's events with it.
-    """
-    yield  # noqa: PT022 - a fixture that has not ended keeps the loop
-
-
 @pytest.fixture
 async def core(one_loop: None) -> AsyncGenerator[str]:
     """Give the address of a core in development mode."""

@@ -37,7 +37,14 @@ async def running_core(address: str = "127.0.0.1:0") -> AsyncGenerator[str]:
 async def running_edge(*cores: str, **limits: float) -> AsyncGenerator["EdgeRig"]:
     """Run an edge on a free port; drain it in the end."""
     limited = EdgeLimits.model_validate({"drain_seconds": 0.1, **limits})
-    edge = Edge(EdgeSettings(http=Address(port=0), core=cores, limits=limited))
+    settings = EdgeSettings(http=Address(port=0), core=cores, limits=limited)
+    async with running(Edge(settings)) as rig:
+        yield rig
+
+
+@asynccontextmanager
+async def running(edge: Edge) -> AsyncGenerator["EdgeRig"]:
+    """Run an edge; drain it in the end."""
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(edge.serve(address.set_result))

@@ -8,14 +8,10 @@ from blackroad.core.server import CoreServer
 from blackroad.core.settings import CoreSettings
 
 
-@pytest.fixture(scope="session", autouse=True)
-async def one_loop(anyio_backend: str) -> AsyncGenerator[None]:
-    """Keep one event loop for all tests.
-
-    grpc.aio has one poller for the process: what still comes for the calls of a closed loop raises
-    in the loop of a later test, and takes that one's events with it.
-    """
-    yield  # noqa: PT022 - a fixture that has not ended keeps the loop
+@pytest.fixture(autouse=True)
+def keep_loop(one_loop: None) -> None:
+    """Run every test here on the one loop."""
+    del one_loop
 
 
 @pytest.fixture

@@ -90,13 +90,6 @@ class House:
 
 
 @pytest.fixture(scope="session")
-async def one_loop(anyio_backend: str) -> AsyncGenerator[None]:
-    """Keep one event loop for all tests: a channel of grpc.aio outlives its test by a moment."""
-    del anyio_backend  # asked for so that a test that is not async may be the first
-    yield  # noqa: PT022 - a fixture that has not ended keeps the loop
-
-
-@pytest.fixture(scope="session")
 def house(one_loop: None) -> Generator[House]:
     """Give everything that `blackroad up` starts."""
     del one_loop

@@ -6,7 +6,7 @@ from typing import Final
 import grpc
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # has no stubs
 
-from blackroad.realtime.v1 import common_pb2
+from blackroad.realtime.v1 import common_pb2, event_pb2
 
 CLOSE_NORMAL: Final = 1000
 CLOSE_TOO_BIG: Final = 1009
@@ -133,6 +133,17 @@ def code_of(value: common_pb2.ErrorCode.ValueType) -> str:
         return "internal"
     word = name.removeprefix(_CODE_PREFIX).lower()
     return word if word in MEANINGS else "internal"
+
+
+def from_failed(failed: event_pb2.AnswerFailed) -> Refusal:
+    """Return the failure of an answer as the refusal that it is before its first byte."""
+    after = failed.retry_after.ToTimedelta().total_seconds()
+    return Refusal(
+        code_of(failed.code),
+        failed.message,
+        retryable=failed.retryable,
+        retry_after_seconds=after if failed.HasField("retry_after") else None,
+    )
 
 
 def from_rejected(rejected: common_pb2.Rejected) -> Refusal:

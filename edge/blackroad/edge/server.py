@@ -74,7 +74,7 @@ class Edge:
         addresses = Addresses(_address_limits(limits), settings.trusted_proxies)
         transport.admission = addresses
         options = TrunkOptions(
-            addresses=settings.core,
+            addresses=settings.core_targets,
             token=settings.token,
             public=not settings.http.loopback,
             wait_seconds=settings.limits.core_wait_seconds,

@@ -1,9 +1,9 @@
 """What an edge can be told: its own fields of the one tree of settings."""
 
 from ipaddress import ip_network
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 SECURE: Final = "grpcs://"
 MIB = 1024 * 1024
@@ -88,7 +88,6 @@ class EdgeSettings(BaseModel):
     trusted_proxies: tuple[str, ...] = ()
     limits: EdgeLimits = EdgeLimits()
     tls: EdgeTls = EdgeTls()
-    core_tls: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("http", mode="before")
@@ -110,13 +109,19 @@ class EdgeSettings(BaseModel):
             ip_network(network, strict=False)
         return networks
 
-    @model_validator(mode="after")
-    def _read_scheme(self) -> Self:
-        """Take `grpcs://host:port` for TLS; all addresses or none."""
-        secure = [address.startswith(SECURE) for address in self.core]
-        if not any(secure):
-            return self
-        if not all(secure):
+    @field_validator("core")
+    @classmethod
+    def _check_core(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        if len({address.startswith(SECURE) for address in addresses}) > 1:
             raise ValueError("either all addresses of the core are grpcs://, or none")
-        plain = tuple(address.removeprefix(SECURE) for address in self.core)
-        return self.model_copy(update={"core": plain, "core_tls": True})
+        return addresses
+
+    @property
+    def core_tls(self) -> bool:
+        """Whether the core is dialled with TLS: its addresses are `grpcs://host:port`."""
+        return any(address.startswith(SECURE) for address in self.core)
+
+    @property
+    def core_targets(self) -> tuple[str, ...]:
+        """The core's addresses, as gRPC dials them."""
+        return tuple(address.removeprefix(SECURE) for address in self.core)

@@ -86,7 +86,7 @@ async def test_models_are_found_by_provider_and_name() -> None:
         assert await asked("builtin/echo") == "builtin/echo"
         assert await asked("llama3.2:3b") == "ollama/llama3.2:3b"
         assert await asked("ECHO") == "ECHO"
-        assert await asked("anthropic/claude") == "NO_AGENT"
+        assert await asked("anthropic/claude") == "MODEL_UNAVAILABLE"
         assert await asked("ollama/other") == "MODEL_NOT_FOUND"
         assert await asked("nowhere/model") == "MODEL_NOT_FOUND"
 

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
+from weakref import WeakSet
 
 import grpc
 from google.protobuf.message import Message
@@ -51,7 +52,8 @@ class _Line:
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.channel = channel
-        self.holders: set[object] = set()
+        # Weak, so that a subscription that nobody has any more ends its stream by going.
+        self.holders = WeakSet[object]()
         self._loss: asyncio.Task[None] | None = None
 
     @property

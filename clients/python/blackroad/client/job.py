@@ -121,14 +121,15 @@ class Job:
         if code == common_pb2.ERROR_CODE_UNSPECIFIED:
             code = common_pb2.ERROR_CODE_AGENT_ERROR
         message = failed.message.encode(errors="replace")[:_MESSAGE_BYTES].decode(errors="ignore")
-        return self._frame(
-            fail=stream_pb2.FailInvocation(
-                code=code,
-                message=message,
-                usage=_usage(failed.usage or self.call.usage),
-                retryable=failed.retryable,
-            )
+        fail = stream_pb2.FailInvocation(
+            code=code,
+            message=message,
+            usage=_usage(failed.usage or self.call.usage),
+            retryable=failed.retryable,
         )
+        if failed.retry_after_seconds is not None:
+            fail.retry_after.FromNanoseconds(int(failed.retry_after_seconds * 1e9))
+        return self._frame(fail=fail)
 
     def _frame(
         self,

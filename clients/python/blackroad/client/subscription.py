@@ -46,11 +46,12 @@ class Subscription:
         patience_seconds: float,
         backoff: Backoff | None = None,
     ) -> None:
+        self._call: grpc.aio.StreamStreamCall[bytes, channel_pb2.ConnectResponse] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._dial = dial
         self._start = start
         self._patience_seconds = patience_seconds
         self._pause = Pause(dial, backoff)
-        self._call: grpc.aio.StreamStreamCall[bytes, channel_pb2.ConnectResponse] | None = None
         self._items: deque[tuple[Received | None, str]] = deque()
         self._resume = start.cursor
         self._turn = 0
@@ -96,6 +97,12 @@ class Subscription:
         self._closed = True
         self._hang_up()
 
+    def __del__(self) -> None:
+        """End the stream of a subscription that nobody has any more: its loop was left early."""
+        call, loop = self._call, self._loop
+        if call is not None and loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(call.cancel)
+
     def _hang_up(self) -> None:
         call, self._call = self._call, None
         if call is not None:
@@ -135,7 +142,7 @@ class Subscription:
         self._turn = self._dial.turn
         call = self._call = self._dial.open(CONNECT, self)
         request = channel_pb2.ConnectRequest(request_id="1", subscribe=self._subscribe())
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         if not self._give_up_at:
             self._give_up_at = loop.time() + self._patience_seconds
         deadline = loop.call_later(WELCOME_SECONDS, call.cancel)

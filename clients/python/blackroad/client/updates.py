@@ -111,7 +111,14 @@ def read_cancelled(cancelled: event_pb2.AnswerCancelled) -> Cancelled:
 def read_failed(failed: event_pb2.AnswerFailed) -> AnswerFailed:
     """Return the ending of a failed answer, as the error that it is."""
     usage = read_usage(failed.usage) if failed.HasField("usage") else None
-    return AnswerFailed(word(failed.code), failed.message, retryable=failed.retryable, usage=usage)
+    after = failed.retry_after.ToTimedelta().total_seconds()
+    return AnswerFailed(
+        word(failed.code),
+        failed.message,
+        retryable=failed.retryable,
+        retry_after_seconds=after if failed.HasField("retry_after") else None,
+        usage=usage,
+    )
 
 
 def read_gap(gap: event_pb2.Gap) -> Gap:

@@ -9,6 +9,7 @@ from blackroad.core.stream.answer import Answer, Phase
 from blackroad.core.stream.invocation import invocation_frame
 from blackroad.core.stream.limits import StreamLimits
 from blackroad.core.stream.pool import Pool
+from blackroad.core.stream.route import unserved
 from blackroad.core.stream.update import Ending
 from blackroad.core.stream.wheel import Timer, Wheel
 from blackroad.core.stream.worker import Worker
@@ -46,12 +47,15 @@ class Dispatcher:
     # What callers ask for.
 
     def place(self, answer: Answer) -> None:
-        """Give a new invocation to a worker, or let it wait. Raises NO_AGENT or QUEUE_FULL."""
+        """Give a new invocation to a worker, or let it wait.
+
+        Raises NO_AGENT, MODEL_UNAVAILABLE, QUEUE_FULL.
+        """
         worker = self.pool.pick(answer)
         if worker is not None:
             self._give(worker, answer)
         elif next(self.pool.workers(answer), None) is None:
-            raise Rejection(Code.NO_AGENT, f"nobody serves {answer.route.label} now")
+            raise unserved(answer.route)
         else:
             answer.queue(self.pool.wait(answer))
             self._tell_positions_later()

@@ -17,6 +17,7 @@ WORKERS: Final = {
         Code.MODEL_UNAVAILABLE,
         Code.MODEL_OVERLOADED,
         Code.MODEL_NOT_FOUND,
+        Code.DEADLINE_EXCEEDED,  # by its own clock, a moment before ours
     )
 }
 
@@ -63,6 +64,7 @@ def worker_failed(
         message=message or MEANINGS[code].text,
         usage=usage,
         retryable=fail.retryable or MEANINGS[code].retryable,
+        retry_after=fail.retry_after if fail.HasField("retry_after") else None,
     )
 
 

@@ -10,6 +10,12 @@ from blackroad.realtime.v1 import stream_pb2
 
 PROVIDERS = ("ollama", "anthropic", "builtin")  # the order in which a bare model name is looked up
 MAX_SERVED = 64
+# What may help where nobody serves a provider's models now.
+ADVICE = {
+    "ollama": "start Ollama, or say where it is by OLLAMA_HOST, where `blackroad agents` runs",
+    "anthropic": "set ANTHROPIC_API_KEY where `blackroad agents` runs",
+    "builtin": "start `blackroad agents`",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +62,14 @@ def check_agent(name: str) -> str:
     if token(check_id(name)) != name:
         raise Rejection(Code.INVALID_NAME, "an agent's name is of [A-Za-z0-9_:~-]")
     return name
+
+
+def unserved(route: Route) -> Rejection:
+    """Return why a target cannot answer that nobody serves now."""
+    provider = route.model.partition("/")[0]
+    if advice := ADVICE.get(provider):
+        return Rejection(Code.MODEL_UNAVAILABLE, f"nobody serves {route.label} now: {advice}")
+    return Rejection(Code.NO_AGENT, f"nobody serves {route.label} now")
 
 
 def route_of(

@@ -7,7 +7,7 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from blackroad.edge.chat.words import Words
 from blackroad.edge.context import Context
-from blackroad.edge.errors import Refusal, code_of
+from blackroad.edge.errors import Refusal, code_of, from_failed
 from blackroad.edge.fanout import Receiver, Sink
 from blackroad.edge.frames.answer import CHANNEL_PREFIX, ENDINGS
 from blackroad.edge.transport import StreamHandler
@@ -121,7 +121,7 @@ class Viewer(Generic[S]):
         kind = event.answer.WhichOneof("update")
         failed = event.answer.failed
         if kind == "failed" and not self._begun.done() and not self.delivered:
-            self._fail(Refusal(code_of(failed.code), failed.message, retryable=failed.retryable))
+            self._fail(from_failed(failed))
         elif kind not in PRELUDE:
             self._begin()
 

@@ -54,6 +54,7 @@ class AnswerFrame(Struct, omit_defaults=True, tag_field="type", tag="agent.respo
     output: Raw | str | UnsetType = UNSET
     code: str | UnsetType = UNSET
     retryable: bool | UnsetType = UNSET
+    retry_after_seconds: float | UnsetType = UNSET
     usage: Usage | UnsetType = UNSET
     room: str = ""
     offset: int | UnsetType = UNSET
@@ -149,6 +150,8 @@ def _put_failed(frame: AnswerFrame, failed: event_pb2.AnswerFailed) -> None:
     frame.status = "failed"
     frame.code, frame.message = code_of(failed.code), failed.message
     frame.retryable = failed.retryable
+    if failed.HasField("retry_after"):
+        frame.retry_after_seconds = failed.retry_after.ToTimedelta().total_seconds()
     frame.usage = usage_of(failed.usage)
 
 

@@ -632,6 +632,7 @@ class AnswerFailed(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     RETRYABLE_FIELD_NUMBER: _builtins.int
+    RETRY_AFTER_FIELD_NUMBER: _builtins.int
     code: _common_pb2.ErrorCode.ValueType
     """Why."""
     message: _builtins.str
@@ -642,6 +643,10 @@ class AnswerFailed(_message.Message):
     def usage(self) -> Global___Usage:
         """The tokens used so far."""
 
+    @_builtins.property
+    def retry_after(self) -> _duration_pb2.Duration:
+        """Try again after this long. Optional: set where a model's provider said so."""
+
     def __init__(
         self,
         *,
@@ -649,10 +654,11 @@ class AnswerFailed(_message.Message):
         message: _builtins.str = ...,
         usage: Global___Usage | None = ...,
         retryable: _builtins.bool = ...,
+        retry_after: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["retry_after", b"retry_after", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message", "retryable", b"retryable", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message", "retry_after", b"retry_after", "retryable", b"retryable", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1062,6 +1062,7 @@ class FailInvocation(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     RETRYABLE_FIELD_NUMBER: _builtins.int
+    RETRY_AFTER_FIELD_NUMBER: _builtins.int
     code: _common_pb2.ErrorCode.ValueType
     """Why: ERROR_CODE_AGENT_ERROR (also where not set), or one of the model's."""
     message: _builtins.str
@@ -1072,6 +1073,10 @@ class FailInvocation(_message.Message):
     def usage(self) -> _event_pb2.Usage:
         """The tokens used so far."""
 
+    @_builtins.property
+    def retry_after(self) -> _duration_pb2.Duration:
+        """Try again after this long. Optional: for a model's provider that said so."""
+
     def __init__(
         self,
         *,
@@ -1079,10 +1084,11 @@ class FailInvocation(_message.Message):
         message: _builtins.str = ...,
         usage: _event_pb2.Usage | None = ...,
         retryable: _builtins.bool = ...,
+        retry_after: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["retry_after", b"retry_after", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message", "retryable", b"retryable", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message", "retry_after", b"retry_after", "retryable", b"retryable", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

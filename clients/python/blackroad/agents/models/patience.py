@@ -1,14 +1,18 @@
 """How long a provider is waited for: its first word, its silence, and the time that is left."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from blackroad.agents.models.failures import too_slow
+from blackroad.client import AnswerFailed
 
 Item = TypeVar("Item")
+
+_MOMENT_SECONDS: Final = 1.0
 
 
 class TimeUp(Exception):  # noqa: N818 - it says what happened
@@ -49,3 +53,11 @@ async def patiently(
                 raise (TimeUp() if hurried else too_slow(provider, begun=begun)) from None
             yield item
             begun = True
+
+
+async def read_out(items: AsyncGenerator[Item]) -> None:
+    """Read what follows the last word, for a moment: only then is the connection used again."""
+    with contextlib.suppress(TimeoutError, AnswerFailed, TimeUp):
+        async with asyncio.timeout(_MOMENT_SECONDS):
+            async for _ in items:
+                pass

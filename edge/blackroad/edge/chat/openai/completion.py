@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 from blackroad.edge.chat.models import DEFAULT_MODEL
 from blackroad.edge.chat.openai.calls import Calls, Numbered
 from blackroad.edge.chat.openai.request import CompletionRequest
-from blackroad.edge.errors import Refusal, code_of
+from blackroad.edge.errors import Refusal, from_failed
 from blackroad.edge.frames import words
 from blackroad.realtime.v1 import event_pb2
 
@@ -133,8 +133,7 @@ def failure_of(update: event_pb2.AnswerUpdate) -> Refusal:
     """Return why an answer has no proper end."""
     if update.HasField("cancelled"):
         return Refusal("cancelled", "the answer was cancelled")
-    failed = update.failed
-    return Refusal(code_of(failed.code), failed.message, retryable=failed.retryable)
+    return from_failed(update.failed)
 
 
 class WholeCompletion:

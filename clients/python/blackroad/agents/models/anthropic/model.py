@@ -10,7 +10,7 @@ from blackroad.agents.models.anthropic.reply import Reply
 from blackroad.agents.models.anthropic.request import PROVIDER, request_of
 from blackroad.agents.models.anthropic.thoughts import Block, Thoughts
 from blackroad.agents.models.failures import cut_off, malformed
-from blackroad.agents.models.patience import Patience, patiently
+from blackroad.agents.models.patience import Patience, patiently, read_out
 from blackroad.agents.models.text_model import ModelPart
 from blackroad.agents.models.wishes import finished
 from blackroad.client import Finished, Message, Options
@@ -63,6 +63,7 @@ class AnthropicModel:
                     yield part
                 yield reply.usage
                 if reply.ended:
+                    await read_out(events)
                     yield self._finished(reply, options)
                     return
         raise cut_off(PROVIDER) if reply.begun else malformed(PROVIDER)

@@ -44,7 +44,7 @@ def _refusal(model: str, error: ollama.ResponseError) -> AnswerFailed:
             return failures.not_found(PROVIDER, model, f"`ollama pull {model}` gets it.")
         case 401 | 403:
             return failures.key_refused(PROVIDER, "see OLLAMA_API_KEY.")
-        case 429 | 503:
+        case 429 | 503 | 529:
             return failures.overloaded(PROVIDER, None)
         case 502 | 504:
             return failures.unreachable(PROVIDER, ADVICE)

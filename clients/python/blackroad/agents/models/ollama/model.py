@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from blackroad.agents.models.failures import cut_off
 from blackroad.agents.models.ollama.piece import Piece
 from blackroad.agents.models.ollama.request import PROVIDER, Prompt, prompt_of
-from blackroad.agents.models.patience import Patience, patiently
+from blackroad.agents.models.patience import Patience, patiently, read_out
 from blackroad.agents.models.text_model import ModelPart
 from blackroad.agents.models.wishes import finished
 from blackroad.client import Finished, Message, Options, Text, ToolCall, Usage
@@ -52,6 +52,7 @@ class OllamaModel:
                     called = called or isinstance(part, ToolCall)
                     yield part
                 if piece.done:
+                    await read_out(pieces)
                     usage = Usage(piece.input_tokens, piece.output_tokens or count)
                     yield usage
                     yield _finished(piece, "".join(said), options, usage, called=called)

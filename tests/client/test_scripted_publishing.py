@@ -1,0 +1,107 @@
+"""Publishing on streams that are cut, late or wrong when the test says."""
+
+import asyncio
+
+import pytest
+
+from blackroad.client import (
+    Client,
+    Conflict,
+    UnknownOutcome,
+)
+from blackroad.realtime.v1 import channel_pb2, common_pb2, event_pb2
+from tests.client.channel_frames import hold
+from tests.client.scripted import ConnectWire, scripted
+
+
+async def test_a_publish_that_was_cut_goes_out_again_under_the_same_key() -> None:
+    keys: list[str] = []
+
+    async def first(wire: ConnectWire) -> None:
+        keys.append((await wire.read()).publish.idempotency_key)
+        await wire.cut()
+
+    async def second(wire: ConnectWire) -> None:
+        frame = await wire.read()
+        keys.append(frame.publish.idempotency_key)
+        await wire.write(_published(frame, 5, duplicate=True))
+        await hold(wire)
+
+    async with asyncio.timeout(10), scripted(connects=[first, second]) as url:
+        async with Client(url) as client:
+            published = await client.publish("c", "x")
+        assert (published.event_id, published.offset, published.duplicate) == ("ev_5", 5, True)
+    assert keys[0] == keys[1] != ""
+
+
+def _published(
+    frame: channel_pb2.ConnectRequest, offset: int, *, duplicate: bool = False
+) -> channel_pb2.ConnectResponse:
+    one = channel_pb2.PublishedEvent(id=f"ev_{offset}", offset=offset)
+    answer = channel_pb2.PublishResponse(events=[one], duplicate=duplicate, channel="c")
+    return channel_pb2.ConnectResponse(request_id=frame.request_id, published=answer)
+
+
+async def test_an_open_outcome_is_tried_again_and_a_certain_no_is_not() -> None:
+    async def core(wire: ConnectWire) -> None:
+        frame = await wire.read()
+        for code, key in (
+            (common_pb2.ERROR_CODE_UNKNOWN, frame.publish.idempotency_key),
+            (common_pb2.ERROR_CODE_CONFLICT, frame.publish.idempotency_key),
+        ):
+            assert frame.publish.idempotency_key == key
+            no = common_pb2.Rejected(code=code)
+            await wire.write(channel_pb2.ConnectResponse(request_id=frame.request_id, rejected=no))
+            if code == common_pb2.ERROR_CODE_UNKNOWN:
+                frame = await wire.read()
+        await hold(wire)
+
+    async with asyncio.timeout(10), scripted(connects=[core]) as url, Client(url) as client:
+        with pytest.raises(Conflict):
+            await client.publish("c", "x", expected_offset=3)
+
+
+async def test_a_publish_that_is_never_answered_is_unknown() -> None:
+    async def core(wire: ConnectWire) -> None:
+        await hold_after_one(wire)
+
+    async def hold_after_one(wire: ConnectWire) -> None:
+        await wire.read()
+        await hold(wire)
+
+    async with (
+        asyncio.timeout(10),
+        scripted(connects=[core]) as url,
+        Client(url, timeout_seconds=0.2) as client,
+    ):
+        with pytest.raises(UnknownOutcome):
+            await client.publish("c", "x")
+
+
+async def test_bodies_and_what_is_beside_them_go_out() -> None:
+    drafts: list[event_pb2.Draft] = []
+
+    async def core(wire: ConnectWire) -> None:
+        for number in range(1, 5):
+            frame = await wire.read()
+            drafts.extend(frame.publish.events)
+            await wire.write(_published(frame, number))
+        await hold(wire)
+
+    async with asyncio.timeout(10), scripted(connects=[core]) as url, Client(url) as client:
+        await client.publish("c", "text", "note", headers={"a": "b"}, ttl_seconds=2)
+        await client.publish("c", b"\x00", correlation_id="q")
+        await client.publish("c", {"progress": 50, "ö": [None, True, 1.5]})
+        await client.publish_all("c", [1, "two"])
+    assert [draft.WhichOneof("body") for draft in drafts] == [
+        "text",
+        "data",
+        "json",
+        "json",
+        "text",
+    ]
+    assert drafts[0].type == "note"
+    assert drafts[0].headers == {"a": "b"}
+    assert drafts[0].ttl.ToTimedelta().total_seconds() == 2
+    assert drafts[1].correlation_id == "q"
+    assert drafts[2].json == '{"progress":50,"ö":[null,true,1.5]}'
