@@ -27,13 +27,17 @@ help: ## Show this list
 run: .venv/.run ## Install the runtime lock into .venv and start everything on loopback
 	exec $(bin)/blackroad up
 
+.PHONY: run-model
+run-model: .venv/.run ## The same, with a model of your own Ollama behind the agents
+	exec $(bin)/python tools/run_model.py
+
 ##@ Test
 
 # grpc.aio has one poller for a process and all its event loops: a loop that one test closes can cost
 # another its events. So each kind of test has a process of its own, and two run at a time.
 core := tests/core
 contract := tests/contract tests/examples
-edge := tests/edge
+edge := tests/edge tests/hostile
 transport := tests/edge/transport
 client := tests/client tests/agents
 system := tests/conformance tests/journeys tests/docs tests/guide
@@ -46,12 +50,16 @@ test: .venv/.test ## Run every test that needs Python and PyPI only
 
 .PHONY: $(groups:%=test-%)
 $(groups:%=test-%): test-%: .venv/.test
-	$(bin)/python -m pytest -m "not ($(elsewhere))" $($*) $(ignore_$*)
+	$(bin)/python -m pytest -m "not ($(elsewhere) or real_model)" $($*) $(ignore_$*)
 
 .PHONY: test-rest
 test-rest: .venv/.test
-	$(bin)/python -m pytest -m "not ($(elsewhere))" \
+	$(bin)/python -m pytest -m "not ($(elsewhere) or real_model)" \
 	  $(foreach group,$(groups),$(addprefix --ignore=,$($(group))))
+
+.PHONY: test-model
+test-model: .venv/.test ## Test with a real model: wants an Ollama that answers
+	$(bin)/python -m pytest -m real_model -s tests/agents
 
 .PHONY: check
 check: lint types protos breaking check-generated test-elsewhere ## Run everything that `make test` leaves out

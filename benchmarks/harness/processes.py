@@ -18,6 +18,12 @@ RAISED: Final = (
     *("--limits.user.burst-limit", "1000000000"),
     *("--limits.service.messages-per-second", "1000000000"),
     *("--limits.service.burst-limit", "1000000000"),
+    *("--limits.user.commands-per-second", "1000000000"),
+    *("--limits.user.commands-burst", "1000000000"),
+    *("--limits.service.commands-per-second", "1000000000"),
+    *("--limits.service.commands-burst", "1000000000"),
+    *("--edge.max-messages-per-second", "1000000000"),
+    *("--edge.max-bytes-per-second", "1000000000000"),
 )
 """The only settings that are not the defaults, beside free ports and quiet logs."""
 

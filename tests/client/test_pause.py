@@ -120,3 +120,9 @@ async def test_targets_that_are_all_away_are_tried_in_turn() -> None:
         async with listening(port):
             await asyncio.wait_for(waiting, 10)
         assert dial.target == f"127.0.0.1:{port}"
+
+
+async def test_many_that_fail_together_say_so_once() -> None:
+    async with dialling(free_port()) as dial:
+        assert [dial.is_news("away") for _ in range(3)] == [True, False, False]
+        assert dial.is_news("something else")

@@ -1,10 +1,14 @@
 """The node as a whole: what it tells when it goes."""
 
+import asyncio
 import json
+
+import structlog
 
 from blackroad.core.identity.development import developer_service
 from blackroad.core.node import Node
 from blackroad.core.settings import CoreSettings
+from blackroad.core.stream.serve import ServeSession
 from blackroad.realtime.v1 import channel_pb2
 
 
@@ -22,3 +26,30 @@ async def test_a_node_that_drains_says_so_on_alerts_and_once() -> None:
         "message": "n1 is shutting down",
         "node": "n1",
     }
+
+
+class Nowhere:
+    """A stream that nobody reads."""
+
+    async def write(self, frame: bytes) -> None:
+        """Forget the frame."""
+
+
+async def test_what_a_sessions_task_logs_has_its_id() -> None:
+    async with Node.create(CoreSettings(grpc="127.0.0.1:0", node="n1")) as node:
+        session = ServeSession(
+            developer_service(),
+            Nowhere(),
+            node.answers,
+            node=node.name,
+            development=True,
+            connected_ns=0,
+            renew=node.renew,
+        )
+
+        async def serve() -> object:
+            with node.present(session):
+                return structlog.contextvars.get_contextvars().get("session")
+
+        assert await asyncio.create_task(serve()) == session.session_id
+        assert "session" not in structlog.contextvars.get_contextvars()

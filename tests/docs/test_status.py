@@ -75,8 +75,6 @@ def test_every_command_stands_there() -> None:
         {"LOG": "redis+sentinel://127.0.0.1"},
         {"LOG": "redis+cluster://127.0.0.1"},
         {"LOG": "embedded:log"},
-        {"TLS__CERT": "chain.pem"},
-        {"AUTH__JWKS": "https://127.0.0.1/keys"},
         {"COMPRESSION": "true"},
     ],
     ids=str,

@@ -10,10 +10,10 @@ from typing import Final, Protocol
 import pytest
 from playwright.async_api import Browser, async_playwright
 
-from tests.edge.conftest import core, edge, one_loop
+from tests.edge.conftest import core, edge
 from tests.edge.rig import Frame, an_object
 
-__all__ = ["core", "edge", "one_loop"]
+__all__ = ["core", "edge"]
 HERE: Final = Path(__file__).parent
 SECONDS: Final = 20.0
 
@@ -62,11 +62,15 @@ def chat(packages: Path) -> Run:
     return run
 
 
-@pytest.fixture(scope="session")
-async def page(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[str]:
+@pytest.fixture(scope="session", params=["ai-6", "ai-7"])
+async def page(
+    packages: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[str]:
     """Give the address of a page with useChat, of another origin than the edge's."""
     folder = tmp_path_factory.mktemp("page")
     build = [str(packages / ".bin" / "esbuild"), "pages/chat.jsx", "--bundle", "--jsx=automatic"]
+    if request.param == "ai-7":
+        build += ["--alias:ai=ai-7", "--alias:@ai-sdk/react=ai-react-4"]
     await node(*build, f"--outfile={folder / 'chat.js'}", '--define:process.env.NODE_ENV="test"')
     (folder / "index.html").write_text(
         '<!doctype html><meta charset="utf-8"><body><script type="module" src="chat.js"></script>'

@@ -1,6 +1,7 @@
 """`useChat` in Chromium: reloads, stops, errors, and an edge that is killed."""
 
 import asyncio
+import re
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, asynccontextmanager
@@ -14,7 +15,7 @@ from playwright.async_api import Browser, Page, expect
 from tests.edge.chat.stage import Acted, serving, until_set
 from tests.edge.chat.test_ui import Gated, breaks
 from tests.edge.rig import EdgeRig
-from tests.processes import Part, part
+from tests.processes import ROOT, Part, part
 
 pytestmark = [pytest.mark.node, pytest.mark.browser]
 SECONDS: Final = 10_000  # as Playwright counts
@@ -122,3 +123,13 @@ async def test_a_killed_edge_is_an_error_at_once_and_a_reload_goes_on(
                     await shown.shows("so far, and the rest")
                     await shown.is_("ready")
         assert len(acted.calls) == 1
+
+
+def test_the_page_is_the_one_that_is_shown() -> None:
+    page = (ROOT / "tests/node/pages/chat.jsx").read_text()
+    shown = re.findall(
+        r"^```jsx\n(.*?)^```$", (ROOT / "docs/chat.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    assert shown
+    for line in "".join(shown).splitlines():
+        assert f"{line}\n" in page, line

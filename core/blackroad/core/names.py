@@ -27,6 +27,8 @@ _TENANT = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 # owner. A wildcard in first place reaches none of them.
 SERVER_ONLY = frozenset({"presence", "stream", "system"})
 GUARDED = SERVER_ONLY | {"client", "conversation"}
+# The header by which the server notes whose a conversation is; there nobody else writes it.
+OWNER_HEADER = "owner"
 
 _RESERVED_PREFIXES = ("room.", "channel.", "presence.")
 _RESERVED_TYPES = frozenset(

@@ -7,6 +7,8 @@ from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Self
 
+import structlog
+
 from blackroad.core.channel.calls import ChannelCalls
 from blackroad.core.channel.directory import Directory
 from blackroad.core.channel.occupants import Occupants
@@ -20,11 +22,13 @@ from blackroad.core.gateway.session import BrowserSession
 from blackroad.core.gateway.trunk import Trunk, Trunks
 from blackroad.core.hub.group import Groups
 from blackroad.core.hub.hub import Hub
+from blackroad.core.identity.audit import AUDIT
 from blackroad.core.identity.expiry import LOOK_SECONDS, Expiring, Expiry
 from blackroad.core.identity.identity import Identity
 from blackroad.core.identity.peer import Peers
 from blackroad.core.identity.renewal import Renewal
 from blackroad.core.identity.revocations import REVOKED, Revocation
+from blackroad.core.limits.budget import Budget
 from blackroad.core.limits.rates import SWEEP_SECONDS, Rates
 from blackroad.core.log.base import Append
 from blackroad.core.log.entry import Entry
@@ -59,6 +63,7 @@ class Node:
         self.started_ns = clock.time_ns()
         self.draining = False
         self.rates = Rates(settings.limits, clock)
+        self.budget = Budget(settings.limits.queued_bytes)
         self.log = MemoryLog(_bounds(settings), clock)
         self.hub = Hub(self.log)
         self.ticker = Ticker()
@@ -95,6 +100,7 @@ class Node:
         starter = Starter(self.hub, self.directory, self.answers)
         self.parts = Parts(self.hub, self.directory, self.occupants, starter, self.answers)
         self.parts.charge_command = self.rates.charge_command
+        self.parts.budget = self.answers.budget = self.budget
         self.groups = Groups(self.hub)
         self.trunks = Trunks()
         self._requests = Requests(
@@ -150,8 +156,9 @@ class Node:
 
     @contextmanager
     def present(self, session: Session) -> Generator[None]:
-        """Keep a session in the registry while the context lasts."""
+        """Keep a session in the registry, and in what its task logs, while the context lasts."""
         self.sessions.add(session)
+        structlog.contextvars.bind_contextvars(session=session.session_id)
         try:
             yield
         finally:
@@ -180,9 +187,10 @@ class Node:
 
     def _end_revoked(self, revocation: Revocation) -> None:
         concerned: list[Expiring] = [*self.sessions.all(), *self.trunks.all()]
-        for session in concerned:
-            if revocation.ends(session.identity):
-                session.end(Ending(Code.UNAUTHENTICATED, "the token was revoked"))
+        ended = [session for session in concerned if revocation.ends(session.identity)]
+        for session in ended:
+            session.end(Ending(Code.UNAUTHENTICATED, "the token was revoked"))
+        AUDIT.revoked(revocation, len(ended))
 
     async def drain(self, seconds: float) -> None:
         """Let answers finish, then tell every session to go, all within about the time given.

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, Self, TypeVar
 
+from blackroad.core.limits.budget import Budget
 from blackroad.core.log.entry import Positions
 
 MAX_BYTES = 1 << 20
@@ -48,14 +49,22 @@ class Outbox(Generic[Live]):
     `overflow` gets the one too many instead.
 
     Answers to requests are not refused; the reader of the requests awaits `room` before it takes
-    the next one.
+    the next one. Where all queues of the process are too large it sheds: what is live as where it
+    overflows, else everything, and `exhausted` is called.
     """
 
     def __init__(
-        self, batch: Batch, overflow: Callable[[Live], None], max_bytes: int = MAX_BYTES
+        self,
+        batch: Batch,
+        overflow: Callable[[Live], None],
+        max_bytes: int = MAX_BYTES,
+        budget: Budget | None = None,
     ) -> None:
         self.batching = False
         self.size = 0
+        self.exhausted: Callable[[], None] | None = None
+        self._budget = budget or Budget()
+        self._budget.enter(self)
         self._batch = batch
         self._overflow = overflow
         self._max_bytes = max_bytes
@@ -92,7 +101,25 @@ class Outbox(Generic[Live]):
     @property
     def half_empty(self) -> bool:
         """Whether the next page of what was missed should be read."""
-        return self.size < self._max_bytes // 2
+        return self.size < self._max_bytes // 2 and not (self.size and self._budget.used_up)
+
+    def shed(self) -> None:
+        """Give up what waits, because all queues together are too large."""
+        newest = next((item for item in reversed(self._items) if not isinstance(item, bytes)), None)
+        if newest is not None:
+            self._items.remove(newest)
+            self._sized(self.size - newest.size)
+            self._overflow(newest)
+        elif self.exhausted is not None:
+            self._items.clear()
+            self._sized(0)
+            self.exhausted()
+
+    def forget(self) -> None:
+        """Hold nothing any more: nobody will take it. Idempotent."""
+        self._items.clear()
+        self._sized(0)
+        self._budget.leave(self)
 
     def close(self) -> None:
         """Let `take` end once all is taken. Idempotent."""
@@ -142,10 +169,13 @@ class Outbox(Generic[Live]):
     def _add(self, item: bytes | Live, size: int) -> None:
         self._items.append(item)
         self._sized(self.size + size)
+        if self._budget.total > self._budget.limit:
+            self._budget.relieve()
         if not self._filled.is_set():
             self._filled.set()
 
     def _sized(self, size: int) -> None:
+        self._budget.total += size - self.size
         self.size = size
         if (size < self._max_bytes) is not self._is_roomy:
             self._is_roomy = not self._is_roomy

@@ -21,7 +21,7 @@ from blackroad.core.log.base import (
     Log,
 )
 from blackroad.core.log.record import Record
-from blackroad.core.names import check_name, check_type
+from blackroad.core.names import OWNER_HEADER, check_name, check_type
 from blackroad.realtime.v1 import channel_pb2, event_pb2
 
 MAX_EVENT_BYTES = 64 << 10
@@ -159,7 +159,7 @@ class Publisher:
                     Code.MISSING_FIELD, "an event needs text, json or data", channel=name
                 )
         if draft.headers:
-            _check_headers(draft)
+            _check_headers(name, draft)
             event.headers.update(draft.headers)
         body = event.SerializeToString()
         # What is small with everything around it needs no closer look.
@@ -230,7 +230,11 @@ def _body_size(draft: event_pb2.Draft) -> int:
     return max(len(draft.text.encode()), len(draft.json.encode()), len(draft.data))
 
 
-def _check_headers(draft: event_pb2.Draft) -> None:
+def _check_headers(name: str, draft: event_pb2.Draft) -> None:
+    if OWNER_HEADER in draft.headers and name.startswith("conversation."):
+        raise Rejection(
+            Code.BAD_FRAME, f"only the server writes the header {OWNER_HEADER} here", channel=name
+        )
     size = sum(len(name.encode()) + len(value.encode()) for name, value in draft.headers.items())
     if len(draft.headers) > MAX_HEADERS or size > MAX_HEADER_BYTES:
         raise Rejection(Code.TOO_LARGE, "at most 16 headers and 4 KiB of them")

@@ -69,6 +69,8 @@ SERVICES: Final = tuple(
 )
 COUNTED_ELSEWHERE: Final = frozenset({"blackroad.realtime.v1.ChannelService/Publish"})
 OPEN_SERVICES: Final = frozenset({health.SERVICE_NAME, reflection.SERVICE_NAME})
+# Whoever operates a node sees it also while it drains.
+OPERATORS: Final = frozenset({"blackroad.realtime.v1.AdminService"})
 
 Addresses = Mapping[str, str]
 
@@ -90,7 +92,12 @@ class CoreServer:
         # The node's name has the port in it, so the port comes first.
         self.node = Node.create(settings.model_copy(update={"grpc": self.address}))
         self._guarded = GuardedServer(
-            self._server, self.node.peers.caller, self._collector, OPEN_SERVICES, self._charge
+            self._server,
+            self.node.peers.caller,
+            self._collector,
+            OPEN_SERVICES,
+            self._charge,
+            OPERATORS,
         )
 
     @asynccontextmanager
@@ -179,6 +186,12 @@ async def serve(
             development=settings.auth.development,
             **addresses,
         )
+        if settings.auth.development:
+            LOG.warning(
+                "core.development",
+                text="there are no keys: everybody on this machine has every right;"
+                " set auth.secret before anybody else can connect",
+            )
         ready(addresses)
         await stop.wait()
         LOG.info("core.draining", sessions=len(server.node.sessions))

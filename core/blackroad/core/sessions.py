@@ -58,6 +58,10 @@ class Session(Protocol):
         """Whether a subscription of it has not yet all that it missed."""
         ...
 
+    def gap_ns(self, subscription: str, /) -> int:
+        """Return when a subscription was last told of a gap, Unix nanoseconds; 0: never."""
+        ...
+
     def end(self, ending: Ending) -> None:
         """Tell it to go: it gets a closing frame, then its stream ends. Idempotent.
 

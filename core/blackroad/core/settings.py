@@ -227,6 +227,9 @@ class LimitsSettings(Part):
     user: UserRateSettings = UserRateSettings()
     agent: RateSettings = RateSettings()
     service: RateSettings = RateSettings()
+    queued_bytes: int = Field(
+        default=256 * MIB, ge=MIB, description="what waits in all queues of the process"
+    )
 
 
 class NamespaceSettings(Part):

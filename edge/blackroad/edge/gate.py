@@ -10,8 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from blackroad.edge.context import Context
 from blackroad.edge.errors import Refusal
 from blackroad.edge.problems import problem
-from blackroad.edge.sse.door import refused
 from blackroad.edge.security import SECURITY_HEADERS
+from blackroad.edge.sse.door import refused
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 # What probes and proxies ask for by HEAD: documents, never streams.
@@ -21,7 +21,7 @@ HEADS: Final = frozenset(
 EVENTS: Final = "/events/"
 ALLOWED_METHODS: Final = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
 ALLOWED_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID"
-EXPOSED_HEADERS: Final = "ETag, X-Stream-Id, Location, Retry-After"
+EXPOSED_HEADERS: Final = "ETag, X-Stream-Id, Location, Retry-After, X-Should-Retry"
 
 
 class Gate:
@@ -55,7 +55,10 @@ class Gate:
         elif scope["method"] == "HEAD" and scope["path"] in HEADS:  # the server leaves out the body
             await self._app({**scope, "method": "GET"}, receive, sender)
         elif cross and scope["method"] == "OPTIONS":
-            await sender({"type": "http.response.start", "status": 204, "headers": []})
+            # SDKs have headers of their own: who may use the edge may send what it likes.
+            wanted = headers.get("access-control-request-headers", ALLOWED_HEADERS)
+            asked = [(b"access-control-allow-headers", wanted.encode("latin-1"))]
+            await sender({"type": "http.response.start", "status": 204, "headers": asked})
             await sender({"type": "http.response.body"})
         else:
             await self._app(scope, receive, sender)
@@ -121,7 +124,7 @@ class _Dressed:
                 headers["access-control-allow-origin"] = self._origin
                 headers["access-control-allow-credentials"] = "true"
                 headers["access-control-allow-methods"] = ALLOWED_METHODS
-                headers["access-control-allow-headers"] = ALLOWED_HEADERS
+                headers.setdefault("access-control-allow-headers", ALLOWED_HEADERS)
                 headers["access-control-expose-headers"] = EXPOSED_HEADERS
                 headers["cross-origin-resource-policy"] = "cross-origin"
         await self._send(message)

@@ -38,6 +38,8 @@ RETRY_SECONDS: Final = (0.5, 5.0)
 LAST_SECONDS: Final = 5
 FIRST_LINK_SECONDS: Final = 1.0
 BACKLOG: Final = 4096
+UNSENT_BYTES: Final = 256 * 1024
+"""What the kernel keeps for who does not read; else it is megabytes that no budget knows of."""
 LOOK_SECONDS: Final = 0.1
 # Of the time for a drain: what answers may take to end.
 ANSWERS_SHARE: Final = 0.5
@@ -145,6 +147,9 @@ class Edge:
         while loop.time() < give_up_at and context.trunk.viewing:  # a response that has not begun
             await asyncio.sleep(LOOK_SECONDS)
             await context.transport.drain(self._farewell, 0.0, spared)
+        # 3. A response that is sent when its answer has ended.
+        for session in list(context.trunk.sessions.values()):
+            session.end(Refusal("draining"))
 
     def _farewell(self, outlet: Socket | SseStream) -> None:
         handler = outlet.handler
@@ -190,9 +195,12 @@ def run(settings: EdgeSettings, ready: Ready) -> None:
 
 def _listen(address: Address) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    return socket.create_server(
+    listener = socket.create_server(
         (address.host, address.port), family=family, backlog=BACKLOG, reuse_port=False
     )
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # what is accepted inherits it
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+    return listener
 
 
 def _limits(settings: EdgeSettings) -> Limits:

@@ -1,5 +1,7 @@
 """What only the server says, nobody else can say: types, rooms, senders."""
 
+import json
+
 import pytest
 
 from tests.conformance.conftest import Deployment
@@ -83,3 +85,32 @@ async def test_only_an_own_channel_answers_for_a_client(deployment: Deployment) 
             with pytest.raises(Refused) as refused:
                 await forger.publish("client.victim", "look here")
             assert refused.value.code == "forbidden"
+
+
+async def test_nobody_takes_a_conversation_by_a_header(deployment: Deployment, room: str) -> None:
+    """Only the server notes whose a conversation is, and it shows the note to no browser."""
+    conversation = room.partition(".")[2]
+    channel = f"conversation.{conversation}"
+    forged = {"channel": channel, "content": "mine", "headers": {"owner": "forger"}}
+    async with (
+        WebSocketDoor(deployment.http).session("forger") as forger,
+        WebSocketDoor(deployment.http).session("victim") as victim,
+        SseDoor(deployment.http).session() as http,
+    ):
+        with pytest.raises(Refused) as refused:
+            await forger.ask(Frame, type="message", **forged)
+        assert refused.value.code == "bad_frame"
+        response = await http.http.post("/v1/publish", json=forged)
+        assert (response.status_code, refusal(response).code) == (400, "bad_frame")
+        await forger.publish(channel, "a grant allows this, and it makes no owner")
+        invoke = {"agent": "ECHO", "input": "hello", "conversation": conversation}
+        await victim.subscribe(channel)
+        await victim.connection.send(json.dumps({"type": "agent.invoke", "id": "i", **invoke}))
+        said = await victim.inbox.event()
+        assert (said.sender, said.content) == ("victim", "hello")
+        with pytest.raises(Refused) as refused:
+            await forger.ask(Frame, type="agent.invoke", **invoke)
+        assert refused.value.code == "forbidden"
+        page = (await http.http.get(f"/v1/channels/{channel}/events")).json()["items"]
+        assert page
+        assert all("headers" not in event for event in page)

@@ -14,6 +14,8 @@ from google.protobuf.message import Message
 from blackroad.client import Client, RealtimeError
 from blackroad.client.channels import Policy
 from blackroad.core.identity.development import SECRET
+from blackroad.core.log.cursor import encode_cursor
+from blackroad.core.log.entry import Position
 from blackroad.core.server import CoreServer
 from blackroad.core.settings import CoreSettings
 from blackroad.realtime.v1 import (
@@ -229,3 +231,34 @@ async def test_bad_requests_are_the_callers_fault(core: Core) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await call
         assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_explain_knows_when_the_session_was_told_of_a_gap(core: Core) -> None:
+    session = await core.session()
+    elsewhere = encode_cursor((Position(epoch=1, sequence=1),))
+    for channel, cursor in (("orders", ""), ("lost", elsewhere)):
+        subscribe = channel_pb2.Subscribe(channel=channel)
+        if cursor:
+            subscribe.cursor = cursor
+        await session.call.write(channel_pb2.ConnectRequest(subscribe=subscribe))
+        await read_until(session.call, "subscribed")
+    assert not (await core.explain(session, "orders")).HasField("gap_time")
+    told = (await core.explain(session, "lost")).gap_time
+    assert abs(told.ToNanoseconds() / 1e9 - time.time()) < 10
+
+
+async def test_a_node_that_drains_says_so_to_its_operators() -> None:
+    server = CoreServer(CoreSettings(grpc="127.0.0.1:0", drain_seconds=1))
+    async with (
+        server.open() as addresses,
+        grpc.aio.insecure_channel(addresses["grpc"]) as channel,
+    ):
+        admin = admin_pb2_grpc.AdminServiceStub(channel)
+
+        async def draining() -> bool:
+            [node] = (await admin.ListNodes(admin_pb2.ListNodesRequest(), timeout=5)).nodes
+            return node.draining
+
+        assert not await draining()
+        await server.drain()
+        assert await draining()

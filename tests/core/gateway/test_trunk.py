@@ -3,8 +3,11 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
-from blackroad.core.errors import Code, Ending
+import pytest
+
+from blackroad.core.errors import Code, Ending, Rejection
 from blackroad.core.log.entry import Position
 from blackroad.core.node import Node
 from blackroad.realtime.v1 import channel_pb2, common_pb2, event_pb2, gateway_pb2
@@ -236,3 +239,21 @@ async def _second(edge: Edge) -> AsyncGenerator[Edge]:
         yield other
     finally:
         await other.close()
+
+
+async def test_a_session_follows_so_many_answers_at_once_whatever_else_it_follows() -> None:
+    async with running() as edge:
+        browser = await edge.open(1, "ada")
+        for number in range(128):
+            await edge.subscribe(browser, f"room.{number}")
+        subscriber = edge.trunk.sessions[1].subscriber
+        one = next(iter(subscriber.subscriptions.values()))
+        for number in range(128):
+            subscriber.check_room()
+            name = f"stream.st_{number}"
+            subscriber.subscriptions[name] = replace(one, answers=(name,), rooms=0)
+        with pytest.raises(Rejection) as refused:
+            subscriber.check_room()
+        assert refused.value.code is Code.TOO_MANY_SUBSCRIPTIONS
+        for number in range(128):
+            del subscriber.subscriptions[f"stream.st_{number}"]

@@ -1,11 +1,15 @@
 """Agents for one test each: the test says what they do, and sees what became of it."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import jwt
+
 from blackroad.client import Agent, Call, Client, Yielded
+from blackroad.core.identity import development
 
 SECONDS = 5.0
 Play = Callable[[Call], AsyncIterator[Yielded]]
@@ -55,3 +59,15 @@ async def serving(
 async def until_set(event: asyncio.Event, seconds: float = SECONDS) -> None:
     """Wait for it."""
     await asyncio.wait_for(event.wait(), seconds)
+
+
+def token(subject: str, pattern: str, *actions: str) -> str:
+    """Return a user's token with one grant."""
+    claims = {
+        "sub": subject,
+        "kind": "user",
+        "grants": [{"pattern": pattern, "actions": actions}],
+        "exp": time.time() + 60,
+        "jti": subject,
+    }
+    return jwt.encode(claims, development.SECRET, algorithm="HS256")

@@ -8,7 +8,11 @@ from contextlib import asynccontextmanager
 import openai
 import pytest
 from openai import AsyncOpenAI, AsyncStream
-from openai.types.chat import ChatCompletionChunk, ChatCompletionToolUnionParam
+from openai.types.chat import (
+    ChatCompletionChunk,
+    ChatCompletionMessageParam,
+    ChatCompletionToolUnionParam,
+)
 
 from blackroad.client import (
     Call,
@@ -21,7 +25,7 @@ from blackroad.client import (
     Usage,
     Yielded,
 )
-from tests.edge.chat.stage import serving, until_set
+from tests.edge.chat.stage import serving, token, until_set
 from tests.edge.rig import EdgeRig
 
 WEATHER: ChatCompletionToolUnionParam = {
@@ -32,9 +36,11 @@ SECONDS = 10.0
 
 
 @asynccontextmanager
-async def pointed_at(edge: EdgeRig, retries: int = 0) -> AsyncGenerator[AsyncOpenAI]:
+async def pointed_at(
+    edge: EdgeRig, retries: int = 0, key: str = "not-needed"
+) -> AsyncGenerator[AsyncOpenAI]:
     async with AsyncOpenAI(
-        base_url=f"{edge.url}/v1", api_key="not-needed", max_retries=retries, timeout=SECONDS
+        base_url=f"{edge.url}/v1", api_key=key, max_retries=retries, timeout=SECONDS
     ) as client:
         yield client
 
@@ -303,6 +309,22 @@ async def test_a_client_that_waits_no_more_cancels_its_answer_after_a_while(
         await until_set(acted.stopped, 8.0)
 
 
+async def test_an_edge_that_drains_tells_who_waits_for_a_whole_completion(
+    core: str, edge: EdgeRig
+) -> None:
+    async with serving(core, "ENDLESS", endless) as acted, pointed_at(edge) as client:
+        asking = asyncio.create_task(
+            client.chat.completions.create(
+                model="ENDLESS", messages=[{"role": "user", "content": "x"}]
+            )
+        )
+        await until_set(acted.asked)
+        edge.edge.drain()
+        with pytest.raises(openai.InternalServerError) as drained:
+            await asking
+        assert (drained.value.status_code, drained.value.code) == (503, "draining")
+
+
 async def test_an_answer_that_another_cancels_is_an_error_not_an_end(
     core: str, edge: EdgeRig
 ) -> None:
@@ -331,6 +353,54 @@ async def test_agents_and_models_are_listed_and_each_can_be_asked(core: str, edg
         assert (await client.models.retrieve("builtin/parrot")).id == "builtin/parrot"
         with pytest.raises(openai.NotFoundError):
             await client.models.retrieve("nobody")
+
+
+async def test_a_token_is_obeyed_and_its_grants_decide(core: str, edge: EdgeRig) -> None:
+    question: list[ChatCompletionMessageParam] = [{"role": "user", "content": "hi"}]
+    async with serving(core, "WORDS", words), serving(core, "OTHER", words):
+        async with pointed_at(edge, key="not.a.token") as client:
+            with pytest.raises(openai.AuthenticationError) as refused:
+                await client.chat.completions.create(model="WORDS", messages=question)
+            assert refused.value.code == "unauthenticated"
+        granted = token("bea", "agent.WORDS", "invoke")
+        async with pointed_at(edge, key=granted) as client:
+            assert [model.id async for model in client.models.list()] == ["WORDS"]
+            await client.chat.completions.create(model="WORDS", messages=question)
+            with pytest.raises(openai.PermissionDeniedError) as forbidden:
+                await client.chat.completions.create(model="OTHER", messages=question)
+            assert forbidden.value.code == "forbidden"
+
+
+async def test_a_page_may_send_an_sdks_own_headers(edge: EdgeRig) -> None:
+    asked = {
+        "origin": "http://localhost:3000",
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization,content-type,x-stainless-lang",
+    }
+    async with edge.http() as http:
+        allowed = await http.options("/v1/chat/completions", headers=asked)
+        foreign = await http.options("/v1/models", headers=asked | {"origin": "http://evil.test"})
+    assert allowed.status_code == 204
+    assert "x-stainless-lang" in allowed.headers["access-control-allow-headers"]
+    assert "X-Should-Retry" in allowed.headers["access-control-expose-headers"]
+    assert foreign.status_code == 403
+    assert "access-control-allow-headers" not in foreign.headers
+
+
+async def test_a_client_of_http_1_0_gets_a_stream_that_is_not_chunked(
+    core: str, edge: EdgeRig
+) -> None:
+    body = b'{"model": "WORDS", "stream": true, "messages": [{"role": "user", "content": "hi"}]}'
+    head = f"POST /v1/chat/completions HTTP/1.0\r\nhost: {edge.address}\r\n"
+    async with serving(core, "WORDS", words):
+        reader, writer = await asyncio.open_connection(*edge.address.split(":"))
+        writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        answer = await asyncio.wait_for(reader.read(), SECONDS)
+        writer.close()
+        await writer.wait_closed()
+    assert b"chunked" not in answer
+    assert b"\r\n\r\ndata: {" in answer
+    assert answer.endswith(b"data: [DONE]\n\n")
 
 
 async def test_many_streams_at_once_keep_their_texts_apart(core: str, edge: EdgeRig) -> None:

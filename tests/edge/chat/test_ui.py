@@ -2,13 +2,11 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import httpx
-import jwt
 
 from blackroad.client import (
     Call,
@@ -22,9 +20,8 @@ from blackroad.client import (
     Usage,
     Yielded,
 )
-from blackroad.core.identity import development
-from tests.edge.chat.stage import SECONDS, Acted, serving, until_set
-from tests.edge.rig import EdgeRig, Frame, an_object
+from tests.edge.chat.stage import SECONDS, Acted, serving, token, until_set
+from tests.edge.rig import EdgeRig, Frame, an_object, until
 
 CHUNKED = "transfer-encoding"
 
@@ -213,15 +210,8 @@ async def test_stop_reaches_the_worker_and_tells_the_viewer(core: str, edge: Edg
 
 
 async def test_another_identity_cannot_resume_or_stop_a_chat(core: str, edge: EdgeRig) -> None:
-    claims = {
-        "sub": "mallory",
-        "kind": "user",
-        "grants": [{"pattern": "stream.>", "actions": ["subscribe", "manage"]}],
-        "exp": time.time() + 60,
-        "jti": "1",
-    }
-    token = jwt.encode(claims, development.SECRET, algorithm="HS256")
-    headers = {"authorization": f"Bearer {token}"}
+    mallory = token("mallory", "stream.>", "subscribe", "manage")
+    headers = {"authorization": f"Bearer {mallory}"}
     async with in_the_middle(core, edge) as (gated, acted, told), edge.http() as http:
         resumed = await http.get("/v1/chat/ui/c1/stream", headers=headers)
         stopped = await http.post("/v1/chat/ui/c1/stop", headers=headers)
@@ -383,3 +373,29 @@ async def test_failures_are_a_status_before_the_first_chunk_and_an_error_after_i
             assert wrong.status_code == 400, body
         nobody = await http.post("/v1/chat/ui?model=none", json=said("x"))
         assert (nobody.status_code, nobody.json()["code"]) == (404, "model_not_found")
+
+
+FLOOD = [chr(1 + number % 8) * 48_000 for number in range(60)]
+"""Six times as long on the wire."""
+
+
+async def floods(call: Call) -> AsyncIterator[Yielded]:
+    del call
+    for part in FLOOD:
+        yield part
+        await asyncio.sleep(0.02)
+
+
+async def test_a_reader_that_stands_still_misses_nothing(core: str, edge: EdgeRig) -> None:
+    def overflowed() -> bool:
+        receivers = [session.receiver for session in edge.edge.context.trunk.sessions.values()]
+        return any(receiver is not None and receiver.lost for receiver in receivers)
+
+    async with (
+        serving(core, "FLOODS", floods),
+        reading(edge, "POST", "/v1/chat/ui?agent=FLOODS", json=said("go")) as told,
+    ):
+        await until(overflowed)
+        await told.rest()
+    assert told.text == "".join(FLOOD)
+    assert len(told.of("text-start")) == len(told.of("text-end")) == 1

@@ -55,9 +55,9 @@ class ScriptedCore(gateway_pb2_grpc.GatewayServiceServicer):
             subscribed=subscribed,
         )
 
-    def join(self, asked: Request, number: int) -> None:
+    def join(self, asked: Request, number: int, *, restored: bool = False) -> None:
         """Join the session of a request to a number."""
-        join = gateway_pb2.Join(number=number, channel=asked.subscribe.channel)
+        join = gateway_pb2.Join(number=number, channel=asked.subscribe.channel, restored=restored)
         self.say("live", session=asked.session, request_id=asked.request_id, join=join)
 
     def caught_up(self, asked: Request, cursor: str) -> None:
@@ -132,12 +132,12 @@ def event(number: int) -> event_pb2.Event:
 
 
 @asynccontextmanager
-async def scripted() -> AsyncGenerator[tuple[ScriptedCore, str]]:
+async def scripted(address: str = "127.0.0.1:0") -> AsyncGenerator[tuple[ScriptedCore, str]]:
     """Run a scripted core; give it and its address."""
     core = ScriptedCore()
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     gateway_pb2_grpc.add_GatewayServiceServicer_to_server(core, server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(address)
     await server.start()
     try:
         yield core, f"127.0.0.1:{port}"

@@ -1,10 +1,12 @@
 """The trunk against a core by script: order, holding, credit, and coming back."""
 
+import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from blackroad.realtime.v1 import channel_pb2, common_pb2
 from tests.edge.rig import Browser, EdgeRig, running_core, running_edge, until
 from tests.edge.trunk.peer import Request, ScriptedCore, scripted
 
@@ -24,6 +26,14 @@ async def following() -> AsyncGenerator[tuple[ScriptedCore, EdgeRig, Browser, Re
         core.stand(asked, "c0")
         await browser.find("subscribed")
         yield core, rig, browser, asked
+
+
+def answer(core: ScriptedCore, asked: Request) -> None:
+    """Say that a subscription has ended, as was asked."""
+    unsubscribed = channel_pb2.Unsubscribed(channel=asked.unsubscribe.channel)
+    core.say(
+        "control", session=asked.session, request_id=asked.request_id, unsubscribed=unsubscribed
+    )
 
 
 async def contents(browser: Browser, count: int) -> list[object]:
@@ -116,6 +126,97 @@ async def test_a_lost_core_is_left_for_the_next_and_everything_comes_back() -> N
         assert len(browser.passed) == seen + 1, "a pause, and nothing else"
 
 
+async def test_a_restored_subscription_goes_on_without_a_word() -> None:
+    async with (
+        scripted() as (core, address),
+        scripted() as (other, other_address),
+        running_edge(address, other_address) as rig,
+        rig.browser("alice") as browser,
+    ):
+        await browser.say("subscribe", room="room")
+        asked = await core.hear("subscribe")
+        core.stand(asked, "c0")
+        core.caught_up(asked, "c0")
+        core.join(asked, 1)
+        core.live(1, 1)
+        await contents(browser, 1)
+        core.hang_up()
+        again = await other.hear("subscribe")
+        assert (again.subscribe.cursor, other.hellos[0].cursor) == ("c1", "c1")
+        seen = len(browser.passed)
+        other.join(again, 1, restored=True)
+        other.live(1, 2, 3)
+        assert await contents(browser, 2) == [2, 3]
+        assert len(browser.passed) == seen + 2
+        other.hang_up()
+        await core.hear("session_opened")
+        assert core.hellos[-1].cursor == "c3"
+        assert (await core.hear("subscribe")).subscribe.cursor == "c3"
+
+
+async def test_an_unsubscribe_waits_for_the_subscribe_before_it() -> None:
+    async with scripted() as (core, address), running_edge(address) as rig:
+        async with rig.browser("alice") as browser:
+            await browser.say("subscribe", room="room", id="1")
+            await browser.say("unsubscribe", room="room", id="2")
+            await browser.say("subscribe", room="room", id="3")
+            first = await core.hear("subscribe")
+            assert core.heard.empty()
+            core.stand(first, "c0")
+            core.caught_up(first, "c0")
+            left = await core.hear("unsubscribe")
+            answer(core, left)
+            core.stand(await core.hear("subscribe"), "c1")
+            await browser.find("subscribed", id="3")
+            told = [(frame["type"], frame.get("id")) for frame in browser.passed[1:]]
+            told = [each for each in told if each[0] != "caught_up"]
+            assert told == [("subscribed", "1"), ("unsubscribed", "2"), ("subscribed", "3")]
+        await until(lambda: not rig.edge.context.trunk.turns)
+
+
+async def test_nothing_of_a_subscription_comes_after_its_end() -> None:
+    async with following() as (core, rig, browser, asked):
+        core.caught_up(asked, "c0")
+        core.join(asked, 1)
+        core.live(1, 1)
+        assert await contents(browser, 1) == [1]
+        await browser.say("unsubscribe", room="room", id="u")
+        answer(core, await core.hear("unsubscribe"))
+        await browser.find("unsubscribed", id="u")
+        core.live(1, 2)  # LIVE is behind: its Part has not come
+        core.miss(asked, 3)  # and so is CATCH_UP
+        await until(lambda: rig.edge.context.trunk.cursor == "c2")
+        await browser.say("ping", id="p")
+        assert (await browser.next())["type"] == "pong"
+
+
+async def test_the_end_of_a_subscription_may_overtake_its_begin() -> None:
+    async with (
+        scripted() as (core, address),
+        running_edge(address) as rig,
+        rig.browser("alice") as browser,
+    ):
+        await browser.say("subscribe", room="room", id="1")
+        asked = await core.hear("subscribe")
+        unsubscribed = channel_pb2.Unsubscribed(
+            channel="room", code=common_pb2.ERROR_CODE_NOT_MEMBER
+        )
+        core.say(
+            "control",
+            session=asked.session,
+            request_id=asked.request_id,
+            unsubscribed=unsubscribed,
+        )
+        core.stand(asked, "c0")
+        core.join(asked, 1)
+        core.live(1, 1)
+        assert (await browser.next())["type"] == "subscribed"
+        assert (await browser.next())["code"] == "not_member"
+        await until(lambda: rig.edge.context.trunk.cursor == "c1")
+        await browser.say("ping")
+        assert (await browser.next())["type"] == "pong"
+
+
 async def test_what_was_missed_only_in_part_is_resumed_from_there() -> None:
     async with (
         scripted() as (core, address),
@@ -142,17 +243,38 @@ async def test_what_was_missed_only_in_part_is_resumed_from_there() -> None:
 
 
 async def test_a_request_without_a_core_is_asked_of_the_next() -> None:
-    async with (
-        scripted() as (core, address),
-        running_edge(address) as rig,
-        rig.browser("alice") as browser,
-    ):
-        core.hang_up()
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(AsyncExitStack())
+        _, address = await first.enter_async_context(scripted())
+        rig = await stack.enter_async_context(running_edge(address))
+        browser = await stack.enter_async_context(rig.browser("alice"))
+        await first.aclose()
         await until(lambda: not rig.edge.context.trunk.up)
         await browser.say("message", room="room", content=1, id="1")
+        await until(lambda: rig.edge.context.trunk.open_requests == 1)
+        core, _ = await stack.enter_async_context(scripted(address))
         asked = await core.hear("publish")
         core.say("control", session=asked.session, request_id=asked.request_id, published={})
         await browser.find("published", id="1")
+
+
+async def test_what_was_in_flight_is_unknown_at_once_and_what_waits_unavailable_in_time() -> None:
+    async with AsyncExitStack() as stack:
+        gone = await stack.enter_async_context(AsyncExitStack())
+        core, address = await gone.enter_async_context(scripted())
+        rig = await stack.enter_async_context(running_edge(address, core_wait_seconds=0.3))
+        browser = await stack.enter_async_context(rig.browser("alice"))
+        await browser.say("message", room="room", content=1, id="publish")
+        await core.hear("publish")
+        await browser.say("history", room="room", id="read")
+        await core.hear("list_events")
+        begun = time.monotonic()
+        await gone.aclose()
+        assert (await browser.find("error", id="publish"))["code"] == "unknown"
+        assert (await browser.find("error", id="read"))["code"] == "unavailable"
+        await browser.say("message", room="room", content=2, id="later")
+        assert (await browser.find("error", id="later"))["code"] == "unavailable"
+        assert time.monotonic() - begun < 3, "not the 15 s that a core has for its answer"
 
 
 async def test_a_publish_that_may_have_been_lost_is_unknown_and_one_with_a_key_is_repeated() -> (

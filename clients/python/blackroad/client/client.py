@@ -13,13 +13,13 @@ from blackroad.client.answers import Answers
 from blackroad.client.channels import Channels
 from blackroad.client.dial import Dial
 from blackroad.client.environment import token_of
-from blackroad.client.trust import Trust
 from blackroad.client.event import Event, JSONValue
 from blackroad.client.messages import Message, Options, write_options, write_prompt
 from blackroad.client.presence import PresenceQuery, Status
 from blackroad.client.publisher import Body, Published, Publisher, draft
 from blackroad.client.streams import Streams
 from blackroad.client.subscription import Subscription, subscribe_request
+from blackroad.client.trust import Trust
 from blackroad.realtime.v1 import channel_pb2, stream_pb2
 
 Response = TypeVar("Response", bound=WireMessage)

@@ -29,6 +29,7 @@ _OPTIONS: Final = (
 )
 # How long one of several targets may take to connect.
 _TARGET_SECONDS: Final = 1.0
+_NEWS_SECONDS: Final = 1.0
 _PACKAGE: Final = "/blackroad.realtime.v1."
 # A server allows 100 streams on one connection; the rest would wait without a word.
 _STREAMS_PER_CONNECTION: Final = 64
@@ -89,6 +90,7 @@ class Dial:
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._lines: dict[str, list[_Line]] = {target: [] for target in address.targets}
         self.turn = 0
+        self._told: tuple[str, float] = ("", 0.0)
 
     @property
     def target(self) -> str:
@@ -136,6 +138,12 @@ class Dial:
                 where = f"no core answers at {self.target}"
                 failed = Unavailable("unavailable", where, retryable=True)
             raise failed from None
+
+    def is_news(self, text: str) -> bool:
+        """Whether this was not said in the last second: many that fail together say it once."""
+        now = asyncio.get_running_loop().time()
+        (said, when), self._told = self._told, (text, now)
+        return said != text or now - when > _NEWS_SECONDS
 
     async def lost_within(self, seconds: float) -> bool:
         """Return True at once when there is no connection any more, False after so long."""

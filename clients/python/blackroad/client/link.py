@@ -80,7 +80,7 @@ class Link(Generic[Response]):
             if error.code in TERMINAL:
                 return error
             self._peer.lost(error)
-            log.warning("%s on %s: %s; trying again", self._rpc.name, self._dial.target, error)
+            self._tell(error)
             if await self._rested(error.retry_after_seconds or self._retry_after):
                 return None
 
@@ -93,6 +93,12 @@ class Link(Generic[Response]):
         self._hung_up.set()
         if self._call is not None:
             self._call.cancel()
+
+    def _tell(self, error: RealtimeError) -> None:
+        text = f"{self._rpc.name} on {self._dial.target}: {error}; trying again"
+        if self._dial.is_news(text):
+            level = logging.INFO if error.code == "draining" else logging.WARNING
+            log.log(level, "%s", text)
 
     async def _rested(self, retry_after_seconds: float | None) -> bool:
         """Wait for the next attempt; return whether it was hung up meanwhile."""

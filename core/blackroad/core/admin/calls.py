@@ -1,5 +1,6 @@
 """The operators' calls: each checks the right to it, then answers from what the node knows."""
 
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Final
 
@@ -21,13 +22,20 @@ class AdminCalls:
     """Answers about one node: its sessions, and itself."""
 
     def __init__(
-        self, sessions: Sessions, directory: Directory, trunks: Trunks, name: str, started_ns: int
+        self,
+        sessions: Sessions,
+        directory: Directory,
+        trunks: Trunks,
+        name: str,
+        started_ns: int,
+        draining: Callable[[], bool],
     ) -> None:
         self._sessions = sessions
         self._directory = directory
         self._trunks = trunks
         self._name = name
         self._started_ns = started_ns
+        self._draining = draining
 
     def list_sessions(
         self, identity: Identity, request: admin_pb2.ListSessionsRequest
@@ -110,6 +118,7 @@ class AdminCalls:
             edges=len(self._trunks),
             engine="memory",
             engine_healthy=True,
+            draining=self._draining(),
             workers=sum(session.method == SERVE for session in sessions),
         )
         node.start_time.FromNanoseconds(self._started_ns)

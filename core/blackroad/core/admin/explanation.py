@@ -43,7 +43,7 @@ class Explanation:
     @property
     def wire(self) -> admin_pb2.ExplainResponse:
         """The proto message, without the policy."""
-        return admin_pb2.ExplainResponse(
+        answer = admin_pb2.ExplainResponse(
             delivered=self.delivered,
             subscription=self.subscription,
             grant=_spelled(self.grant) if self.grant else "",
@@ -52,6 +52,9 @@ class Explanation:
             queued_bytes=self.session.queued_bytes,
             summary=self.summary,
         )
+        if gap_ns := self.session.gap_ns(self.subscription):
+            answer.gap_time.FromNanoseconds(gap_ns)
+        return answer
 
 
 def explain(session: Session, channel: str, directory: Directory) -> Explanation:

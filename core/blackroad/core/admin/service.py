@@ -11,7 +11,12 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
 
     def __init__(self, node: Node) -> None:
         self._calls = AdminCalls(
-            node.sessions, node.directory, node.trunks, node.name, node.started_ns
+            node.sessions,
+            node.directory,
+            node.trunks,
+            node.name,
+            node.started_ns,
+            lambda: node.draining,
         )
 
     async def ListSessions(

@@ -11,8 +11,16 @@ from blackroad.realtime.v1 import channel_pb2
 COMPOSITE = {"agents": ("presence.agent.*",), "tasks": ("task.>",)}
 
 
+MAX_SUBSCRIPTIONS = 128
+MAX_ANSWERS = 128  # followed at once, whoever asked for them
+
+
 def names_of(request: channel_pb2.Subscribe) -> list[str]:
     """Return the names and patterns that a request follows, each once, or raise `Rejection`."""
+    if not request.channel:
+        raise Rejection(Code.MISSING_FIELD, "channel is required")
+    if len(request.unit) >= MAX_SUBSCRIPTIONS:
+        raise too_many(request.channel)
     names: dict[str, None] = {}
     for name in map(check_pattern, (request.channel, *request.unit)):
         names[name] = None
@@ -38,7 +46,18 @@ def is_answer(name: str) -> bool:
     return name.startswith("stream.") and not is_pattern(name)
 
 
-def check_named(request: channel_pb2.Subscribe) -> None:
-    """Raise `Rejection` with MISSING_FIELD where the request names no channel."""
-    if not request.channel:
-        raise Rejection(Code.MISSING_FIELD, "channel is required")
+def rooms_among(names: Iterable[str]) -> int:
+    """Count what counts as a subscription: no answers, and a room that stands for more as one."""
+    names = set(names)
+    further = {one for name in names & COMPOSITE.keys() for one in COMPOSITE[name]}
+    return sum(not is_answer(name) for name in names - further)
+
+
+def too_many(channel: str) -> Rejection:
+    """Return what is said to who follows too much."""
+    return Rejection(
+        Code.TOO_MANY_SUBSCRIPTIONS,
+        f"a session follows at most {MAX_SUBSCRIPTIONS} channels and patterns, "
+        f"and {MAX_ANSWERS} answers",
+        channel=channel,
+    )

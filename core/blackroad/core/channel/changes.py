@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from blackroad.core.channel.control import Body, Change
 from blackroad.core.channel.directory import Directory
 from blackroad.core.errors import Code, Rejection
+from blackroad.core.identity.audit import AUDIT
 from blackroad.core.identity.identity import Identity
 from blackroad.core.log.base import Append, Keep
 from blackroad.core.log.entry import Positions
@@ -71,6 +72,8 @@ class Changes:
             places[appended.partition] = appended.position
             async with asyncio.timeout(APPLY_SECONDS):
                 await self._reader.reached(tuple(places))
+            if self._applied[record.event_id]:
+                AUDIT.managed(identity, unscope(key), event_type)
             return self._applied[record.event_id]
         except TimeoutError as error:
             raise Rejection(Code.UNKNOWN, "the change may or may not hold: look again") from error

@@ -11,6 +11,7 @@ from blackroad.core.door.duplex import Duplex, Writer
 from blackroad.core.door.frames import check_hello, closing, rejected, welcome
 from blackroad.core.errors import Code, CodedError, Ending, Rejection
 from blackroad.core.hub.group import Frame, Groups, Mark, delivery_frame
+from blackroad.core.identity.audit import AUDIT
 from blackroad.core.identity.identity import Identity
 from blackroad.core.identity.renewal import Renew
 from blackroad.core.ids import session_id
@@ -61,7 +62,8 @@ class ConnectSession:
         self._ticker = ticker
         self._welcome = welcome(self.session_id, node, identity, development=development)
         self._welcomed = False
-        self._outbox: Outbox[Frame] = Outbox(_batch, self._overflow)
+        self._outbox: Outbox[Frame] = Outbox(_batch, self._overflow, budget=parts.budget)
+        self._outbox.exhausted = self._exhausted
         self._duplex: Duplex[channel_pb2.ConnectRequest] = Duplex(self._outbox, writer, self)
         self._duplex.on_written = self._written
         self._pump = Pump()
@@ -85,6 +87,10 @@ class ConnectSession:
     def catching_up(self) -> bool:
         """Whether a subscription has not yet all that it missed."""
         return self._subscriber.catching_up
+
+    def gap_ns(self, subscription: str) -> int:
+        """Return when a subscription was last told of a gap."""
+        return self._subscriber.gap_ns(subscription)
 
     def end(self, ending: Ending) -> None:
         """End the session. Idempotent; never blocks."""
@@ -119,6 +125,7 @@ class ConnectSession:
 
     def reject(self, request: channel_pb2.ConnectRequest, rejection: Rejection) -> None:
         """Answer a frame that failed; one too many that has no id, at most once a second."""
+        AUDIT.refused(self.identity, f"Connect {request.WhichOneof('frame')}", rejection)
         if rejection.code is Code.RATE_LIMITED and not request.request_id:
             now = asyncio.get_running_loop().time()
             if now < self._limited_until:
@@ -243,6 +250,9 @@ class ConnectSession:
         lagging = channel_pb2.Lagging(dropped_bytes=sum(one.size for one in dropped))
         self._answer("", lagging=lagging)
         self._subscriber.fall_back(dropped[0].after)
+
+    def _exhausted(self) -> None:
+        self.end(Ending(Code.SLOW_CONSUMER))
 
     def _written(self) -> None:
         if self._outbox.half_empty:

@@ -10,6 +10,7 @@ from blackroad.core.channel.seats import Seats
 from blackroad.core.channel.start import Starter
 from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.identity import Identity
+from blackroad.core.limits.budget import Budget
 from blackroad.core.log.entry import Positions
 
 
@@ -85,7 +86,8 @@ class Parts:
     """The parts of a node that subscribers stand on."""
 
     __slots__ = (
-        "charge_command", "directory", "hub", "reader", "seats", "starter", "subscribers", "viewed",
+        "budget", "charge_command", "directory", "hub", "reader", "seats", "starter",
+        "subscribers", "viewed",
     )  # fmt: skip
 
     def __init__(
@@ -99,6 +101,7 @@ class Parts:
         self.viewed = viewed
         self.subscribers = Subscribers(directory)
         hub.missed = self.subscribers.lose
+        self.budget = Budget()
         # Counts what somebody asks for besides publishing, and may refuse it.
         self.charge_command: Callable[[Identity], None] = lambda identity: None
 

@@ -116,6 +116,7 @@ class Reader:
         self, identity: Identity, outlet: Outlet, subscription: Subscription, reason: GapReason
     ) -> None:
         subscription.after = self._hub.heads
+        subscription.miss()
         outlet.gap(
             subscription,
             event_pb2.Gap(

@@ -3,19 +3,26 @@
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from blackroad.core.channel.asked import answers_of, check_named, names_of, topics_of
+from blackroad.core.channel.asked import (
+    MAX_ANSWERS,
+    MAX_SUBSCRIPTIONS,
+    answers_of,
+    names_of,
+    rooms_among,
+    too_many,
+    topics_of,
+)
 from blackroad.core.channel.directory import Change
 from blackroad.core.channel.parts import Parts
 from blackroad.core.channel.pump import Pump
 from blackroad.core.channel.start import Start
 from blackroad.core.channel.subscription import Outlet, Subscription
 from blackroad.core.errors import Code, Rejection
+from blackroad.core.identity.audit import AUDIT
 from blackroad.core.identity.identity import Identity
 from blackroad.core.log.entry import Positions, latest
-from blackroad.core.names import is_pattern
+from blackroad.core.names import is_pattern, unscope
 from blackroad.realtime.v1 import channel_pb2
-
-MAX_SUBSCRIPTIONS = 128
 
 
 class Subscriber:
@@ -62,9 +69,10 @@ class Subscriber:
         """Whether a subscription has not yet all that it missed."""
         return any(not (one.live or one.ended) for one in self.subscriptions.values())
 
-    @property
-    def _count(self) -> int:
-        return sum(len(subscription.names) for subscription in self.subscriptions.values())
+    def gap_ns(self, channel: str) -> int:
+        """Return when a subscription was last told of a gap, Unix nanoseconds; 0: never."""
+        subscription = self.subscriptions.get(channel)
+        return 0 if subscription is None else subscription.gap_ns
 
     @property
     def roomy(self) -> bool:
@@ -96,7 +104,10 @@ class Subscriber:
         subscription.history = deque(start.entries)
         subscription.reached = start.before
         subscription.tells_occupants = request.presence
+        if start.gap is not None:
+            subscription.miss()
         self._begin(subscription, start)
+        self._audit(subscription)
         if old is not None:
             await self._leave(old.occupies, clean=True)
 
@@ -124,6 +135,15 @@ class Subscriber:
             await self._leave(old.occupies, clean=True)
         return True
 
+    def _audit(self, subscription: Subscription) -> None:
+        """Tell that private channels are read from here on."""
+        for name in subscription.names:
+            key = self.identity.key(name)
+            if not is_pattern(name) and self._parts.directory.policy(key).private:
+                AUDIT.joined(self.identity, name)
+        for key in subscription.private:
+            AUDIT.joined(self.identity, unscope(key))
+
     async def _stand(
         self,
         request_id: str,
@@ -149,6 +169,7 @@ class Subscriber:
             topics_of(self.identity, names, presence=request.presence),
             answers_of(self.identity, names),
             after,
+            rooms=rooms_among(names),
             occupies=occupied,
             label=label,
         )
@@ -217,22 +238,20 @@ class Subscriber:
                 if subscription.patterns:
                     self._reveal(subscription)
 
-    def check_room(self, more: int = 1, channel: str = "") -> None:
-        """Raise `Rejection` where so many more names would be too many for the session."""
-        if self._count + more > MAX_SUBSCRIPTIONS:
-            raise Rejection(
-                Code.TOO_MANY_SUBSCRIPTIONS,
-                f"a session follows at most {MAX_SUBSCRIPTIONS} channels and patterns",
-                channel=channel,
-            )
+    def check_room(self, channel: str = "", *, rooms: int = 0, answers: int = 1) -> None:
+        """Raise `Rejection` where so many more would be too many, but for what they replace."""
+        for name, one in self.subscriptions.items():
+            if name != channel:
+                rooms += one.rooms
+                answers += len(one.answers)
+        if rooms > MAX_SUBSCRIPTIONS or answers > MAX_ANSWERS:
+            raise too_many(channel)
 
     def _check(self, request: channel_pb2.Subscribe) -> list[str]:
         """Return the names and patterns that the request follows, or raise `Rejection`."""
-        check_named(request)
-        old = self.subscriptions.get(request.channel)
-        more = 1 + len(request.unit) - (len(old.names) if old else 0)
-        self.check_room(more, request.channel)
         names = names_of(request)
+        answers = len(answers_of(self.identity, names))
+        self.check_room(request.channel, rooms=rooms_among(names), answers=answers)
         self._check_rights(names)
         return names
 

@@ -1,5 +1,6 @@
 """One subscription of one session: what it follows, and how far it has come."""
 
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -24,6 +25,7 @@ class Subscription:
     topics: tuple[str, ...]
     answers: tuple[str, ...]  # keys of the answers among them, followed by name
     after: Positions
+    rooms: int = 0  # as how many subscriptions it counts
     private: set[str] = field(
         default_factory=set
     )  # private channels that a pattern of it may show to this session
@@ -37,8 +39,13 @@ class Subscription:
     numbers: set[str] = field(
         default_factory=set
     )  # topics whose numbers a trunk's door joined for it
+    gap_ns: int = 0  # when it was last told of a gap, Unix nanoseconds; 0: never
     live: bool = False
     ended: bool = False
+
+    def miss(self) -> None:
+        """Note that it is told of a gap now."""
+        self.gap_ns = time.time_ns()
 
     @property
     def begun(self) -> bool:

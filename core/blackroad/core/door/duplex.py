@@ -40,6 +40,10 @@ class Queue(Protocol):
         """Return all that is queued as one frame; None when closed and empty."""
         ...
 
+    def forget(self) -> None:
+        """Hold nothing any more. Idempotent."""
+        ...
+
 
 class Handler(Protocol[Request_contra]):
     """What a service does with its stream."""
@@ -92,6 +96,14 @@ class Duplex(Generic[Frame]):
 
         Raises the `Ending`, if there was one.
         """
+        try:
+            await self._run(requests, *others)
+        finally:
+            self._outbox.forget()
+
+    async def _run(
+        self, requests: AsyncIterator[Frame], *others: Coroutine[object, object, None]
+    ) -> None:
         async with asyncio.TaskGroup() as tasks:
             writing = tasks.create_task(self._write())
             running = [tasks.create_task(self._read(requests))]

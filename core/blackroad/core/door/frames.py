@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 from google.protobuf.duration_pb2 import Duration
 
-from blackroad.core.channel.subscriber import MAX_SUBSCRIPTIONS
+from blackroad.core.channel.asked import MAX_SUBSCRIPTIONS
 from blackroad.core.errors import Code, CodedError, Ending
 from blackroad.core.identity.identity import Identity
 from blackroad.core.publisher import MAX_EVENT_BYTES

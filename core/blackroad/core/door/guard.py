@@ -15,6 +15,7 @@ from blackroad.core.door.caller import CALLER, certificate, headers
 from blackroad.core.door.counts import CallCollector, Counts
 from blackroad.core.door.status import code_of, internal, status_of
 from blackroad.core.errors import Code, CodedError, Ending
+from blackroad.core.identity.audit import AUDIT
 from blackroad.core.identity.identity import Identity
 
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, Response]"
@@ -147,6 +148,7 @@ class Guard:
                 raise asyncio.CancelledError from error
             coded = _coded(error) or self._fault(error)
             code = code_of(coded)
+            AUDIT.refused(CALLER.get(None), self._method, coded)
             await context.abort_with_status(status_of(coded))
         finally:
             self._counts.end(code.name, time.perf_counter() - began)
@@ -189,8 +191,10 @@ class GuardedServer(grpc.aio.Server):
         collector: CallCollector,
         open_services: frozenset[str] = frozenset(),
         charge: Charge = lambda identity, method: None,
+        to_the_end: frozenset[str] = frozenset(),
     ) -> None:
         self.calls = Calls()
+        self._to_the_end = open_services | to_the_end
         self._charge = charge
         self._server = server
         self._identify = identify
@@ -204,10 +208,10 @@ class GuardedServer(grpc.aio.Server):
         self, service_name: str, method_handlers: Mapping[str, object]
     ) -> None:
         """Add the rpcs of a service, guarded."""
-        # Those who watch may stay to the end, so a drain does not wait for open services.
+        # Who watches, or operates, may do so to the end, and a drain does not wait for it.
         open_to_all = service_name in self._open
         identify = None if open_to_all else self._identify
-        calls = Calls() if open_to_all else self.calls
+        calls = Calls() if service_name in self._to_the_end else self.calls
         guarded = {
             method: Guard(
                 (rpc := cast("Handler", handler)),

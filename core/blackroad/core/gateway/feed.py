@@ -18,6 +18,7 @@ from blackroad.core.gateway.numbers import Numbers
 from blackroad.core.gateway.privacy import Privacy
 from blackroad.core.hub.gate import Gate
 from blackroad.core.hub.hub import Hub
+from blackroad.core.limits.budget import Budget
 from blackroad.core.log.base import GapReason, Page
 from blackroad.core.log.entry import Entry, Positions
 from blackroad.core.outbox import Outbox
@@ -46,8 +47,11 @@ class Feed:
         lost: Callable[[], None],
         max_queued_bytes: int = MAX_QUEUED_BYTES,
         after: Positions | None = None,
+        budget: Budget | None = None,
     ) -> None:
-        self.outbox: Outbox[TrunkFrame] = Outbox(batch_responses, self._overflow, max_queued_bytes)
+        self.outbox: Outbox[TrunkFrame] = Outbox(
+            batch_responses, self._overflow, max_queued_bytes, budget
+        )
         self.outbox.batching = True
         self.unmarked = False
         self.privacy = Privacy(hub.is_private, lambda: hub.heads)
@@ -58,7 +62,7 @@ class Feed:
         self._numbers = Numbers()
         self._pending: list[Numbered] = []
         self._flushed = hub.heads
-        self._gate = Gate(self._flush)
+        self._gate = Gate(self._flush, hub.turn)
         self._behind = after
         self._operations: deque[Operation] = deque()
         directory.listeners.append(self._note)
@@ -191,7 +195,8 @@ class Feed:
 
     def _overflow(self, frame: TrunkFrame) -> None:
         dropped = [*self.outbox.drop_live(), frame]
-        self._operations.extend(one for one in dropped if isinstance(one, Operation))
+        operations = [one for one in dropped if isinstance(one, Operation)]
+        self._operations.extendleft(reversed(operations))  # they come before those that wait
         self._behind = dropped[0].after
         lagging = channel_pb2.Lagging(dropped_bytes=sum(one.size for one in dropped))
         self.outbox.put(gateway_pb2.TrunkResponse(lagging=lagging).SerializeToString())

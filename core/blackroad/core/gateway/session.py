@@ -104,6 +104,10 @@ class BrowserSession:
         """Whether a subscription has not yet all that it missed."""
         return self.subscriber.catching_up
 
+    def gap_ns(self, subscription: str) -> int:
+        """Return when a subscription was last told of a gap."""
+        return self.subscriber.gap_ns(subscription)
+
     def end(self, ending: Ending) -> None:
         """Tell the edge that the browser must go. Idempotent; the edge then closes the session.
 

@@ -15,6 +15,7 @@ from blackroad.core.gateway.frames import TrunkFrame, batch_responses
 from blackroad.core.gateway.requests import Requests
 from blackroad.core.gateway.restore import Restore
 from blackroad.core.gateway.session import BrowserSession
+from blackroad.core.identity.audit import AUDIT
 from blackroad.core.identity.identity import Identity
 from blackroad.core.ids import session_id
 from blackroad.core.log.cursor import encode_cursor
@@ -48,9 +49,15 @@ class Trunk:
         self.pump = Pump(self.crashed)
         self.restore = Restore.begin(cursor, parts.hub, parts.directory) if cursor else None
         after = self.restore.after if self.restore else None
-        self.feed = Feed(parts.hub, parts.directory, self.pump, self.restart, after=after)
-        self.control: Outbox[TrunkFrame] = Outbox(batch_responses, _never, CONTROL_BYTES)
-        self.catch_up: Outbox[TrunkFrame] = Outbox(batch_responses, _never, CATCH_UP_BYTES)
+        self.feed = Feed(
+            parts.hub, parts.directory, self.pump, self.restart, after=after, budget=parts.budget
+        )
+        self.control: Outbox[TrunkFrame] = Outbox(
+            batch_responses, _never, CONTROL_BYTES, parts.budget
+        )
+        self.catch_up: Outbox[TrunkFrame] = Outbox(
+            batch_responses, _never, CATCH_UP_BYTES, parts.budget
+        )
         self.control.batching = self.catch_up.batching = True
         self.sessions: dict[int, BrowserSession] = {}
         self.ended: list[Callable[[Ending | None], None]] = []
@@ -112,6 +119,8 @@ class Trunk:
         Their browsers were lost with the edge, or come again by another core.
         """
         self.feed.close()
+        for outbox in (self.control, self.feed.outbox, self.catch_up):
+            outbox.forget()
         while self.sessions:
             _, session = self.sessions.popitem()
             await self._requests.close(session, clean=False)
@@ -141,11 +150,12 @@ class Trunk:
 
     def crashed(self, source: Source, error: Exception) -> None:
         """Take that reading on for a source has failed: its session ends, or the trunk."""
-        LOG.error("session.failed", exc_info=error)
         if source is self.feed:
+            LOG.error("trunk.failed", trunk=self.trunk_id, exc_info=error)
             self.restart()
         for session in self.sessions.values():
             if session.subscriber is source:
+                LOG.error("session.failed", session=session.session_id, exc_info=error)
                 self._end_session(session, Ending(Code.INTERNAL))
 
     async def handle(self, request: gateway_pb2.TrunkRequest) -> None:
@@ -160,12 +170,16 @@ class Trunk:
             self._end_session(self.sessions.get(request.session), ending)
         except Exception:
             # One browser's failure is not its neighbours'.
-            LOG.exception("session.failed", session=request.session)
+            failed = self.sessions.get(request.session)
+            LOG.exception("session.failed", session=failed.session_id if failed else "")
             self.reject(request, Rejection(Code.INTERNAL))
             self._end_session(self.sessions.get(request.session), Ending(Code.INTERNAL))
 
     def reject(self, request: gateway_pb2.TrunkRequest, rejection: Rejection) -> None:
         """Answer a frame that failed."""
+        session = self.sessions.get(request.session)
+        identity = self.identity if session is None else session.identity
+        AUDIT.refused(identity, f"Trunk {request.WhichOneof('frame')}", rejection)
         self.put_control(
             gateway_pb2.TrunkResponse(
                 session=request.session, request_id=request.request_id, rejected=rejected(rejection)
@@ -221,6 +235,7 @@ class Trunk:
         except Rejection as rejection:
             if session is not None:
                 await session.subscriber.close(clean=True)
+            AUDIT.refused(None, "Trunk session_opened", rejection)
             answer.session_refused.rejected.CopyFrom(rejected(rejection))
         else:
             self.sessions[number] = session

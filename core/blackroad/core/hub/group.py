@@ -90,7 +90,7 @@ class Group:
         self._hub = hub
         self._pending: list[Entry] = []
         self._flushed = hub.heads
-        self._gate = Gate(self._flush)
+        self._gate = Gate(self._flush, hub.turn)
         for topic in topics:
             hub.attach(self, topic)
 

@@ -5,6 +5,7 @@ from bisect import insort
 from collections.abc import Callable
 from typing import Protocol
 
+from blackroad.core.hub.gate import Turn
 from blackroad.core.log.base import Log
 from blackroad.core.log.entry import Entry, Position, Positions
 from blackroad.core.names import is_pattern
@@ -42,6 +43,7 @@ class Hub:
         self._epochs: list[int] = []
         self._sequences: list[int] = []
         self.heads = log.heads()
+        self.turn = Turn()
         self.is_private: Callable[[str], bool] = lambda key: False
         self.control: Watcher = lambda entry: None
         self.missed: Callable[[Positions], None] = lambda after: None
@@ -104,8 +106,9 @@ class Hub:
     async def run(self) -> None:
         """Follow the log until it closes or the task is cancelled."""
         async for batch in self._batches:
-            for entry in batch:
-                self._dispatch(entry)
+            with self.turn.batch():
+                for entry in batch:
+                    self._dispatch(entry)
             if self._waiting:
                 self._wake()
 

@@ -1,6 +1,6 @@
 """Client certificates: which services they stand for, by setting."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -22,9 +22,13 @@ class Certificates:
         self._identities = identities
         self._known = lru_cache(maxsize=REMEMBERED)(self._find)
 
-    def identity(self, pem: str) -> Identity | None:
-        """Return the identity of a certificate; None where the settings know none of its names."""
-        return self._known(pem) if self._identities else None
+    def identity(self, certificate: Callable[[], str]) -> Identity | None:
+        """Return whose a certificate is; None where the settings know none of its names.
+
+        It is asked for, as PEM, only where the settings know any.
+        """
+        pem = certificate() if self._identities else ""
+        return self._known(pem) if pem else None
 
     def _find(self, pem: str) -> Identity | None:
         certificate = x509.load_pem_x509_certificate(pem.encode())

@@ -135,8 +135,7 @@ class Peers:
 
     def _sender(self, authorization: str | None, certificate: Callable[[], str]) -> Identity:
         if authorization is None:
-            shown = certificate()
-            if shown and (known := self._certificates.identity(shown)) is not None:
+            if (known := self._certificates.identity(certificate)) is not None:
                 return self._holding(known)
             if self.development:
                 return developer_service()

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from blackroad.core.channel.subscriber import MAX_SUBSCRIPTIONS
+from blackroad.core.channel.asked import MAX_SUBSCRIPTIONS
 from blackroad.core.clock import Clock
 from blackroad.core.door.duplex import Duplex, Writer
 from blackroad.core.door.frames import check_hello, closing, duration, rejected, welcome
 from blackroad.core.errors import Code, CodedError, Ending, Rejection
 from blackroad.core.hub.group import Frame
 from blackroad.core.hub.hub import Hub
+from blackroad.core.identity.audit import AUDIT
 from blackroad.core.identity.authorize import authorize
 from blackroad.core.identity.identity import Action, Identity
 from blackroad.core.identity.renewal import Renew
@@ -73,6 +74,10 @@ class TrackSession:
         """What waits for the client to read."""
         return self._outbox.size
 
+    def gap_ns(self, _: str) -> int:
+        """Return 0: it has no subscriptions."""
+        return 0
+
     def end(self, ending: Ending) -> None:
         """End the session. Idempotent; never blocks."""
         self._duplex.end(ending)
@@ -132,6 +137,7 @@ class TrackSession:
 
     def reject(self, request: presence_pb2.TrackRequest, rejection: Rejection) -> None:
         """Answer a frame that failed."""
+        AUDIT.refused(self.identity, f"Track {request.WhichOneof('frame')}", rejection)
         self._answer(request.request_id, rejected=rejected(rejection))
 
     def closing(self, ending: CodedError | None) -> bytes:

@@ -12,6 +12,7 @@ from blackroad.core.errors import Code, Rejection
 from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.authorize import authorize
 from blackroad.core.identity.identity import Action, Identity
+from blackroad.core.limits.budget import Budget
 from blackroad.core.log.base import Log
 from blackroad.core.log.cursor import encode_cursor
 from blackroad.core.log.entry import Positions
@@ -61,6 +62,7 @@ class Answers:
         # Count invocations, and other requests, of those who make them; may refuse them.
         self.charge: Callable[[Identity], None] = lambda identity: None
         self.charge_command: Callable[[Identity], None] = lambda identity: None
+        self.budget = Budget()
         self._hub = hub
         self._clock = clock
         self._limits = limits

@@ -60,6 +60,10 @@ class Conversations:
         conversation = self._at_hand.get(key)
         return conversation.owner if conversation else None
 
+    def owns(self, identity: Identity, key: str) -> bool:
+        """Tell whether a conversation is the identity's."""
+        return self.owner(key) == identity.subject
+
     async def load(self, identity: Identity, conversation_id: str) -> None:
         """Have a conversation at hand, a new one as the identity's.
 
@@ -122,11 +126,11 @@ class Conversations:
         return self._at_hand[_key_of(answer)]
 
     def _read(self, subject: str, entries: Sequence[Entry]) -> Conversation:
-        conversation = Conversation(subject)
-        for number, entry in enumerate(entries):
-            event = entry.event
-            if not number:
-                conversation.owner = event.headers.get(turns.OWNER, event.sender)
+        events = [entry.event for entry in entries]
+        # Only what the server wrote names an owner; others may have published there by a grant.
+        owners = (event.headers[turns.OWNER] for event in events if turns.OWNER in event.headers)
+        conversation = Conversation(next(owners, subject))
+        for event in events:
             if message := turns.of_event(event):
                 conversation.add(message, self._limits)
         return conversation

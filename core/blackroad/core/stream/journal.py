@@ -102,6 +102,7 @@ class Journal:
     async def _flush(self) -> None:
         pages, self._pages = self._pages, []
         beside, self._beside = self._beside, []
+        taken = self._bytes
         appends: list[Append] = []
         told: list[tuple[Page, list[Record]]] = []
         for page in pages:
@@ -113,10 +114,10 @@ class Journal:
         for key, records in beside:
             keep = self._keep_of(key)
             appends += [Append(key, run, keep) for run, _ in _runs(records)]
-        flushed = self._bytes
         results = await self._log.append(appends)
-        self._bytes -= flushed
-        self._roomy.set()
+        self._bytes -= taken  # what was said meanwhile still waits
+        if self._bytes < self._max_bytes:
+            self._roomy.set()
         for (page, run), result in zip(told, results, strict=False):
             if isinstance(result, Rejection):
                 page.refused(result)

@@ -8,6 +8,7 @@ from blackroad.core.door.frames import check_hello, closing, rejected, welcome
 from blackroad.core.errors import Code, CodedError, Ending, Rejection
 from blackroad.core.hub.group import Frame
 from blackroad.core.hub.hub import Hub
+from blackroad.core.identity.audit import AUDIT
 from blackroad.core.identity.identity import Identity
 from blackroad.core.identity.renewal import Renew
 from blackroad.core.ids import session_id
@@ -54,7 +55,8 @@ class OpenSession:
         self._hub = hub
         self._welcome = welcome(self.session_id, node, identity, development=development)
         self._welcomed = False
-        self._outbox: Outbox[Frame] = Outbox(_batch, _nothing)
+        self._outbox: Outbox[Frame] = Outbox(_batch, _nothing, budget=answers.budget)
+        self._outbox.exhausted = lambda: self.end(Ending(Code.SLOW_CONSUMER))
         self._duplex: Duplex[stream_pb2.OpenRequest] = Duplex(self._outbox, writer, self)
         self._duplex.on_written = self._written
         self._duplex.on_half_close = self._half_close
@@ -82,6 +84,10 @@ class OpenSession:
     def roomy(self) -> bool:
         """Whether the next page of what was missed should be read."""
         return self._outbox.half_empty
+
+    def gap_ns(self, _: str) -> int:
+        """Return 0: it has no subscriptions."""
+        return 0
 
     def end(self, ending: Ending) -> None:
         """End the session. Idempotent; never blocks."""
@@ -128,6 +134,7 @@ class OpenSession:
 
     def reject(self, request: stream_pb2.OpenRequest, rejection: Rejection) -> None:
         """Answer a frame that failed."""
+        AUDIT.refused(self.identity, f"Open {request.WhichOneof('frame')}", rejection)
         self._answer(request, rejected=rejected(rejection))
 
     def closing(self, ending: CodedError | None) -> bytes:

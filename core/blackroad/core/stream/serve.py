@@ -6,6 +6,7 @@ from blackroad.core.door.duplex import Duplex, Writer
 from blackroad.core.door.frames import check_hello, closing, duration, rejected, welcome
 from blackroad.core.errors import Code, CodedError, Ending, Rejection
 from blackroad.core.hub.group import Frame
+from blackroad.core.identity.audit import AUDIT
 from blackroad.core.identity.authorize import authorize
 from blackroad.core.identity.identity import Action, Identity
 from blackroad.core.identity.renewal import Renew
@@ -47,7 +48,8 @@ class ServeSession:
         self._dispatcher = dispatcher = answers.dispatcher
         self._welcome = welcome(self.session_id, node, identity, development=development)
         self._welcomed = False
-        self._outbox: Outbox[Frame] = Outbox(_batch, _nothing)
+        self._outbox: Outbox[Frame] = Outbox(_batch, _nothing, budget=answers.budget)
+        self._outbox.exhausted = lambda: self.end(Ending(Code.SLOW_CONSUMER))
         self._duplex: Duplex[stream_pb2.ServeRequest] = Duplex(self._outbox, writer, self)
         self._worker = Worker(self.session_id, identity, self._outbox.put)
         self._worker.on_idle = self._end_if_drained
@@ -71,6 +73,10 @@ class ServeSession:
     def queued_bytes(self) -> int:
         """What waits for the worker to read."""
         return self._outbox.size
+
+    def gap_ns(self, _: str) -> int:
+        """Return 0: it has no subscriptions."""
+        return 0
 
     def end(self, ending: Ending) -> None:
         """End the session.
@@ -119,6 +125,7 @@ class ServeSession:
 
     def reject(self, request: stream_pb2.ServeRequest, rejection: Rejection) -> None:
         """Answer a frame that failed."""
+        AUDIT.refused(self.identity, f"Serve {request.WhichOneof('frame')}", rejection)
         self._answer(request, rejected=rejected(rejection))
 
     def closing(self, ending: CodedError | None) -> bytes:

@@ -4,10 +4,11 @@ from typing import Final
 
 import msgspec
 
+from blackroad.core.names import OWNER_HEADER
 from blackroad.core.stream.beside import cut
 from blackroad.realtime.v1 import common_pb2, event_pb2, stream_pb2
 
-OWNER: Final = "owner"  # the header that says whose a conversation is
+OWNER: Final = OWNER_HEADER
 ROLES: Final = {
     stream_pb2.ROLE_SYSTEM: "system",
     stream_pb2.ROLE_USER: "user",

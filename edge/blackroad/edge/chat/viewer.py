@@ -54,6 +54,7 @@ class Viewer(Generic[S]):
         self.delivered = False
         self._context = context
         self._session = session
+        self._opened: asyncio.Future[str] = loop.create_future()
         self._begun: asyncio.Future[None] = loop.create_future()
         self._caught_up: asyncio.Future[None] = loop.create_future()
         self._ended = False
@@ -65,18 +66,12 @@ class Viewer(Generic[S]):
 
     async def start(self, invoke: stream_pb2.Invoke) -> None:
         """Ask for the answer; Refusal where it is refused, or fails before anything has come."""
-        opened: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         try:
-            self._session.invoke(
-                invoke, None, lambda answer: None if opened.done() else opened.set_result(answer)
-            )
-            await _first(opened, self._begun)
+            self._session.invoke(invoke, None, self._open)
+            await _first(self._opened, self._begun)
             if self._begun.done():
                 self._begun.result()
-            answer = await opened
-            if isinstance(answer, Refusal):
-                raise answer
-            self.stream_id = answer.answer_opened.stream_id
+            self.stream_id = await self._opened
             await self._wait_for_begin()
         except BaseException:
             self.stream.close()
@@ -107,6 +102,17 @@ class Viewer(Generic[S]):
         with suppress(TimeoutError):
             async with asyncio.timeout(EARLY_SECONDS):
                 await asyncio.shield(self._begun)
+
+    def _open(self, answer: Answer) -> None:
+        if isinstance(answer, Refusal):
+            self._fail(answer)
+        else:
+            self._know(answer.answer_opened.stream_id)
+
+    def _know(self, stream_id: str) -> None:
+        """Take the answer's id, from what comes first: the answer itself may be quicker."""
+        if not self._opened.done():
+            self._opened.set_result(stream_id)
 
     def _fail(self, refusal: Refusal) -> None:
         if not self._begun.done():
@@ -158,6 +164,7 @@ class Viewer(Generic[S]):
         """End the session: this viewer has left."""
         self._fail(Refusal("cancelled"))
         self._begun.exception()  # nobody may be waiting any more
+        self._opened.cancel()
         self._caught_up.cancel()
         self.receiver.close()
         self._session.close(clean=True)
@@ -205,10 +212,12 @@ class Viewer(Generic[S]):
 
     def on_answer_begun(self, event: event_pb2.Event) -> None:
         """Note that something of the answer has come."""
+        self._know(event.channel.removeprefix(CHANNEL_PREFIX))
         self._see(event)
 
-    def on_answer_ended(self, _stream_id: str) -> None:
+    def on_answer_ended(self, stream_id: str) -> None:
         """End the response."""
+        self._know(stream_id)
         self._finish()
 
     def on_ended(self, refusal: Refusal) -> None:
@@ -221,7 +230,7 @@ class Viewer(Generic[S]):
 
 
 async def _first(
-    one: asyncio.Future[Answer] | asyncio.Future[None], other: asyncio.Future[None]
+    one: asyncio.Future[str] | asyncio.Future[None], other: asyncio.Future[None]
 ) -> None:
     """Wait until one of the two is done."""
     await asyncio.wait({one, other}, return_when=asyncio.FIRST_COMPLETED)

@@ -63,7 +63,7 @@ def event_frame(event: event_pb2.Event, subscription: str = "") -> EventFrame:
         event_id=event.id,
         offset=event.offset,
         content_type=event.content_type,
-        headers=dict(event.headers) if event.headers else UNSET,
+        headers=_headers(event),
         correlation_id=event.correlation_id,
         traceparent=event.traceparent,
         schema=event.schema,
@@ -73,6 +73,14 @@ def event_frame(event: event_pb2.Event, subscription: str = "") -> EventFrame:
     )
     _put_body(frame, event)
     return frame
+
+
+def _headers(event: event_pb2.Event) -> dict[str, str] | UnsetType:
+    """Return the headers, but for the server's own note of whose a conversation is."""
+    shown = dict(event.headers) if event.headers else {}
+    if event.channel.startswith("conversation."):
+        shown.pop("owner", None)
+    return shown or UNSET
 
 
 def _put_body(frame: EventFrame, event: event_pb2.Event) -> None:

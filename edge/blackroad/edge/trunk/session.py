@@ -117,7 +117,7 @@ class Session:
         def on_opened(answer: Answer) -> None:
             if isinstance(answer, Refusal):
                 self._forget(subscription)
-            else:
+            elif not subscription.channel:
                 self._name(subscription, CHANNEL_PREFIX + answer.answer_opened.stream_id)
             on_answer(answer)
 
@@ -224,6 +224,8 @@ class Session:
         subscription = self.following.find(key, channel)
         if subscription is None or self.receiver is None:
             return None
+        if not subscription.channel:  # LIVE may be ahead of the answer to an Invoke
+            self._name(subscription, channel)
         if not subscription.settled:
             subscription.joined_turn = self._upstream.turn
         subscription.numbers.add(number)

@@ -36,15 +36,18 @@ def token_for(part: str, auth: AuthSettings) -> str | None:
 
 
 def trust_for(tls: TlsSettings) -> Mapping[str, str]:
-    """Return the settings by which a part takes the core's own certificate, and no other, for it.
+    """Return the settings by which a part knows the core, and what it shows it; none without TLS.
 
-    Without TLS, or where the settings say whom to trust, none.
+    Where the settings do not say whom to trust, it is the core's own certificate and no other.
     """
-    if tls.cert is None or tls.ca is not None:
+    if tls.cert is None or tls.key is None:
         return {}
-    trust = {"BLACKROAD_TLS__CA": tls.cert}
-    name = _host_name(load_pem_x509_certificates(Path(tls.cert).read_bytes())[0])
-    return trust | ({"BLACKROAD_TLS__SERVER_NAME": name} if name else {})
+    trust = {"CERT": tls.cert, "KEY": tls.key, "CA": tls.ca or tls.cert}
+    name = tls.server_name
+    if tls.ca is None:
+        name = _host_name(load_pem_x509_certificates(Path(tls.cert).read_bytes())[0])
+    named = trust | ({"SERVER_NAME": name} if name else {})
+    return {f"BLACKROAD_TLS__{setting}": value for setting, value in named.items()}
 
 
 def _host_name(certificate: Certificate) -> str:

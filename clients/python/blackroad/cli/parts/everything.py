@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.panel import Panel
 from rich.table import Table
@@ -19,8 +19,11 @@ from blackroad.cli.settings.sources import given
 from blackroad.core.settings import CoreSettings
 
 
-def run(flags: Sequence[str]) -> int:
-    """Run everything; return the exit status. Raises `SettingsError` before anything starts."""
+def run(flags: Sequence[str], also: Callable[[Addresses], None] | None = None) -> int:
+    """Run everything; return the exit status. Raises `SettingsError` before anything starts.
+
+    `also` is called when all is ready and has been announced.
+    """
     values = given(flags, os.environ)
     for part in PARTS:
         read(part, values)
@@ -28,8 +31,14 @@ def run(flags: Sequence[str]) -> int:
     roster_of(read(AgentsSettings, values))
     configure(read(LoggingPart, values).logging, "up")
     tree = Tree(flags, core)
+
+    def ready(addresses: Addresses) -> None:
+        announce(addresses, core)
+        if also is not None:
+            also(addresses)
+
     try:
-        asyncio.run(tree.run(lambda addresses: announce(addresses, core)))
+        asyncio.run(tree.run(ready))
     except ChildError as lost:
         print_error(str(lost))
         return lost.status
