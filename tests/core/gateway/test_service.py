@@ -257,6 +257,8 @@ async def test_requests_of_a_browser_are_answered_by_their_ids() -> None:
 async def test_drain_tells_every_stream_to_go() -> None:
     async with rig() as served:
         control, live, catch_up = await served.trunk()
+        await browser(control)
         await served.node.drain(0.1)
         for stream in (control, live, catch_up):
-            assert (await stream.next("closing")).closing.code == common_pb2.ERROR_CODE_DRAINING
+            said = await stream.next()
+            assert said.closing.code == common_pb2.ERROR_CODE_DRAINING, "and nothing of sessions"

@@ -21,7 +21,7 @@ from blackroad.client import (
     Yielded,
 )
 from tests.edge.chat.stage import SECONDS, Acted, serving, token, until_set
-from tests.edge.rig import EdgeRig, Frame, an_object, until
+from tests.edge.rig import EdgeRig, Frame, an_object, running_edge, until
 
 CHUNKED = "transfer-encoding"
 
@@ -186,6 +186,19 @@ async def test_a_chat_is_resumed_from_its_beginning_and_both_see_the_end(
         assert len(acted.calls) == 1
         async with edge.http() as http:
             assert (await http.get("/v1/chat/ui/a%2Fb/stream")).status_code == 204
+
+
+async def test_a_chat_is_resumed_and_stopped_at_another_edge(core: str, edge: EdgeRig) -> None:
+    async with in_the_middle(core, edge) as (_, acted, told), running_edge(core) as other:
+        async with reading(other, "GET", "/v1/chat/ui/c1/stream") as again:
+            while not again.text:
+                await again.next()
+            async with other.http() as http:
+                assert (await http.post("/v1/chat/ui/c1/stop")).status_code == 200
+            await until_set(acted.stopped)
+            await again.rest()
+            await told.rest()
+        assert again.chunks[-1] == told.chunks[-1] == {"type": "abort", "reason": "cancelled"}
 
 
 async def test_a_disconnect_cancels_nothing(core: str, edge: EdgeRig) -> None:

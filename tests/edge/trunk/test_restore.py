@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -34,6 +33,11 @@ async def live(rig: EdgeRig) -> None:
     """Wait until LIVE's cursor holds for all who follow something."""
     sessions = rig.edge.context.trunk.sessions
     await until(lambda: all(session.bookmark for session in sessions.values()))
+
+
+async def connected_again(rig: EdgeRig, links: int) -> None:
+    """Wait until there was a link more than these."""
+    await until(lambda: rig.edge.context.trunk.restarts > links)
 
 
 async def contents(browser: Browser, count: int) -> list[object]:
@@ -67,7 +71,7 @@ async def test_all_browsers_share_one_catching_up(core: str) -> None:
             cable.cut()
             for number in range(first, first + EVENTS):
                 await publisher.publish("room", number)
-            await until(partial(lambda links: trunk.restarts > links, links))
+            await connected_again(rig, links)
         everything = list(range(2 * EVENTS))
         for browser in browsers:
             assert await contents(browser, 2 * EVENTS) == everything

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from blackroad.realtime.v1 import channel_pb2, common_pb2
+from blackroad.realtime.v1 import channel_pb2, common_pb2, gateway_pb2
 from tests.edge.rig import Browser, EdgeRig, running_core, running_edge, until
 from tests.edge.trunk.peer import Request, ScriptedCore, scripted
 
@@ -152,6 +152,31 @@ async def test_a_restored_subscription_goes_on_without_a_word() -> None:
         await core.hear("session_opened")
         assert core.hellos[-1].cursor == "c3"
         assert (await core.hear("subscribe")).subscribe.cursor == "c3"
+
+
+async def test_an_answer_that_no_core_knows_any_more_has_failed() -> None:
+    async with (
+        scripted() as (core, address),
+        scripted() as (other, other_address),
+        running_edge(address, other_address) as rig,
+        rig.browser("alice") as browser,
+    ):
+        await browser.say("agent.invoke", agent="ECHO", input="one two", id="ask")
+        asked = await core.hear("start")
+        opened = gateway_pb2.AnswerOpened(stream_id="st_1")
+        core.say(
+            "control", session=asked.session, request_id=asked.request_id, answer_opened=opened
+        )
+        session = rig.edge.context.trunk.sessions[asked.session]
+        await until(lambda: session.viewing)
+        core.hang_up()
+        again = await other.hear("subscribe")
+        assert again.subscribe.channel == "stream.st_1"
+        gone = common_pb2.Rejected(code=common_pb2.ERROR_CODE_NOT_FOUND)
+        other.say("control", session=again.session, request_id=again.request_id, rejected=gone)
+        ended = await browser.find("agent.response", id="ask", stream_id="st_1")
+        assert (ended["status"], ended["code"]) == ("failed", "agent_lost")
+        assert not session.viewing
 
 
 async def test_an_unsubscribe_waits_for_the_subscribe_before_it() -> None:

@@ -130,11 +130,15 @@ class Live:
     def forget(self, session: Session) -> None:
         """Take a session out of everything."""
         for channel in list(session.subscriptions):
-            for watched in (self._viewers, self._unbegun):
-                viewers = watched.get(channel, set())
+            self.unwatch_answer(channel, session)
+
+    def unwatch_answer(self, channel: str, session: Session) -> None:
+        """Tell this session nothing more of an answer. Idempotent."""
+        for watched in (self._viewers, self._unbegun):
+            if viewers := watched.get(channel):
                 viewers.discard(session)
                 if not viewers:
-                    watched.pop(channel, None)
+                    del watched[channel]
 
     def begin(self, generation: int) -> None:
         """Begin with a new link, which counts its numbers anew."""

@@ -256,9 +256,18 @@ class Session:
     def take_rejected(self, response: Response) -> None:
         """Take that the edge's own request for a subscription was refused: it has ended."""
         subscription = self.following.find(response.request_id)
-        if subscription is not None and subscription.told_subscribed:
-            self._forget(subscription)
-            self._tell_unsubscribed(subscription.channel, response.rejected.code)
+        if subscription is None or not subscription.told_subscribed:
+            return
+        self._forget(subscription)
+        if self.hearer is None:
+            return
+        channel, code = subscription.channel, response.rejected.code
+        if subscription.invoked:
+            lost = lost_answer(channel.removeprefix(CHANNEL_PREFIX))
+            self.hearer.on_snapshot(lost, channel, subscription.request_id, True)
+            self.hearer.on_answer_ended(lost.stream_id)
+        else:
+            self.hearer.on_unsubscribed(channel_pb2.Unsubscribed(channel=channel, code=code))
 
     def take_unsubscribed(self, response: Response) -> None:
         """Take that the core has ended a subscription, perhaps before it is told to stand."""
@@ -318,13 +327,11 @@ class Session:
             unsubscribe = channel_pb2.Unsubscribe(channel=channel)
             self._upstream.say(Request(session=self.number, unsubscribe=unsubscribe))
 
-    def _tell_unsubscribed(self, channel: str, code: common_pb2.ErrorCode.ValueType) -> None:
-        if self.hearer is not None:
-            self.hearer.on_unsubscribed(channel_pb2.Unsubscribed(channel=channel, code=code))
-
     def _forget(self, subscription: Subscription) -> None:
         self._leave(subscription)
         self.following.forget(subscription)
+        if subscription.channel not in self.subscriptions:
+            self._upstream.unwatch_answer(subscription.channel, self)
 
     def _leave(self, subscription: Subscription) -> None:
         """Get nothing more of a subscription, whatever is on its way."""
@@ -380,4 +387,17 @@ def channel_gap(subscribed: channel_pb2.Subscribed) -> event_pb2.Gap:
     """Return the gap that a resumed subscription begins with."""
     return event_pb2.Gap(
         channel=subscribed.channel, reason=subscribed.gap, cursor=subscribed.cursor
+    )
+
+
+def lost_answer(stream_id: str) -> event_pb2.AnswerSnapshot:
+    """Return the end of an answer that no core knows any more."""
+    return event_pb2.AnswerSnapshot(
+        stream_id=stream_id,
+        state=event_pb2.ANSWER_STATE_FAILED,
+        failed=event_pb2.AnswerFailed(
+            code=common_pb2.ERROR_CODE_AGENT_LOST,
+            message="the answer was lost with its server",
+            retryable=True,
+        ),
     )

@@ -204,6 +204,10 @@ class Trunk:
         """Let a session know when an answer has begun and ended."""
         self._live.watch_answer(channel, session)
 
+    def unwatch_answer(self, channel: str, session: Session) -> None:
+        """Let a session know nothing more of an answer."""
+        self._live.unwatch_answer(channel, session)
+
     def in_progress(self, channel: str, session: Session) -> bool:
         """Whether an answer that the session watches has not ended, and its end can come."""
         return self.up and self._live.in_progress(channel, session)

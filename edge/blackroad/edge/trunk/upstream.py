@@ -57,6 +57,10 @@ class Upstream(Protocol):
         """Let the session know when this answer has begun and ended."""
         ...
 
+    def unwatch_answer(self, channel: str, session: "Session", /) -> None:
+        """Let the session know nothing more of an answer. Idempotent."""
+        ...
+
     def in_progress(self, channel: str, session: "Session", /) -> bool:
         """Whether an answer that the session watches has not ended."""
         ...

@@ -1,0 +1,61 @@
+"""Schemathesis over the edge's own OpenAPI document: whatever is sent, no answer is a fault."""
+
+import json
+from typing import Final
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.core.result import Ok
+from schemathesis.schemas import APIOperation
+
+from tests.hostile.target import Target
+
+pytestmark = pytest.mark.slow
+
+EXAMPLES: Final = 25
+STREAMS: Final = ("/events/", "/v1/chat/stream", "/v1/streams/{stream_id}/events")
+"""They answer for as long as somebody listens."""
+FAULT: Final = 500
+
+
+def check(response: schemathesis.Response) -> None:
+    """Fail where an answer is a fault, or a refusal that is no problem document."""
+    text = response.content.decode(errors="replace")
+    assert response.status_code != FAULT, text
+    assert "Traceback" not in text
+    if response.status_code >= 400 and response.request.method != "HEAD":
+        document = json.loads(text)
+        if "error" in document:  # as OpenAI's clients expect it
+            assert document["error"]["code"] != "internal"
+            return
+        assert response.headers["content-type"] == ["application/problem+json"], text
+        assert document["status"] == response.status_code
+        assert document["code"] != "internal"
+
+
+@pytest.mark.timeout(300)
+def test_no_request_makes_a_fault(target: Target) -> None:
+    schema = schemathesis.openapi.from_url(f"http://{target.http}/openapi.json")
+    tried: list[str] = []
+    for found in schema.get_all_operations():
+        assert isinstance(found, Ok), found
+        operation = found.ok()
+        if operation.path.startswith(STREAMS) or operation.path in STREAMS:
+            continue
+        tried.append(operation.label)
+
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            database=None,
+            phases=[Phase.explicit, Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy())
+        def send(case: "schemathesis.Case[APIOperation]") -> None:
+            check(case.call(timeout=20))
+
+        send()
+    assert len(tried) > 20
+    target.check_alive()
