@@ -9,8 +9,9 @@ from typing import Final
 from benchmarks.harness.measure import Bench, Metric, WrongCount
 from blackroad.core.clock import SystemClock
 from blackroad.core.errors import Rejection
-from blackroad.core.log.base import Append, Record
+from blackroad.core.log.base import Append
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
+from blackroad.core.log.record import Record
 
 BATCH: Final = 64
 BODY: Final = b"x" * 100

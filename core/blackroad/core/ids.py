@@ -8,6 +8,11 @@ def event_id() -> str:
     return f"ev_{uuid_utils.uuid7()}"
 
 
+def event_id_at(time_ns: int) -> str:
+    """Return a new id of an event that was at this Unix time."""
+    return f"ev_{uuid_utils.uuid7(nanoseconds=time_ns)}"
+
+
 def stream_id() -> str:
     """Return a new id of an answer."""
     return f"st_{uuid_utils.uuid7()}"

@@ -19,8 +19,8 @@ from blackroad.core.log.base import (
     Appended,
     Keep,
     Log,
-    Record,
 )
+from blackroad.core.log.record import Record
 from blackroad.core.names import OWNER_HEADER, check_name, check_type
 from blackroad.realtime.v1 import channel_pb2, event_pb2
 
@@ -95,7 +95,6 @@ class Publisher:
         kind: Kind | None = None,
         json: object = None,
         text: str | None = None,
-        answer: event_pb2.AnswerUpdate | None = None,
         correlation_id: str = "",
     ) -> Record:
         """Return an event of the server's own, encoded once.
@@ -111,13 +110,11 @@ class Publisher:
         )
         if kind is not None:
             event.sender_kind = kind.wire
-        if answer is not None:
-            event.answer.CopyFrom(answer)
-        elif text is not None:
+        if text is not None:
             event.text = text
         else:
             event.json = _JSON.encode(json).decode()
-        return Record(event.id, event_type, event.SerializeToString(), answer=answer)
+        return Record(event.id, event_type, event.SerializeToString())
 
     def keep(self, key: str) -> Keep:
         """Return how much history a channel's policy keeps."""

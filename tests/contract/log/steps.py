@@ -11,10 +11,10 @@ from blackroad.core.log.base import (
     GapReason,
     Keep,
     Log,
-    Record,
     Visible,
 )
 from blackroad.core.log.entry import Entry, Positions
+from blackroad.core.log.record import Record
 from blackroad.realtime.v1 import event_pb2
 
 # Channels whose names begin with the same two tokens lie in one partition.

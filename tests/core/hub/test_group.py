@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from blackroad.core.clock import SystemClock
 from blackroad.core.hub.group import Frame, Groups
 from blackroad.core.hub.hub import Hub
-from blackroad.core.log.base import Append, Appended, Record
+from blackroad.core.log.base import Append, Appended
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
+from blackroad.core.log.record import Record
 from blackroad.realtime.v1 import channel_pb2, event_pb2
 
 CHANNELS = ("t.a", "t.b", "t.c")

@@ -8,9 +8,10 @@ import pytest
 
 from blackroad.core.clock import SystemClock
 from blackroad.core.hub.hub import Hub
-from blackroad.core.log.base import Append, Appended, Record
+from blackroad.core.log.base import Append, Appended
 from blackroad.core.log.entry import Entry
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
+from blackroad.core.log.record import Record
 
 
 class Taken:

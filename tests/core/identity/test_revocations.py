@@ -8,7 +8,8 @@ from blackroad.core.clock import FakeClock
 from blackroad.core.errors import Code, Rejection
 from blackroad.core.identity.identity import Identity, Kind
 from blackroad.core.identity.revocations import REVOKED, Revocation, Revocations
-from blackroad.core.log.entry import Entry, Position
+from blackroad.core.log.entry import Entry
+from blackroad.core.log.record import Record
 from blackroad.realtime.v1 import event_pb2
 
 DAY = 86400.0
@@ -37,17 +38,9 @@ class World:
     def revoke(self, key: str = "default.system.control", **body: object) -> None:
         self.count += 1
         event = event_pb2.Event(id=f"ev_{self.count:06}", json=json.dumps(body), sender="admin")
-        self.revocations.apply(
-            Entry(
-                key,
-                REVOKED,
-                event.SerializeToString(),
-                0,
-                Position(1, self.count),
-                self.count,
-                self.clock.time_ns(),
-            )
-        )
+        record = Record(event.id, REVOKED, event.SerializeToString())
+        entry = Entry(key, record, 0, 1, self.count, self.count, self.clock.time_ns())
+        self.revocations.apply(entry)
 
     def refused(self, identity: Identity) -> bool:
         try:

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blackroad.core.log.base import Keep
-from blackroad.core.log.entry import Entry, Position
+from blackroad.core.log.entry import Entry
 from blackroad.core.log.history import Histories
+from blackroad.core.log.record import Record
 from blackroad.core.log.ring import cost
 
 KEYS = ["t.a", "t.b", "t.c"]
@@ -20,7 +21,7 @@ def test_what_is_counted_is_what_is_held(steps: list[tuple[str, int, int] | str]
             histories.forget(step)
             continue
         key, keep, size = step
-        entry = Entry(key, "message", bytes(size), 0, Position(7, offset), offset, 0)
+        entry = Entry(key, Record("", "message", bytes(size)), 0, 7, offset, offset, 0)
         histories.append(key, [entry], Keep(events=keep))
         kept = histories.page(key, 100, None, None, 0).entries
         assert kept[-1:] == [entry] * (keep > 0)
@@ -32,7 +33,7 @@ def test_what_is_counted_is_what_is_held(steps: list[tuple[str, int, int] | str]
 def test_an_entry_over_all_the_bytes_is_not_kept() -> None:
     histories = Histories(1_000)
     histories.append(
-        "t.a", [Entry("t.a", "message", bytes(2_000), 0, Position(7, 1), 1, 0)], Keep()
+        "t.a", [Entry("t.a", Record("", "message", bytes(2_000)), 0, 7, 1, 1, 0)], Keep()
     )
     assert histories.bytes == 0
     assert "t.a" not in histories

@@ -3,8 +3,9 @@
 import asyncio
 
 from blackroad.core.clock import SystemClock
-from blackroad.core.log.base import Keep, Record
+from blackroad.core.log.base import Keep
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
+from blackroad.core.log.record import Record
 from blackroad.core.stream.journal import Journal
 
 

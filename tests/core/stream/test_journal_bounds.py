@@ -9,8 +9,9 @@ from typing_extensions import override
 
 from blackroad.core.clock import SystemClock
 from blackroad.core.errors import Code, Rejection
-from blackroad.core.log.base import MAX_APPEND_EVENTS, Append, Appended, Keep, Record
+from blackroad.core.log.base import MAX_APPEND_EVENTS, Append, Appended, Keep
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
+from blackroad.core.log.record import Record
 from blackroad.core.stream.journal import Journal
 
 SECONDS = 10
@@ -22,6 +23,8 @@ class Answer:
 
     key: str
     attempt: int = 1
+    ended: bool = False
+    pending: list[Record] | None = None
     kept: list[tuple[list[str], int]] = field(default_factory=list)
     codes: list[Code] = field(default_factory=list)
     told: asyncio.Event = field(default_factory=asyncio.Event)
@@ -91,7 +94,7 @@ async def test_more_than_one_append_carries_is_cut_and_keeps_its_order() -> None
         answer = Answer("t.stream.a")
         count = 2 * MAX_APPEND_EVENTS + 5
         for number in range(count):
-            journal.write(answer, record(number), ends=number == count - 1)
+            journal.write(answer, record(number))
         while len(answer.ids) < count:
             answer.told.clear()
             await answer.told.wait()
@@ -104,7 +107,8 @@ async def test_more_than_one_append_carries_is_cut_and_keeps_its_order() -> None
 async def test_nothing_comes_after_the_ending_and_who_says_more_hears_so() -> None:
     async with writing() as (_, journal):
         answer = Answer("t.stream.a")
-        journal.write(answer, record(1), ends=True)
+        answer.ended = True
+        journal.write(answer, record(1))
         await answer.told.wait()
         answer.told.clear()
         journal.write(answer, record(2))

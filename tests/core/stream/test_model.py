@@ -17,15 +17,17 @@ from hypothesis.stateful import (
 from blackroad.core.clock import FakeClock
 from blackroad.core.errors import Rejection
 from blackroad.core.identity.development import developer_service
-from blackroad.core.log.base import Appended, Keep, Record
+from blackroad.core.log.base import Appended, Keep
 from blackroad.core.log.entry import Position
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
+from blackroad.core.log.record import Record
 from blackroad.core.stream.answer import Answer
 from blackroad.core.stream.dispatcher import Dispatcher
 from blackroad.core.stream.journal import Journal
 from blackroad.core.stream.limits import StreamLimits
 from blackroad.core.stream.pool import Pool
 from blackroad.core.stream.route import agent_route
+from blackroad.core.stream.update import Update
 from blackroad.core.stream.wheel import Wheel
 from blackroad.core.stream.worker import Worker
 from blackroad.realtime.v1 import event_pb2, stream_pb2
@@ -50,11 +52,12 @@ class Pages(Journal):
         self.endings: dict[Answer, int] = {}
         self.after_ending = 0
 
-    def write(self, page: object, record: Record, *, ends: bool = False) -> None:
+    def write(self, page: object, record: Record) -> None:
         """Fold at once, and count."""
         assert isinstance(page, Answer)
+        assert isinstance(record, Update)
         self.after_ending += self.endings.get(page, 0)
-        if ends:
+        if record.ends:
             self.endings[page] = self.endings.get(page, 0) + 1
         offset = page.folded.offset + 1
         page.written([record], Appended((record.event_id,), offset, Position(1, offset), 0, 0))

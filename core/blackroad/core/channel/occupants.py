@@ -10,7 +10,8 @@ from blackroad.core.channel.room import COUNT_SECONDS, Room
 from blackroad.core.clock import Clock
 from blackroad.core.errors import Rejection
 from blackroad.core.identity.identity import Identity
-from blackroad.core.log.base import Append, Keep, Log, Record
+from blackroad.core.log.base import Append, Keep, Log
+from blackroad.core.log.record import Record
 from blackroad.core.names import companion, scope, tenant_of, unscope
 from blackroad.core.publisher import Publisher
 

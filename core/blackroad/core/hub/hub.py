@@ -7,7 +7,7 @@ from typing import Protocol
 
 from blackroad.core.hub.gate import Turn
 from blackroad.core.log.base import Log
-from blackroad.core.log.entry import Entry, Positions
+from blackroad.core.log.entry import Entry, Position, Positions
 from blackroad.core.names import is_pattern
 from blackroad.core.topics import Topics
 
@@ -39,7 +39,10 @@ class Hub:
         self.log = log
         # From here on nothing is missed, though `run` may begin later.
         self._batches = log.follow()
-        self.heads: Positions = log.heads()
+        self._heads: Positions | None = None
+        self._epochs: list[int] = []
+        self._sequences: list[int] = []
+        self.heads = log.heads()
         self.turn = Turn()
         self.is_private: Callable[[str], bool] = lambda key: False
         self.control: Watcher = lambda entry: None
@@ -50,6 +53,19 @@ class Hub:
         self._watched: dict[tuple[str, Watcher], Sink] = {}
         self._waiting: list[tuple[Positions, int, asyncio.Future[None]]] = []
         self._tickets = 0
+
+    @property
+    def heads(self) -> Positions:
+        """The places up to which everything was offered."""
+        if self._heads is None:
+            self._heads = tuple(map(Position, self._epochs, self._sequences))
+        return self._heads
+
+    @heads.setter
+    def heads(self, heads: Positions) -> None:
+        self._heads = heads
+        self._epochs = [head.epoch for head in heads]
+        self._sequences = [head.sequence for head in heads]
 
     def attach(self, sink: Sink, topic: str) -> None:
         """Offer the sink what comes on a topic from now on. Idempotent."""
@@ -108,22 +124,29 @@ class Hub:
             await future
 
     def _dispatch(self, entry: Entry) -> None:
-        if entry.type.startswith(CONTROL_TYPES):
+        if entry.record.type.startswith(CONTROL_TYPES):
             self.control(entry)
-        before = self.heads
-        head = before[entry.partition]
-        self.heads = entry.heads = entry.after(before)
-        if entry.sequence != head.sequence + 1 or entry.epoch != head.epoch:
-            self.missed(before)  # with this entry: who falls back reads it, too
+        self._advance(entry)
         key = entry.key
-        private = self._pattern_count and self.is_private(key)
-        sinks = self._exact.get(key)
-        if sinks:
+        if sinks := self._exact.get(key):
             for sink, topic in tuple(sinks.items()):
                 sink.offer(entry, topic)
-        if self._pattern_count and not private:
+        if self._pattern_count and not self.is_private(key):
             for sink, topic in self._patterns.match(key):
                 sink.offer(entry, topic)
+
+    def _advance(self, entry: Entry) -> None:
+        number, sequence = entry.partition, entry.sequence
+        if sequence != self._sequences[number] + 1 or entry.epoch != self._epochs[number]:
+            before = self.heads
+            self._epochs[number], self._sequences[number] = entry.epoch, sequence
+            self._heads = None
+            self.missed(before)  # with this entry: who falls back reads it, too
+        else:
+            self._sequences[number] = sequence
+            self._heads = None
+        if len(self._sequences) > 1:
+            entry.heads = self.heads
 
     def _wake(self) -> None:
         still: list[tuple[Positions, int, asyncio.Future[None]]] = []

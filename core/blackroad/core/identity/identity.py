@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from blackroad.core.names import scope
 from blackroad.realtime.v1 import common_pb2
@@ -16,6 +16,8 @@ class Kind(StrEnum):
     USER = "user"
     SERVICE = "service"
     GATEWAY = "gateway"
+
+    __hash__ = str.__hash__  # an enum's own is a function of Python
 
     @property
     def wire(self) -> common_pb2.EntityKind.ValueType:
@@ -36,20 +38,17 @@ class Action(StrEnum):
     SERVE = "serve"
     MANAGE = "manage"
 
+    __hash__ = str.__hash__
+
 
 ALL_ACTIONS = frozenset(Action)
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """Allows actions on every name that a pattern matches."""
 
     pattern: str
     actions: frozenset[Action]
-
-    def __hash__(self) -> int:
-        """Return the pattern's own, which tells nearly all apart: it is asked for at each check."""
-        return hash(self.pattern)
 
 
 @dataclass(frozen=True, slots=True)

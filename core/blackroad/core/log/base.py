@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from blackroad.core.errors import Rejection
 from blackroad.core.log.entry import Entry, Position, Positions
-from blackroad.realtime.v1 import event_pb2
+from blackroad.core.log.record import Record
 
 MAX_APPEND_EVENTS = 256
 MAX_APPEND_BYTES = 1 << 20
@@ -19,16 +19,6 @@ class GapReason(IntEnum):
     EXPIRED = 1
     EPOCH_CHANGED = 2
     NOT_KEPT = 3
-
-
-class Record(NamedTuple):
-    """One event to append: its body is a serialized Event without the fields that the log gives."""
-
-    event_id: str
-    type: str
-    body: bytes
-    expires_ns: int = 0  # Unix time after which it is not delivered; 0: never
-    answer: event_pb2.AnswerUpdate | None = None  # what body says, to spare a parse
 
 
 class Fence(NamedTuple):
@@ -51,35 +41,66 @@ class Keep:
     seconds: float = 3600.0
 
 
-class Append(NamedTuple):
+DEFAULT_KEEP = Keep()
+
+
+class Append:
     """Events of one channel: all or none, with neighbouring offsets."""
 
-    key: str
-    records: Sequence[Record]
-    keep: Keep = Keep()
-    expected_offset: int | None = None
-    fence: Fence | None = None
-    idempotency: tuple[str, str] | None = None  # subject and key
+    __slots__ = ("expected_offset", "fence", "idempotency", "keep", "key", "records")
+
+    def __init__(
+        self,
+        key: str,
+        records: Sequence[Record],
+        keep: Keep = DEFAULT_KEEP,
+        expected_offset: int | None = None,
+        fence: Fence | None = None,
+        idempotency: tuple[str, str] | None = None,
+    ) -> None:
+        self.key = key
+        self.records = records
+        self.keep = keep
+        self.expected_offset = expected_offset
+        self.fence = fence
+        self.idempotency = idempotency  # subject and key
 
 
-@dataclass(frozen=True, slots=True)
 class Appended:
     """What the log gave to the records of one Append.
 
-    Their ids and offsets, and where the last of them lies.
+    Their ids and offsets, and where the last of them lies. The id of a late record is empty.
     """
 
-    ids: tuple[str, ...]
-    first_offset: int
-    position: Position
-    partition: int
-    time_ns: int
-    duplicate: bool = False
+    __slots__ = ("duplicate", "first_offset", "ids", "partition", "position", "time_ns")
+
+    def __init__(
+        self,
+        ids: Sequence[str],
+        first_offset: int,
+        position: Position,
+        partition: int,
+        time_ns: int,
+        duplicate: bool = False,
+    ) -> None:
+        self.ids = ids
+        self.first_offset = first_offset
+        self.position = position
+        self.partition = partition
+        self.time_ns = time_ns
+        self.duplicate = duplicate
 
     @property
     def last_offset(self) -> int:
         """The offset of the last record."""
         return self.first_offset + len(self.ids) - 1
+
+    @property
+    def repeated(self) -> "Appended":
+        """The same, as it answers a retry."""
+        return Appended(
+            self.ids, self.first_offset, self.position, self.partition, self.time_ns, True
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 from blackroad.core.log.cursor import encode_cursor
+from blackroad.core.log.record import Record
+from blackroad.core.stencil import Stencil
 from blackroad.realtime.v1 import event_pb2
 from blackroad.wire.v1 import frames_pb2
 
@@ -20,59 +22,69 @@ class Position(NamedTuple):
 Positions = tuple[Position, ...]
 """A place in every partition, in the order of the partitions: what a cursor holds."""
 
-
-# Filled anew for each event: setting fields costs half of making a message.
-_STAMP = frames_pb2.EventStamp()
+OVERHEAD_BYTES = 64  # of an event in a frame, beside its body
+_STAMPS = Stencil(frames_pb2.EventStamp)
 
 
 class Entry:
     """One event of the log, shared by all that read it.
 
-    Immutable, but for `heads`, which the hub sets once.
+    Immutable, but for `heads`, which the hub sets once where there are several partitions.
     """
 
     __slots__ = (
-        "_answer",
         "_wire",
-        "body",
         "epoch",
-        "expires_ns",
         "heads",
         "key",
         "offset",
         "partition",
-        "position",
+        "record",
         "sequence",
         "size",
         "time_ns",
-        "type",
     )
 
     def __init__(
         self,
         key: str,
-        event_type: str,
-        body: bytes,
+        record: Record,
         partition: int,
-        position: Position,
+        epoch: int,
+        sequence: int,
         offset: int,
         time_ns: int,
-        expires_ns: int = 0,
-        answer: event_pb2.AnswerUpdate | None = None,
     ) -> None:
         self.key = key
-        self.type = event_type
-        self.body = body  # a serialized Event without the fields that the log gives
+        self.record = record
         self.partition = partition
-        self.position = position  # where it lies in its partition
-        self.epoch, self.sequence = position
+        self.epoch = epoch
+        self.sequence = sequence
         self.offset = offset
         self.time_ns = time_ns
-        self.expires_ns = expires_ns
         self.heads: Positions | None = None
-        self.size = len(body) + 64  # as frames and budgets count it
+        self.size = record.size + OVERHEAD_BYTES  # as frames and budgets count it
         self._wire: bytes | None = None
-        self._answer = answer
+
+    @property
+    def type(self) -> str:
+        """The event's type."""
+        return self.record.type
+
+    @property
+    def expires_ns(self) -> int:
+        """Unix time after which it is not delivered; 0: never."""
+        return self.record.expires_ns
+
+    @property
+    def body(self) -> bytes:
+        """A serialized Event without the fields that the log gives."""
+        return self.record.body_at(self.time_ns)
+
+    @property
+    def position(self) -> Position:
+        """Where it lies in its partition."""
+        return Position(self.epoch, self.sequence)
 
     @property
     def cursor(self) -> str:
@@ -80,12 +92,14 @@ class Entry:
 
         This place, and what the node had handed on of the other partitions.
         """
-        return encode_cursor(self.after(self.heads) if self.heads else (self.position,))
+        if self.heads is None:
+            return encode_cursor(((self.epoch, self.sequence),))
+        return encode_cursor(self.after(self.heads))
 
     def after(self, heads: Positions) -> Positions:
         """Return the positions with this event's own in place of its partition's."""
         if len(heads) == 1:
-            return (self.position,)
+            return (Position(self.epoch, self.sequence),)
         return (*heads[: self.partition], self.position, *heads[self.partition + 1 :])
 
     @property
@@ -100,7 +114,7 @@ class Entry:
 
     def stamp(self, cursor: str) -> bytes:
         """Return the serialized fields that the log gives, to be appended to `body`."""
-        stamp = _STAMP
+        stamp = _STAMPS.take()
         stamp.offset, stamp.sequence, stamp.epoch = self.offset, self.sequence, self.epoch
         stamp.cursor = cursor
         time = stamp.create_time
@@ -111,16 +125,6 @@ class Entry:
     def event(self) -> event_pb2.Event:
         """The parsed Event, with what the log gave. Costs a parse."""
         return event_pb2.Event.FromString(self.wire)
-
-    @property
-    def answer(self) -> event_pb2.AnswerUpdate:
-        """The update that an answer's event carries.
-
-        Kept where this process appended it, parsed otherwise.
-        """
-        if self._answer is None:
-            self._answer = event_pb2.Event.FromString(self.body).answer
-        return self._answer
 
 
 def latest(one: Positions, other: Positions) -> Positions:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from blackroad.core.log.base import HistoryPage, Keep
 from blackroad.core.log.entry import Entry
-from blackroad.core.log.ring import cost
+from blackroad.core.log.ring import ENTRY_COST, cost
 
 
 class _History:
@@ -53,7 +53,8 @@ class Histories:
     def append(self, key: str, entries: Sequence[Entry], keep: Keep) -> None:
         """Take a channel's next entries, under the policy of now."""
         if keep.events <= 0 or keep.seconds <= 0:
-            self.forget(key)
+            if key in self._by_key:
+                self.forget(key)
             return
         history = self._by_key.get(key)
         if history is None:
@@ -62,7 +63,7 @@ class Histories:
             self._by_key.move_to_end(key)
         history.keep = keep
         history.entries += entries
-        added = sum([cost(entry) for entry in entries])
+        added = ENTRY_COST * len(entries) + 2 * sum([entry.size for entry in entries])
         excess = len(history.entries) - keep.events
         history.bytes += added
         self.bytes += added - (history.cut(excess) if excess > 0 else 0)

@@ -214,11 +214,12 @@ def _partition(
     number: int, settings: MemoryLogSettings, catalog: Catalog, now_ns: int
 ) -> Partition:
     count = settings.partitions
+    channels = Channels(settings.max_channels // count, settings.idle_seconds, catalog)
     return Partition(
         number,
         now_ns // 1_000_000,
-        Ring(settings.retain_bytes // count, settings.retain_seconds),
-        Channels(settings.max_channels // count, settings.idle_seconds, catalog),
+        Ring(settings.retain_bytes // count, settings.retain_seconds, channels),
+        channels,
         Histories(settings.history_bytes // count),
         Answers(settings.idempotency_keys // count, now_ns),
     )

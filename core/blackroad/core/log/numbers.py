@@ -19,7 +19,9 @@ class Channel:
         "key",
         "lane",
         "offset",
+        "retained_bytes",
         "sequence",
+        "trimmed",
         "updated_ns",
     )
 
@@ -32,6 +34,8 @@ class Channel:
         self.attempt = 0
         self.ended = False
         self.lane = -1
+        self.retained_bytes = 0  # in the ring
+        self.trimmed = sequence  # its highest sequence that the ring no longer has
 
 
 class Channels:

@@ -1,7 +1,7 @@
 """One partition of the memory engine: its sequence, and what it keeps of its channels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from blackroad.core.errors import Code, Rejection
 from blackroad.core.log.base import Append, Appended, GapReason
@@ -35,14 +35,14 @@ class Partition:
         self.ring.trim(now_ns)
         self.answers.rotate(now_ns)
         for channel in self.channels.retired(now_ns):
-            self.ring.drop(channel.key, channel.sequence)
+            self.ring.forget(channel)
             self.histories.forget(channel.key)
 
     def append(self, append: Append, now_ns: int, into: list[Entry]) -> Appended | Rejection:
         """Append all records or none; add the entries to `into`."""
         request = request_of(append.key, *append.idempotency) if append.idempotency else None
         if request and (first := self.answers.find(request)):
-            return replace(first, duplicate=True)
+            return first.repeated
         channel = self.channels.get(append.key)
         if refusal := _refusal(append, channel):
             return refusal
@@ -82,11 +82,8 @@ class Partition:
 
     def _gone(self, key: str) -> int:
         """Return the highest sequence of a channel that the ring does not have, or may not."""
-        track = self.ring.track(key)
-        if track:
-            return track.trimmed
         channel = self.channels.get(key)
-        return channel.sequence if channel else self.channels.dropped_sequence
+        return channel.trimmed if channel else self.channels.dropped_sequence
 
     def _crowded(self, now_ns: int) -> Rejection:
         wait = self.answers.room_in_seconds(now_ns)
@@ -94,44 +91,26 @@ class Partition:
         return Rejection(Code.RATE_LIMITED, text, retry_after_seconds=wait)
 
     def _commit(self, append: Append, channel: Channel, now_ns: int, into: list[Entry]) -> Appended:
-        first_offset = channel.offset + 1
-        entries = self._take(append, channel, now_ns)
-        channel.updated_ns = now_ns
-        if append.fence:
-            channel.attempt = append.fence.attempt
-            channel.ended = append.fence.ends
-        self.channels.touch(channel, append.keep)
-        self.histories.append(append.key, entries, append.keep)
-        into += entries
-        ids = tuple([record.event_id for record in append.records])
-        place = Position(self.epoch, self.sequence)
-        return Appended(ids, first_offset, place, self.number, now_ns)
-
-    def _take(self, append: Append, channel: Channel, now_ns: int) -> list[Entry]:
-        """Give each record its place, in the ring too. The hottest loop of a core without Redis."""
-        key, number, epoch, ring = append.key, self.number, self.epoch, self.ring
-        sequence, offset, before = self.sequence, channel.offset, channel.sequence
+        """Give each record its place. The hottest lines of a core without Redis."""
+        key, number, epoch = append.key, self.number, self.epoch
+        sequence, first_offset = self.sequence, channel.offset + 1
+        offset = channel.offset
         entries: list[Entry] = []
         for record in append.records:
             sequence += 1
             offset += 1
-            entry = Entry(
-                key,
-                record.type,
-                record.body,
-                number,
-                Position(epoch, sequence),
-                offset,
-                now_ns,
-                record.expires_ns,
-                record.answer,
-            )
-            ring.append(entry, before)
-            before = sequence
-            entries.append(entry)
+            entries.append(Entry(key, record, number, epoch, sequence, offset, now_ns))
         self.sequence = channel.sequence = sequence
         channel.offset = offset
-        return entries
+        channel.updated_ns = now_ns
+        if append.fence:
+            channel.attempt, channel.ended = append.fence
+        self.ring.append(channel, entries)
+        self.channels.touch(channel, append.keep)
+        self.histories.append(key, entries, append.keep)
+        into += entries
+        ids = tuple([record.event_id for record in append.records])
+        return Appended(ids, first_offset, Position(epoch, sequence), number, now_ns)
 
 
 def _refusal(append: Append, channel: Channel | None) -> Rejection | None:

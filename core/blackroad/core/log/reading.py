@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge
+from itertools import islice, takewhile
 from operator import attrgetter
 
 from blackroad.core.log.entry import Entry, Position
@@ -77,14 +78,13 @@ def newest_of(
 
 
 def _merged(part: Partition, names: Sequence[str], after: int, until: int) -> Iterator[Entry]:
-    tracks = [track for name in names if (track := part.ring.track(name))]
-    runs = [track.after(after, until) for track in tracks]
+    runs = [part.ring.of(name, after, until) for name in names]
     return runs[0] if len(runs) == 1 else merge(*runs, key=_sequence)
 
 
 def _scan(part: Partition, selection: Selection, after: int, until: int) -> Iterator[Entry]:
-    for entry in part.ring.after(after, until, MAX_SCANNED):
-        if entry is not None and selection.wants(entry.key):
+    for entry in part.ring.after(after, until):
+        if selection.wants(entry.key):
             yield entry
 
 
@@ -92,10 +92,18 @@ def _backwards(
     part: Partition, selection: Selection, names: Sequence[str], until: int
 ) -> Iterator[Entry]:
     if not selection.patterns:
-        tracks = [track for name in names if (track := part.ring.track(name))]
-        runs = [track.before(until) for track in tracks]
+        runs = [_own_backwards(part, name, until) for name in names]
         yield from merge(*runs, key=_sequence, reverse=True)
         return
-    for entry in reversed(part.ring.before(until, MAX_LOOKED_BACK)):
-        if entry is not None and selection.wants(entry.key):
+    for entry in islice(part.ring.before(until), MAX_LOOKED_BACK):
+        if selection.wants(entry.key):
             yield entry
+
+
+def _own_backwards(part: Partition, name: str, until: int) -> Iterator[Entry]:
+    """Yield a channel's entries, newest first, without those of a channel of this name before."""
+    channel = part.channels.get(name)
+    if channel is None:
+        return iter(())
+    trimmed = channel.trimmed
+    return takewhile(lambda entry: entry.sequence > trimmed, part.ring.of_backwards(name, until))

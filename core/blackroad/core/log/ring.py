@@ -1,17 +1,18 @@
-"""The entries of a partition that are retained for resuming: bounded, indexed by channel."""
+"""The entries of a partition that are retained for resuming: bounded, in segments."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
 from operator import attrgetter
 
 from blackroad.core.log.entry import Entry
+from blackroad.core.log.numbers import Channel, Channels
 
 ENTRY_COST = 384  # bytes of Python for an entry, beside twice its size: its body and wire form
-TRACK_COST = 320  # and for a channel's part of the index
-HOLE_COST = 8
-MAX_TRIMMED_AT_ONCE = 2_000  # by age: what is left goes with the next calls
+SEGMENT_ENTRIES = 512
+SEGMENTS = 64  # that a full ring has at least; what is let go is let go by segments
 
 _sequence = attrgetter("sequence")
+_first = attrgetter("first")
 
 
 def cost(entry: Entry) -> int:
@@ -19,154 +20,161 @@ def cost(entry: Entry) -> int:
     return 2 * entry.size + ENTRY_COST
 
 
-class Run:
-    """A list that grows at its end and loses its front, both in constant time."""
+class Segment:
+    """Neighbouring entries. Those of a channel are found by an index that the first reader makes.
 
-    __slots__ = ("items", "start")
+    A None is an entry that its channel had to give up before its time.
+    """
 
-    def __init__(self) -> None:
-        self.items: list[Entry | None] = []
-        self.start = 0
+    __slots__ = ("_by_key", "_indexed", "began_ns", "bytes", "entries", "first", "time_ns")
 
-    def __len__(self) -> int:
-        return len(self.items) - self.start
-
-    def pop_first(self) -> Entry | None:
-        """Remove and return the first item."""
-        first = self.items[self.start]
-        self.items[self.start] = None
-        self.start += 1
-        if self.start > 32 and self.start * 2 > len(self.items):
-            del self.items[: self.start]
-            self.start = 0
-        return first
-
-
-class Track:
-    """One channel's part of the ring."""
-
-    __slots__ = ("bytes", "run", "trimmed")
-
-    def __init__(self, trimmed: int) -> None:
-        self.run = Run()
+    def __init__(self, first: int) -> None:
+        self.first = first  # the sequence of its first entry
+        self.entries: list[Entry | None] = []
         self.bytes = 0
-        self.trimmed = trimmed  # the channel's highest sequence that the ring no longer has
+        self.began_ns = 0  # when its first entry came
+        self.time_ns = 0  # when its last entry came
+        self._by_key: dict[str, list[Entry]] = {}
+        self._indexed = 0
 
-    def after(self, sequence: int, until: int) -> Iterator[Entry]:
-        """Yield the entries with sequences in (sequence, until], in order."""
-        items = self.run.items
-        first = bisect_right(items, sequence, lo=self.run.start, key=_sequence)
-        for position in range(first, len(items)):
-            entry = items[position]
-            if entry is None or entry.sequence > until:
-                return
-            yield entry
+    def of(self, key: str) -> list[Entry]:
+        """Return a channel's entries, in order."""
+        if self._indexed < len(self.entries):
+            by_key = self._by_key
+            for entry in self.entries[self._indexed :]:
+                if entry is not None:
+                    by_key.setdefault(entry.key, []).append(entry)
+            self._indexed = len(self.entries)
+        return self._by_key.get(key, [])
 
-    def before(self, until: int) -> Iterator[Entry]:
-        """Yield the entries up to a sequence, newest first."""
-        items = self.run.items
-        end = bisect_right(items, until, lo=self.run.start, key=_sequence)
-        for position in range(end - 1, self.run.start - 1, -1):
-            entry = items[position]
-            if entry is not None:
-                yield entry
+    def punch(self, entry: Entry) -> None:
+        """Let go of one entry, the first of its channel."""
+        self.entries[entry.sequence - self.first] = None
+        self.bytes -= cost(entry)
+        if own := self._by_key.get(entry.key):
+            del own[0]
 
 
 class Ring:
     """The retained entries of one partition, shared by reference; sequences come without holes.
 
     Holds at most `max_bytes`, of which one channel a quarter, and nothing older than `max_seconds`
-    once trimmed.
+    once trimmed. What goes, goes by segments, a sixty-fourth of the whole.
     """
 
-    def __init__(self, max_bytes: int, max_seconds: float, first_sequence: int = 1) -> None:
+    def __init__(
+        self, max_bytes: int, max_seconds: float, channels: Channels, first_sequence: int = 1
+    ) -> None:
         self._max_bytes = max_bytes
         self._max_channel_bytes = max_bytes // 4
+        self._segment_bytes = max_bytes // SEGMENTS
         self._max_ns = int(max_seconds * 1e9)
-        self._run = Run()  # a None is an entry that its channel had to give up before its time
-        self._first = first_sequence  # of the run
-        self._tracks: dict[str, Track] = {}
+        self._segment_ns = self._max_ns // SEGMENTS
+        self._channels = channels
+        self._segments = [Segment(first_sequence)]
         self.bytes = 0
         self.trimmed = first_sequence - 1  # the highest sequence that was let go
 
-    def __len__(self) -> int:
-        """Return the number of places that are held, holes included."""
-        return len(self._run)
-
-    def track(self, key: str) -> Track | None:
-        """Return a channel's part; None where the ring has nothing of it."""
-        return self._tracks.get(key)
-
-    def append(self, entry: Entry, before: int) -> None:
-        """Take the next entry; `before` is the highest sequence that its channel may have had."""
-        track = self._tracks.get(entry.key)
-        if track is None:
-            track = self._tracks[entry.key] = Track(before)
-            self.bytes += TRACK_COST
-        size = 2 * entry.size + ENTRY_COST  # cost(), in the hottest place
-        self._run.items.append(entry)
-        track.run.items.append(entry)
-        track.bytes += size
-        self.bytes += size
-        while track.bytes > self._max_channel_bytes:
-            self._punch(track)
+    def append(self, channel: Channel, entries: list[Entry]) -> None:
+        """Take a channel's next entries."""
+        added = ENTRY_COST * len(entries)
+        for entry in entries:
+            added += 2 * entry.size
+        tail = self._tail(entries[0])
+        tail.entries += entries
+        tail.bytes += added
+        tail.time_ns = entries[-1].time_ns
+        channel.retained_bytes += added
+        self.bytes += added
+        if channel.retained_bytes > self._max_channel_bytes:
+            self._punch(channel)
         while self.bytes > self._max_bytes:
-            self._pop()
+            self._drop_first()
 
     def trim(self, now_ns: int) -> None:
         """Let go of what is too old."""
         oldest_ns = now_ns - self._max_ns
-        run = self._run
-        for _ in range(min(len(run), MAX_TRIMMED_AT_ONCE)):
-            first = run.items[run.start]
-            if first is not None and first.time_ns > oldest_ns:
+        while self._segments[0].entries and self._segments[0].time_ns <= oldest_ns:
+            self._drop_first()
+
+    def forget(self, channel: Channel) -> None:
+        """Note that nobody will know that a channel's last sequence was this."""
+        self.trimmed = max(self.trimmed, channel.sequence)
+
+    def of(self, key: str, after: int, until: int) -> Iterator[Entry]:
+        """Yield a channel's entries with sequences in (after, until], in order."""
+        for segment in self._segments[self._place_of(after + 1) :]:
+            if segment.first > until:
                 return
-            self._pop()
+            own = segment.of(key)
+            for entry in own[bisect_right(own, after, key=_sequence) :]:
+                if entry.sequence > until:
+                    return
+                yield entry
 
-    def drop(self, key: str, last_sequence: int) -> None:
-        """Let go of a whole channel, of which nobody will know that its last sequence was this."""
-        if track := self._tracks.get(key):
-            while track.run:
-                self._punch(track)
-        self.trimmed = max(self.trimmed, last_sequence)
+    def of_backwards(self, key: str, until: int) -> Iterator[Entry]:
+        """Yield a channel's entries up to a sequence, newest first."""
+        for segment in reversed(self._segments[: self._place_of(until) + 1]):
+            own = segment.of(key)
+            yield from reversed(own[: bisect_right(own, until, key=_sequence)])
 
-    def after(self, sequence: int, until: int, limit: int) -> list[Entry | None]:
-        """Return up to `limit` places in (sequence, until], in order; a None is a hole."""
-        run = self._run
-        first = run.start + max(0, sequence + 1 - self._first)
-        end = run.start + max(0, until + 1 - self._first)
-        return run.items[first : min(end, first + limit)]
+    def after(self, after: int, until: int) -> Iterator[Entry]:
+        """Yield all entries with sequences in (after, until], in order."""
+        for segment in self._segments[self._place_of(after + 1) :]:
+            start, end = after + 1 - segment.first, until + 1 - segment.first
+            if end <= 0:
+                return
+            for entry in segment.entries[max(start, 0) : end]:
+                if entry is not None:
+                    yield entry
 
-    def before(self, until: int, limit: int) -> list[Entry | None]:
-        """Return up to `limit` places that end at a sequence, in order; a None is a hole."""
-        end = until + 1 - self._first
-        return self.after(self._first - 1 + max(0, end - limit), until, limit)
+    def before(self, until: int) -> Iterator[Entry]:
+        """Yield all entries up to a sequence, newest first."""
+        for segment in reversed(self._segments[: self._place_of(until) + 1]):
+            for entry in reversed(segment.entries[: max(until + 1 - segment.first, 0)]):
+                if entry is not None:
+                    yield entry
 
-    def _pop(self) -> None:
-        """Let go of the first place."""
-        entry = self._run.pop_first()
-        self._first += 1
-        if entry is None:
-            self.bytes -= HOLE_COST
-        else:
-            self._forget_first(self._tracks[entry.key])
+    def _place_of(self, sequence: int) -> int:
+        """Return the place of the segment that has a sequence, or the first where it is gone."""
+        return max(bisect_right(self._segments, sequence, key=_first) - 1, 0)
 
-    def _punch(self, track: Track) -> None:
-        """Let go of a channel's first entry, and leave a hole."""
-        sequence = self._forget_first(track)
-        self._run.items[self._run.start + sequence - self._first] = None
-        self.bytes += HOLE_COST
+    def _tail(self, entry: Entry) -> Segment:
+        """Return the segment that takes the next entry."""
+        tail = self._segments[-1]
+        if tail.entries and (
+            tail.bytes > self._segment_bytes
+            or len(tail.entries) >= SEGMENT_ENTRIES
+            or entry.time_ns - tail.began_ns > self._segment_ns
+        ):
+            tail = Segment(entry.sequence)
+            self._segments.append(tail)
+        if not tail.entries:
+            tail.began_ns = entry.time_ns
+        return tail
 
-    def _forget_first(self, track: Track) -> int:
-        entry = track.run.pop_first()
-        if entry is None:
-            raise AssertionError("a track has no holes")
-        size = cost(entry)
-        track.bytes -= size
-        self.bytes -= size
-        track.trimmed = entry.sequence
-        self.trimmed = max(self.trimmed, entry.sequence)
-        if not track.run:
-            del self._tracks[entry.key]
-            self.bytes -= TRACK_COST
-        return entry.sequence
+    def _drop_first(self) -> None:
+        segment = self._segments.pop(0)
+        self.bytes -= segment.bytes
+        get = self._channels.get
+        last = segment.first
+        for entry in segment.entries:
+            last += 1
+            if entry is not None and (channel := get(entry.key)):
+                channel.retained_bytes -= 2 * entry.size + ENTRY_COST
+                channel.trimmed = entry.sequence
+        self.trimmed = max(self.trimmed, last - 1)
+        if not self._segments:
+            self._segments.append(Segment(last))
+
+    def _punch(self, channel: Channel) -> None:
+        """Let go of a channel's first entries, so many that it keeps within its part."""
+        for segment in tuple(self._segments[self._place_of(channel.trimmed + 1) :]):
+            for entry in tuple(segment.of(channel.key)):
+                if channel.retained_bytes <= self._max_channel_bytes:
+                    return
+                segment.punch(entry)
+                channel.retained_bytes -= cost(entry)
+                self.bytes -= cost(entry)
+                channel.trimmed = entry.sequence
+                self.trimmed = max(self.trimmed, entry.sequence)

@@ -1,30 +1,35 @@
 """One answer: who asked whom, where it stands, and its way from queued to one of three endings."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from enum import IntEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
 from blackroad.core.errors import Code, Rejection
 from blackroad.core.identity.identity import Identity
-from blackroad.core.ids import event_id, stream_id
-from blackroad.core.log.base import Appended, Record
+from blackroad.core.ids import stream_id
+from blackroad.core.log.base import Appended
 from blackroad.core.log.entry import Position
+from blackroad.core.log.record import Record
 from blackroad.core.stream import beside
 from blackroad.core.stream.folded import Folded
+from blackroad.core.stream.invocation import has_more
 from blackroad.core.stream.journal import Journal
 from blackroad.core.stream.route import Route
+from blackroad.core.stream.update import ARMS, Ending, Said, Update, started
 from blackroad.core.stream.wheel import Timer
 from blackroad.core.stream.worker import Worker
 from blackroad.realtime.v1 import event_pb2, stream_pb2
 
 LOG = structlog.get_logger(__name__)
+Part = TypeVar("Part", bound=Said)
+
 NOTHING: Final = stream_pb2.Invoke()
 UNLABELLED: Final[Mapping[str, str]] = MappingProxyType({})
 RECORD_BYTES: Final = 1024  # what an answer costs without its parts, about
-TYPE: Final = "agent.response"
 
 
 class Phase(IntEnum):
@@ -51,12 +56,14 @@ class Answer:
         "ancestors",
         "asked_by",
         "attempt",
+        "channel",
         "children",
         "conversation",
         "created_ns",
         "deadline_at",
         "deadline_timer",
         "deltas",
+        "earlier",
         "ended_ns",
         "folded",
         "index",
@@ -69,17 +76,18 @@ class Answer:
         "limit_timer",
         "lineage",
         "max_tokens",
-        "messages",
+        "more",
         "on_refused",
         "on_written",
         "output",
         "partition",
+        "pending",
         "phase",
         "position",
-        "prefix",
         "refused_by",
         "room",
         "route",
+        "sender",
         "size",
         "stop_timer",
         "stopping",
@@ -101,11 +109,13 @@ class Answer:
         created_ns: int,
     ) -> None:
         self.stream_id = stream_id()
-        self.key = f"{invoker.tenant}.stream.{self.stream_id}"
+        self.channel = f"stream.{self.stream_id}"
+        self.key = f"{invoker.tenant}.{self.channel}"
         self.journal = journal
         self.invoker = invoker
         self.invoke = invoke
-        self.messages: Sequence[stream_pb2.Message] = invoke.messages
+        self.more = has_more(invoke)  # than a text
+        self.earlier: Sequence[stream_pb2.Message] = ()  # of its conversation, before its own
         self.route = route
         self.created_ns = created_ns
         self.ended_ns = 0
@@ -144,9 +154,8 @@ class Answer:
         )
         self.on_refused: Callable[[Answer], None] | None = None
         self.size = RECORD_BYTES
-        self.prefix = event_pb2.Event(
-            channel=f"stream.{self.stream_id}", type=TYPE
-        ).SerializeToString()
+        self.sender = ""  # of what is said from now on
+        self.pending: list[Record] | None = None
 
     @property
     def tenant(self) -> str:
@@ -178,7 +187,7 @@ class Answer:
         """Tell that it waits."""
         self.phase = Phase.QUEUED
         self.told_position = position
-        self._tell(event_pb2.AnswerUpdate(queued=event_pb2.AnswerQueued(position=position)))
+        self._tell(event_pb2.AnswerQueued(position=position))
 
     def start(self, model: str = "") -> None:
         """Tell that the worker took it. Idempotent within an attempt."""
@@ -187,11 +196,8 @@ class Answer:
         self.phase = Phase.RUNNING
         worker, agent = self.worker, self.agent
         model = model or (worker.model if worker else "") or self.route.model
-        self.prefix += beside.sent_by(agent)
-        started = event_pb2.AnswerStarted(
-            agent=worker.agent if worker else "", model=model, attempt=self.attempt
-        )
-        self._tell(event_pb2.AnswerUpdate(started=started))
+        self.sender = agent
+        self._tell(started(worker.agent if worker else "", model, self.attempt))
         if not self.folded.attempt:
             self.journal.publish(*beside.task_started(self.tenant, self.stream_id, agent, model))
 
@@ -199,28 +205,27 @@ class Answer:
         """Take the worker's next chunk, whose part is `arm`."""
         self.index = index = chunk.index
         self.output = True
+        if self.thought and arm != "thinking":
+            self._publish_thought()
         if arm == "text":
             self.deltas += 1
-            update = event_pb2.AnswerUpdate(index=index, text_delta=chunk.text)
+            self._write(Update(self.channel, self.sender, index, "text_delta", chunk.text))
         elif arm == "thinking":
             self.deltas += 1
-            update = event_pb2.AnswerUpdate(index=index, thinking_delta=chunk.thinking)
+            self._write(Update(self.channel, self.sender, index, "thinking_delta", chunk.thinking))
             if self.worker and self.worker.publish_thinking:
                 self.thought.append(chunk.thinking)
         elif arm == "usage":
-            update = event_pb2.AnswerUpdate(index=index, usage=chunk.usage)
-            self.usage = update.usage
+            self.usage = _own(chunk.usage)
+            self._tell(self.usage)
         elif arm == "tool_call":
-            update = event_pb2.AnswerUpdate(index=index, tool_call=chunk.tool_call)
+            self._tell(_own(chunk.tool_call))
         else:
-            update = event_pb2.AnswerUpdate(index=index, tool_result=chunk.tool_result)
-        if self.thought and arm != "thinking":
-            self._publish_thought()
-        self._tell(update)
+            self._tell(_own(chunk.tool_result))
 
     def progress(self, progress: event_pb2.AnswerProgress) -> None:
         """Tell how far the worker is."""
-        self._tell(event_pb2.AnswerUpdate(index=self.index, progress=progress))
+        self._tell(_own(progress))
         self.journal.publish(
             *beside.task_progress(self.tenant, self.stream_id, self.agent, progress)
         )
@@ -229,28 +234,28 @@ class Answer:
         """Wait for an input."""
         self.phase = Phase.WAITING
         self.output = True
-        self._tell(event_pb2.AnswerUpdate(index=self.index, input_required=asked))
+        self._tell(_own(asked))
 
     def give(self, given: event_pb2.AnswerInput) -> None:
         """Go on with an input; CONFLICT where none is waited for."""
         if self.phase is not Phase.WAITING:
             raise Rejection(Code.CONFLICT, "the answer does not wait for an input")
         self.phase = Phase.RUNNING
-        self._tell(event_pb2.AnswerUpdate(index=self.index, input=given))
+        self._tell(_own(given))
 
-    def end(self, update: event_pb2.AnswerUpdate, ended_ns: int) -> None:
+    def end(self, ending: Ending, ended_ns: int) -> None:
         """Tell the one ending, with the usage so far where it names none."""
         if self.thought:
             self._publish_thought()
         self.phase = Phase.ENDED
-        self.invoke, self.messages = NOTHING, ()  # an ended answer is kept long, its input is not
+        self.invoke, self.earlier = NOTHING, ()  # an ended answer is kept long, its input is not
         self.ended_ns = ended_ns
         for timer in (self.deadline_timer, self.limit_timer, self.stop_timer, self.abandoned_timer):
             if timer is not None:
                 timer.cancel()
-        self._tell(update, ends=True)
+        self._tell(ending)
         self.journal.publish(
-            *beside.task_completed(self.tenant, self.stream_id, self.agent, update)
+            *beside.task_completed(self.tenant, self.stream_id, self.agent, ending)
         )
 
     # What the journal tells (journal.Page).
@@ -260,8 +265,8 @@ class Answer:
         folded = self.folded
         offset = appended.first_offset
         for record in records:
-            if record.answer is not None:
-                folded.apply(record.answer, offset)
+            if isinstance(record, Update):
+                folded.apply(record, offset)
             offset += 1
         self.position = appended.position
         self.partition = appended.partition
@@ -276,11 +281,17 @@ class Answer:
         if self.on_refused:
             self.on_refused(self)
 
-    def _tell(self, update: event_pb2.AnswerUpdate, *, ends: bool = False) -> None:
-        event = event_pb2.Event(id=event_id(), answer=update)
-        record = Record(event.id, TYPE, self.prefix + event.SerializeToString(), 0, update)
-        self.journal.write(self, record, ends=ends)
+    def _tell(self, said: Said) -> None:
+        self._write(Update(self.channel, self.sender, self.index, ARMS[type(said)], "", said))
+
+    def _write(self, update: Update) -> None:
+        self.journal.write(self, update)
 
     def _publish_thought(self) -> None:
         thought, self.thought = "".join(self.thought), []
         self.journal.publish(*beside.thinking(self.tenant, self.stream_id, self.agent, thought))
+
+
+def _own(said: Part) -> Part:
+    """Return a copy: a part of a message keeps the whole of it, and all that came with it."""
+    return copy(said)

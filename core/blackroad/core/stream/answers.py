@@ -25,7 +25,7 @@ from blackroad.core.stream.attendance import Attendance
 from blackroad.core.stream.audience import Audiences
 from blackroad.core.stream.conversations import Conversations
 from blackroad.core.stream.dispatcher import Dispatcher
-from blackroad.core.stream.invocation import as_messages
+from blackroad.core.stream.invocation import messages_of
 from blackroad.core.stream.journal import Journal
 from blackroad.core.stream.limits import StreamLimits
 from blackroad.core.stream.pool import Pool
@@ -131,9 +131,6 @@ class Answers:
         answer = Answer(self.journal, identity, invoke, route, self._clock.time_ns())
         answer.input_bytes = input_bytes
         answer.deadline_at = self._clock.monotonic() + self._deadline_seconds(invoke)
-        if invoke.text:
-            answer.messages = as_messages(invoke.text)
-        said = list(answer.messages) if answer.conversation else []
         parent = self._parent(answer, identity) if invoke.parent_stream_id else None
         if answer.conversation:
             self.conversations.enter(answer)
@@ -143,7 +140,7 @@ class Answers:
             self.conversations.abort(answer)
             raise
         if answer.conversation:
-            self.conversations.tell(answer, said)
+            self.conversations.tell(answer, messages_of(invoke))
         if parent is not None:
             parent.children.append(answer)
         answer.on_written = self._close

@@ -7,8 +7,7 @@ from typing import Protocol
 
 from blackroad.core.hub.hub import Hub
 from blackroad.core.log.entry import Entry
-from blackroad.realtime.v1 import stream_pb2
-from blackroad.wire.v1 import frames_pb2
+from blackroad.core.stream.frames import frame_of
 
 
 class Viewer(Protocol):
@@ -60,34 +59,3 @@ class Audiences:
             if not audience.viewers:
                 self._hub.detach(audience, key)
                 del self._audiences[key]
-
-
-# Filled anew for each update: setting a field costs half of making a message.
-_DELIVERY = frames_pb2.OpenResponse(delivery=frames_pb2.Delivery(events=[b""]))
-
-
-def frame_of(entry: Entry) -> tuple[bytes, bool]:
-    """Return an update as a serialized OpenResponse, and whether it is the ending.
-
-    The frame names neither request nor answer: concatenated with one that does, the two parse as
-    one message.
-    """
-    update = entry.answer
-    match update.WhichOneof("update"):
-        case "started":
-            frame = stream_pb2.OpenResponse(cursor=entry.cursor, started=update.started)
-        case "queued":
-            frame = stream_pb2.OpenResponse(cursor=entry.cursor, queued=update.queued)
-        case "finished":
-            frame = stream_pb2.OpenResponse(cursor=entry.cursor, finished=update.finished)
-            return frame.SerializeToString(), True
-        case "failed":
-            frame = stream_pb2.OpenResponse(cursor=entry.cursor, failed=update.failed)
-            return frame.SerializeToString(), True
-        case "cancelled":
-            frame = stream_pb2.OpenResponse(cursor=entry.cursor, cancelled=update.cancelled)
-            return frame.SerializeToString(), True
-        case _:
-            _DELIVERY.delivery.events[0] = entry.wire
-            return _DELIVERY.SerializeToString(), False
-    return frame.SerializeToString(), False

@@ -3,16 +3,15 @@
 Its task's state and progress, its agent's thinking.
 """
 
-from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from blackroad.core.errors import Code
-from blackroad.core.identity.identity import Kind
 from blackroad.core.ids import event_id
-from blackroad.core.log.base import Record
+from blackroad.core.log.record import LateRecord, Record
 from blackroad.core.names import scope, token
+from blackroad.core.stream.update import AGENT, Ending
 from blackroad.realtime.v1 import event_pb2
 
 Beside = tuple[str, Record]  # the key of a channel, and what is said there
@@ -22,27 +21,25 @@ REASONS: Final = {
     event_pb2.FINISH_REASON_LENGTH: "length",
     event_pb2.FINISH_REASON_TOOL_CALLS: "tool_calls",
 }
-AGENT: Final = Kind.AGENT.wire
+SIZE: Final = 256  # bytes of such an event's body, about
 _JSON: Final = msgspec.json.Encoder()
 
 
 def task_started(tenant: str, stream_id: str, agent: str, model: str) -> Beside:
     """Return the event that tells that a worker took an invocation."""
     said = {"stream_id": stream_id, "agent": agent, "model": model}
-    return _append(tenant, f"task.{stream_id}.state", "task.started", agent, said)
+    return _late(tenant, f"task.{stream_id}.state", "task.started", agent, said)
 
 
-def task_completed(
-    tenant: str, stream_id: str, agent: str, update: event_pb2.AnswerUpdate
-) -> Beside:
+def task_completed(tenant: str, stream_id: str, agent: str, ending: Ending) -> Beside:
     """Return the event that tells that an answer ended, and how; never its input or output."""
-    reason, usage = _ending(update)
+    usage = ending.usage
     said = {
         "stream_id": stream_id,
-        "reason": reason,
+        "reason": _reason(ending),
         "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens},
     }
-    return _append(tenant, f"task.{stream_id}.state", "task.completed", agent, said)
+    return _late(tenant, f"task.{stream_id}.state", "task.completed", agent, said)
 
 
 def task_progress(
@@ -50,19 +47,13 @@ def task_progress(
 ) -> Beside:
     """Return the event that tells how far a worker is."""
     said = {"stream_id": stream_id, "progress": progress.percent, "message": progress.message}
-    return _append(tenant, f"task.{stream_id}.progress", "task.progress", agent, said)
+    return _late(tenant, f"task.{stream_id}.progress", "task.progress", agent, said)
 
 
 def thinking(tenant: str, stream_id: str, agent: str, thought: str) -> Beside:
     """Return the event that tells a block of an agent's thinking."""
     said = {"stream_id": stream_id, "thought": thought[:MAX_THOUGHT_CHARACTERS]}
-    return _append(tenant, f"agent.{token(agent)}.thinking", "agent.thinking", agent, said)
-
-
-@lru_cache(maxsize=1024)
-def sent_by(agent: str) -> bytes:
-    """Return the part of a serialized event that says that an agent is its sender."""
-    return event_pb2.Event(sender=agent, sender_kind=AGENT).SerializeToString()
+    return _late(tenant, f"agent.{token(agent)}.thinking", "agent.thinking", agent, said)
 
 
 def message(
@@ -89,19 +80,37 @@ def cut(text: str, max_bytes: int = 60 << 10) -> str:
     return text.encode()[:max_bytes].decode(errors="ignore")
 
 
-def _append(tenant: str, channel: str, event_type: str, agent: str, said: object) -> Beside:
-    event = event_pb2.Event(
-        id=event_id(), channel=channel, type=event_type, json=_JSON.encode(said).decode()
-    )
-    body = event.SerializeToString()
-    return f"{tenant}.{channel}", Record(
-        event.id, event_type, body + sent_by(agent) if agent else body
-    )
+def _late(tenant: str, channel: str, event_type: str, agent: str, said: object) -> Beside:
+    return f"{tenant}.{channel}", Told(channel, event_type, agent, said)
 
 
-def _ending(update: event_pb2.AnswerUpdate) -> tuple[str, event_pb2.Usage]:
-    if update.HasField("finished"):
-        return REASONS[update.finished.reason], update.finished.usage
-    if update.HasField("failed"):
-        return Code(update.failed.code).name.lower(), update.failed.usage
-    return "cancelled", update.cancelled.usage
+class Told(LateRecord):
+    """An event of the core's own about an answer; its body is any value that JSON can say."""
+
+    __slots__ = ("agent", "channel", "said")
+
+    def __init__(self, channel: str, event_type: str, agent: str, said: object) -> None:
+        super().__init__(event_type, SIZE)
+        self.channel = channel
+        self.agent = agent
+        self.said = said
+
+    def make(self) -> bytes:
+        """Return the body (log.record.LateRecord)."""
+        json = _JSON.encode(self.said).decode()
+        event = event_pb2.Event(
+            id=self.event_id, channel=self.channel, type=self.type, sender=self.agent, json=json
+        )
+        if self.agent:
+            event.sender_kind = AGENT
+        return event.SerializeToString()
+
+
+def _reason(ending: Ending) -> str:
+    match ending:
+        case event_pb2.AnswerFinished():
+            return REASONS[ending.reason]
+        case event_pb2.AnswerFailed():
+            return Code(ending.code).name.lower()
+        case event_pb2.AnswerCancelled():
+            return "cancelled"

@@ -8,8 +8,9 @@ from blackroad.core.clock import Clock
 from blackroad.core.errors import Code, Rejection
 from blackroad.core.identity.identity import Identity, Kind
 from blackroad.core.ids import event_id
-from blackroad.core.log.base import Log, Record
+from blackroad.core.log.base import Log
 from blackroad.core.log.entry import Entry
+from blackroad.core.log.record import Record
 from blackroad.core.names import scope, token
 from blackroad.core.stream import turns
 from blackroad.core.stream.answer import Answer
@@ -87,7 +88,7 @@ class Conversations:
         if conversation.active is not None:
             raise Rejection(Code.CONVERSATION_BUSY)
         conversation.active = answer
-        answer.messages = [*conversation.turns, *answer.messages]
+        answer.earlier = tuple(conversation.turns)
 
     def abort(self, answer: Answer) -> None:
         """Let the next answer come: this one was never begun. Idempotent."""

@@ -10,6 +10,7 @@ from blackroad.core.stream.invocation import invocation_frame
 from blackroad.core.stream.limits import StreamLimits
 from blackroad.core.stream.pool import Pool
 from blackroad.core.stream.route import unserved
+from blackroad.core.stream.update import Ending
 from blackroad.core.stream.wheel import Timer, Wheel
 from blackroad.core.stream.worker import Worker
 from blackroad.realtime.v1 import event_pb2, stream_pb2
@@ -85,22 +86,22 @@ class Dispatcher:
         if answer.worker is not None:
             answer.worker.frame(answer, stream_pb2.ServeResponse(input=given))
 
-    def end(self, answer: Answer, update: event_pb2.AnswerUpdate) -> None:
+    def end(self, answer: Answer, ending: Ending) -> None:
         """End an answer, wherever it is.
 
         Does nothing to one that has ended. A worker that has it keeps its permit.
         """
         if answer.ended:
             return
-        update.index = answer.index
-        answer.end(update, self._clock.time_ns())
+        answer.end(ending, self._clock.time_ns())
         self.pool.discard(answer)
         if lost := self._lost.pop(answer.stream_id, None):
             lost[2].cancel()
-        if not update.HasField("finished"):
-            for child in answer.children:
-                self.cancel(child)
-        answer.children = []
+        if answer.children:
+            if not isinstance(ending, event_pb2.AnswerFinished):
+                for child in answer.children:
+                    self.cancel(child)
+            answer.children = []
 
     def mourns(self, answer: Answer) -> bool:
         """Tell whether an answer's worker is lost, with the grace running."""
@@ -318,9 +319,9 @@ class Dispatcher:
     def _cut(self, answer: Answer) -> None:
         self._end_and_stop(answer, endings.length(answer.usage), Code.CANCELLED)
 
-    def _end_and_stop(self, answer: Answer, update: event_pb2.AnswerUpdate, code: Code) -> None:
+    def _end_and_stop(self, answer: Answer, ending: Ending, code: Code) -> None:
         stopping = answer.stopping
-        self.end(answer, endings.cancelled(answer.usage) if stopping else update)
+        self.end(answer, endings.cancelled(answer.usage) if stopping else ending)
         self._stop(answer, code)
 
     def _cut_long(self, answer: Answer) -> None:

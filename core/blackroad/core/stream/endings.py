@@ -24,52 +24,48 @@ WORKERS: Final = {
 
 def finished(
     finish: stream_pb2.FinishInvocation, usage: event_pb2.Usage | None
-) -> event_pb2.AnswerUpdate:
+) -> event_pb2.AnswerFinished:
     """Return the ending of a complete answer."""
     reason = finish.reason or event_pb2.FINISH_REASON_STOP
-    ending = event_pb2.AnswerFinished(reason=reason, output=finish.output, usage=usage)
-    return event_pb2.AnswerUpdate(finished=ending)
+    return event_pb2.AnswerFinished(reason=reason, output=finish.output, usage=usage)
 
 
-def length(usage: event_pb2.Usage | None) -> event_pb2.AnswerUpdate:
+def length(usage: event_pb2.Usage | None) -> event_pb2.AnswerFinished:
     """Return the ending of an answer that a limit cut."""
-    ending = event_pb2.AnswerFinished(reason=event_pb2.FINISH_REASON_LENGTH, usage=usage)
-    return event_pb2.AnswerUpdate(finished=ending)
+    return event_pb2.AnswerFinished(reason=event_pb2.FINISH_REASON_LENGTH, usage=usage)
 
 
-def cancelled(usage: event_pb2.Usage | None) -> event_pb2.AnswerUpdate:
+def cancelled(usage: event_pb2.Usage | None) -> event_pb2.AnswerCancelled:
     """Return the ending of a cancelled answer."""
-    return event_pb2.AnswerUpdate(cancelled=event_pb2.AnswerCancelled(usage=usage))
+    return event_pb2.AnswerCancelled(usage=usage)
 
 
-def failed(code: Code, usage: event_pb2.Usage | None, message: str = "") -> event_pb2.AnswerUpdate:
+def failed(code: Code, usage: event_pb2.Usage | None, message: str = "") -> event_pb2.AnswerFailed:
     """Return the ending of an answer that failed for want of a worker or of time."""
-    ending = event_pb2.AnswerFailed(
+    return event_pb2.AnswerFailed(
         code=code.wire,
         message=message or MEANINGS[code].text,
         usage=usage,
         retryable=MEANINGS[code].retryable,
     )
-    return event_pb2.AnswerUpdate(failed=ending)
 
 
 def worker_failed(
     fail: stream_pb2.FailInvocation, usage: event_pb2.Usage | None
-) -> event_pb2.AnswerUpdate:
+) -> event_pb2.AnswerFailed:
     """Return the ending that a worker told.
 
     A code that is not a worker's to tell becomes AGENT_ERROR.
     """
     code = WORKERS.get(fail.code, Code.AGENT_ERROR)
     message = fail.message.encode()[:MAX_MESSAGE_BYTES].decode(errors="ignore")
-    ending = event_pb2.AnswerFailed(
+    return event_pb2.AnswerFailed(
         code=code.wire,
         message=message or MEANINGS[code].text,
         usage=usage,
         retryable=fail.retryable or MEANINGS[code].retryable,
         retry_after=fail.retry_after if fail.HasField("retry_after") else None,
     )
-    return event_pb2.AnswerUpdate(failed=ending)
 
 
 def check_output(output: str) -> None:

@@ -1,19 +1,9 @@
 """An answer in its folded form: what all its updates so far amount to."""
 
-from typing import Final
-
+from blackroad.core.stream.update import Ending, Said, Update
 from blackroad.realtime.v1 import event_pb2
 
 State = event_pb2.AnswerState
-ENDED: Final = frozenset(
-    {
-        event_pb2.ANSWER_STATE_FINISHED,
-        event_pb2.ANSWER_STATE_FAILED,
-        event_pb2.ANSWER_STATE_CANCELLED,
-    }
-)
-
-Ending = event_pb2.AnswerFinished | event_pb2.AnswerFailed | event_pb2.AnswerCancelled
 
 
 class Run:
@@ -73,7 +63,7 @@ class Folded:
         self.attempt = 0
         self.usage: event_pb2.Usage | None = None
         self.progress: event_pb2.AnswerProgress | None = None
-        self.ending: event_pb2.AnswerUpdate | None = None
+        self.ending: Ending | None = None
         self.size = 0  # bytes, about
 
     @classmethod
@@ -103,17 +93,15 @@ class Folded:
         runs = (part.text for part in self.parts if isinstance(part, Run) and not part.thinking)
         return "".join(runs)
 
-    def apply(self, update: event_pb2.AnswerUpdate, offset: int) -> None:
+    def apply(self, update: Update, offset: int) -> None:
         """Fold the update that has this offset."""
         self.offset = offset
-        self.index = max(self.index, update.index)
-        arm = update.WhichOneof("update")
-        if arm == "text_delta":
-            self._say(False, update.text_delta)
-        elif arm == "thinking_delta":
-            self._say(True, update.thinking_delta)
-        elif arm in ("finished", "failed", "cancelled"):
-            self._end(update)
+        if update.index > self.index:
+            self.index = update.index
+        if update.arm == "text_delta":
+            self._say(False, update.text)
+        elif update.arm == "thinking_delta":
+            self._say(True, update.text)
         else:
             self._step(update)
 
@@ -134,13 +122,15 @@ class Folded:
             usage=self.usage,
             progress=self.progress,
         )
-        if ending := self.ending:
-            if ending.HasField("finished"):
-                snapshot.finished.CopyFrom(ending.finished)
-            elif ending.HasField("failed"):
-                snapshot.failed.CopyFrom(ending.failed)
-            else:
-                snapshot.cancelled.CopyFrom(ending.cancelled)
+        match self.ending:
+            case event_pb2.AnswerFinished() as ending:
+                snapshot.finished.CopyFrom(ending)
+            case event_pb2.AnswerFailed() as ending:
+                snapshot.failed.CopyFrom(ending)
+            case event_pb2.AnswerCancelled() as ending:
+                snapshot.cancelled.CopyFrom(ending)
+            case None:
+                pass
         return snapshot
 
     def _say(self, thinking: bool, delta: str) -> None:
@@ -151,51 +141,50 @@ class Folded:
         else:
             self.parts.append(Run(thinking, delta))
 
-    def _step(self, update: event_pb2.AnswerUpdate) -> None:
-        match update.WhichOneof("update"):
-            case "queued":
+    def _step(self, update: Update) -> None:
+        match update.said:
+            case event_pb2.AnswerStarted() as started:
+                self._start(started)
+            case event_pb2.AnswerFinished() as finished:
+                self._end(finished, event_pb2.ANSWER_STATE_FINISHED)
+            case event_pb2.AnswerFailed() as failed:
+                self._end(failed, event_pb2.ANSWER_STATE_FAILED)
+            case event_pb2.AnswerCancelled() as cancelled:
+                self._end(cancelled, event_pb2.ANSWER_STATE_CANCELLED)
+            case event_pb2.AnswerQueued():
                 self.state = event_pb2.ANSWER_STATE_QUEUED
-            case "started":
-                self._start(update.started)
-            case "progress":
-                self.progress = update.progress
-            case "usage":
-                self.usage = update.usage
+            case event_pb2.AnswerProgress() as progress:
+                self.progress = progress
+            case event_pb2.Usage() as usage:
+                self.usage = usage
             case _:
-                self._add(update)
+                self._add(update.said)
 
-    def _start(self, started: event_pb2.AnswerStarted) -> None:
-        self.agent, self.model, self.attempt = started.agent, started.model, started.attempt
-        self.progress = None
-        self.state = event_pb2.ANSWER_STATE_RUNNING
-
-    def _add(self, update: event_pb2.AnswerUpdate) -> None:
-        part = event_pb2.AnswerPart()
-        match update.WhichOneof("update"):
-            case "tool_call":
-                part.tool_call.CopyFrom(update.tool_call)
-            case "tool_result":
-                part.tool_result.CopyFrom(update.tool_result)
-            case "input_required":
-                part.input_required.CopyFrom(update.input_required)
+    def _add(self, said: Said | None) -> None:
+        match said:
+            case event_pb2.ToolCall():
+                part = event_pb2.AnswerPart(tool_call=said)
+            case event_pb2.ToolResult():
+                part = event_pb2.AnswerPart(tool_result=said)
+            case event_pb2.AnswerInputRequired():
+                part = event_pb2.AnswerPart(input_required=said)
                 self.state = event_pb2.ANSWER_STATE_WAITING
-            case "input":
-                part.input.CopyFrom(update.input)
+            case event_pb2.AnswerInput():
+                part = event_pb2.AnswerPart(input=said)
                 self.state = event_pb2.ANSWER_STATE_RUNNING
             case _:
                 return  # an arm of a later version
         self.size += part.ByteSize()
         self.parts.append(part)
 
-    def _end(self, update: event_pb2.AnswerUpdate) -> None:
-        self.ending = update
-        if update.HasField("finished"):
-            ending: Ending = update.finished
-            self.state = event_pb2.ANSWER_STATE_FINISHED
-        elif update.HasField("failed"):
-            ending, self.state = update.failed, event_pb2.ANSWER_STATE_FAILED
-        else:
-            ending, self.state = update.cancelled, event_pb2.ANSWER_STATE_CANCELLED
+    def _start(self, started: event_pb2.AnswerStarted) -> None:
+        self.agent, self.model, self.attempt = started.agent, started.model, started.attempt
+        self.progress = None
+        self.state = event_pb2.ANSWER_STATE_RUNNING
+
+    def _end(self, ending: Ending, state: State.ValueType) -> None:
+        self.ending = ending
+        self.state = state
         if ending.HasField("usage"):
             self.usage = ending.usage
 
@@ -218,13 +207,13 @@ def _unsealed(part: event_pb2.AnswerPart) -> Part:
             return part
 
 
-def _ending_of(snapshot: event_pb2.AnswerSnapshot) -> event_pb2.AnswerUpdate | None:
+def _ending_of(snapshot: event_pb2.AnswerSnapshot) -> Ending | None:
     match snapshot.WhichOneof("ending"):
         case "finished":
-            return event_pb2.AnswerUpdate(index=snapshot.index, finished=snapshot.finished)
+            return snapshot.finished
         case "failed":
-            return event_pb2.AnswerUpdate(index=snapshot.index, failed=snapshot.failed)
+            return snapshot.failed
         case "cancelled":
-            return event_pb2.AnswerUpdate(index=snapshot.index, cancelled=snapshot.cancelled)
+            return snapshot.cancelled
         case _:
             return None

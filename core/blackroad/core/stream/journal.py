@@ -13,11 +13,12 @@ from blackroad.core.log.base import (
     Fence,
     Keep,
     Log,
-    Record,
 )
+from blackroad.core.log.record import Record
 
 NO_HISTORY = Keep(0, 0.0)  # an answer's history is its folded form
 OVERHEAD_BYTES = 64
+FEW = 8  # records that are less than 1 MiB, whatever they are: an update has at most 64 KiB
 
 
 class Page(Protocol):
@@ -32,6 +33,14 @@ class Page(Protocol):
     def attempt(self) -> int:
         """Who writes it now."""
         ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether what was written last ends it."""
+        ...
+
+    pending: list[Record] | None
+    """What was written and is not yet on its way. The journal's own; begins as None."""
 
     def written(self, records: Sequence[Record], appended: Appended) -> None:
         """Take up that the records are in the log, in this order."""
@@ -55,26 +64,21 @@ class Journal:
         self._keep = keep
         self._tasks: dict[str, Keep] = {}
         self._max_bytes = max_bytes
-        self._pages: dict[Page, tuple[list[Record], bool]] = {}
+        self._pages: list[Page] = []
         self._beside: list[tuple[str, list[Record]]] = []
         self._bytes = 0
         self._filled = asyncio.Event()
         self._roomy = asyncio.Event()
         self._roomy.set()
 
-    def write(self, page: Page, record: Record, *, ends: bool = False) -> None:
-        """Say one more thing of an answer; with `ends` the last."""
-        records = self._pages.get(page)
-        if records is None:
-            self._pages[page] = ([record], ends)
-        elif ends:
-            records[0].append(record)
-            self._pages[page] = (records[0], True)
+    def write(self, page: Page, record: Record) -> None:
+        """Say one more thing of an answer."""
+        if page.pending is None:
+            page.pending = [record]
+            self._pages.append(page)
         else:
-            records[0].append(record)
-        self._sized(self._bytes + len(record.body) + OVERHEAD_BYTES)
-        if not self._filled.is_set():
-            self._filled.set()
+            page.pending.append(record)
+        self._add(record)
 
     def publish(self, key: str, record: Record) -> None:
         """Say something beside the answers, on another channel."""
@@ -82,9 +86,7 @@ class Journal:
             self._beside[-1][1].append(record)
         else:
             self._beside.append((key, [record]))
-        self._sized(self._bytes + len(record.body) + OVERHEAD_BYTES)
-        if not self._filled.is_set():
-            self._filled.set()
+        self._add(record)
 
     async def room(self) -> None:
         """Return when there is room."""
@@ -98,21 +100,24 @@ class Journal:
             await self._flush()
 
     async def _flush(self) -> None:
-        pages, self._pages = self._pages, {}
+        pages, self._pages = self._pages, []
         beside, self._beside = self._beside, []
         taken = self._bytes
         appends: list[Append] = []
         told: list[tuple[Page, list[Record]]] = []
-        for page, (records, ends) in pages.items():
+        for page in pages:
+            records, page.pending = page.pending or [], None
             for run, last in _runs(records):
-                fence = Fence(page.attempt, ends and last)
+                fence = Fence(page.attempt, last and page.ended)
                 appends.append(Append(page.key, run, NO_HISTORY, None, fence))
                 told.append((page, run))
         for key, records in beside:
             keep = self._keep_of(key)
             appends += [Append(key, run, keep) for run, _ in _runs(records)]
         results = await self._log.append(appends)
-        self._sized(self._bytes - taken)  # what was said meanwhile still waits
+        self._bytes -= taken  # what was said meanwhile still waits
+        if self._bytes < self._max_bytes:
+            self._roomy.set()
         for (page, run), result in zip(told, results, strict=False):
             if isinstance(result, Rejection):
                 page.refused(result)
@@ -133,24 +138,24 @@ class Journal:
             keep = self._tasks[like] = self._keep(key)
         return keep
 
-    def _sized(self, size: int) -> None:
-        self._bytes = size
-        if size >= self._max_bytes:
+    def _add(self, record: Record) -> None:
+        self._bytes += record.size + OVERHEAD_BYTES
+        if self._bytes >= self._max_bytes:
             self._roomy.clear()
-        elif not self._roomy.is_set():
-            self._roomy.set()
+        if not self._filled.is_set():
+            self._filled.set()
 
 
 def _runs(records: list[Record]) -> list[tuple[list[Record], bool]]:
     """Cut records into appends that the log takes; say which is the last."""
-    if len(records) == 1:
+    if len(records) < FEW:
         return [(records, True)]
     runs: list[list[Record]] = [[]]
     size = 0
     for record in records:
-        size += len(record.body)
+        size += record.size
         if runs[-1] and (size > MAX_APPEND_BYTES or len(runs[-1]) == MAX_APPEND_EVENTS):
             runs.append([])
-            size = len(record.body)
+            size = record.size
         runs[-1].append(record)
     return [(run, run is runs[-1]) for run in runs]

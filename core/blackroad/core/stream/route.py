@@ -18,9 +18,9 @@ ADVICE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Route:
-    """The workers that may answer: those that serve one of the keys.
+    """The workers that may answer: those that serve one of the keys. One object for each target.
 
     `name` is what `invoke` is authorised on; the first key is where invocations wait.
     """

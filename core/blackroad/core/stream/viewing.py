@@ -10,7 +10,7 @@ from blackroad.core.log.cursor import encode_cursor
 from blackroad.core.log.entry import Entry, Positions
 from blackroad.core.stream.answer import Answer
 from blackroad.core.stream.answers import Answers
-from blackroad.core.stream.audience import frame_of
+from blackroad.core.stream.frames import frame_of
 from blackroad.realtime.v1 import event_pb2, stream_pb2
 
 PAGE_BYTES = 64 << 10
