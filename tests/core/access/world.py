@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
@@ -29,7 +29,8 @@ from blackroad.realtime.v1 import (
 
 SECRET = "a secret of thirty-two bytes, at least"
 ALL = ("subscribe", "publish", "presence", "invoke", "serve", "manage")
-Grants: TypeAlias = dict[str, Sequence[str]]
+Grants: TypeAlias = Mapping[str, Sequence[str]]
+MANY = {"messages_per_second": 1e6, "burst_limit": 1_000_000}
 EVERYTHING: Grants = {">": ALL, "presence.>": ALL, "system.>": ALL, "stream.>": ALL}
 _numbers = itertools.count(1)
 
@@ -91,6 +92,13 @@ class Session(Generic[Q, A]):
     async def say(self, request_id: str = "", **frame: object) -> None:
         request = self._request(request_id=request_id, **frame)
         await self.call.write(request)
+
+    async def next(self) -> A:
+        """Return the next frame."""
+        async with asyncio.timeout(10):
+            answer = await self.call.read()
+            assert isinstance(answer, self._kind), "it ended"
+            return answer
 
     async def read(self, arm: str) -> A:
         """Return the next frame of this kind; those before it are passed."""
@@ -235,6 +243,11 @@ class Trunk:
         self.live = live
         self.catch_up = catch_up
 
+    def close(self) -> None:
+        """Lose the edge."""
+        for stream in (self.control, self.live, self.catch_up):
+            stream.call.cancel()
+
     async def opened(self, number: int, **opened: object) -> gateway_pb2.TrunkResponse:
         """Open a session; return what it was answered."""
         frame = gateway_pb2.SessionOpened(**opened)  # type: ignore[arg-type]  # by their names
@@ -254,7 +267,12 @@ def bearer(shown: str) -> tuple[tuple[str, str], ...]:
 @asynccontextmanager
 async def running(**auth: object) -> AsyncGenerator[Core]:
     settings = CoreSettings.model_validate(
-        {"grpc": "127.0.0.1:0", "auth": {"secret": SECRET, **auth}, "drain_seconds": 0.1}
+        {
+            "grpc": "127.0.0.1:0",
+            "auth": {"secret": SECRET, **auth},
+            "limits": {"user": MANY},
+            "drain_seconds": 0.1,
+        }
     )
     server = CoreServer(settings)
     async with (

@@ -112,7 +112,9 @@ async def test_users_cannot_raise_alerts(world: World) -> None:
 async def test_an_owned_channel_is_for_its_owner_and_grants_that_spell_its_first_token(
     world: World,
 ) -> None:
-    world.directory.owner_of["conversation"] = {"acme.conversation.c1": "ada"}.get
+    world.directory.owns["conversation"] = lambda identity, key: (
+        (identity.subject, key) == ("ada", "acme.conversation.c1")
+    )
     spelled = identity("s", grant("conversation.*", [Action.SUBSCRIBE]))
     assert reading(world, ADA, "conversation.c1") is None
     assert publishing(world, ADA, "conversation.c1") is None

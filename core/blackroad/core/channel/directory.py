@@ -27,21 +27,21 @@ from blackroad.core.topics import matches
 
 __all__ = ["Change", "Directory", "What"]
 
-Owner = Callable[[str], str | None]
-"""Tells by its key whose a channel is; None where nobody knows it."""
+Owns = Callable[[Identity, str], bool]
+"""Tells whether a channel, by its key, is an identity's own."""
 
 
 class Directory:
     """Answers from memory and changes only by `apply`, so that it holds at one place of the log.
 
-    `owner_of`: channels whose first token is there belong to one subject; beside it only grants
+    `owns`: channels whose first token is there belong to somebody; beside those only grants
     that spell this token cover them. `listeners` are told of each change from within `apply`; they
     must not block.
     """
 
     def __init__(self, rules: Rules, store: ChannelStore | None = None) -> None:
         self.ledger = Ledger(store or MemoryChannelStore(), rules)
-        self.owner_of: dict[str, Owner] = {}
+        self.owns: dict[str, Owns] = {}
         self.listeners: list[Callable[[Change], None]] = []
         self._is_private: dict[str, bool] = {}  # of events' channels
 
@@ -70,7 +70,7 @@ class Directory:
         """Tell whether a channel is not open to all who have a grant for it."""
         if is_pattern(name):
             return False
-        return _first(name) in self.owner_of or self.policy(identity.key(name)).private
+        return _first(name) in self.owns or self.policy(identity.key(name)).private
 
     def may_read(self, identity: Identity, key: str) -> bool:
         """Tell whether the identity may read a channel now."""
@@ -114,7 +114,7 @@ class Directory:
     def check_manage(self, identity: Identity, name: str) -> None:
         """Return where the identity may change the channel; else raise FORBIDDEN."""
         first = _first(name)
-        if first in SERVER_ONLY or first in self.owner_of:
+        if first in SERVER_ONLY or first in self.owns:
             raise _forbidden(f"channels under {first}. are the server's own", name)
         authorize(identity, Action.MANAGE, name)
 
@@ -163,7 +163,7 @@ class Directory:
     def _check(self, identity: Identity, action: Action, name: str) -> None:
         """Decide on a name or pattern that is no companion."""
         first = _first(name)
-        if first in self.owner_of:
+        if first in self.owns:
             self._check_owned(identity, action, name, first)
         elif not is_pattern(name) and self.policy(identity.key(name)).private:
             self._check_member(identity, action, name)
@@ -171,7 +171,7 @@ class Directory:
             authorize(identity, action, name)
 
     def _check_owned(self, identity: Identity, action: Action, name: str, first: str) -> None:
-        if not is_pattern(name) and self.owner_of[first](identity.key(name)) == identity.subject:
+        if not is_pattern(name) and self.owns[first](identity, identity.key(name)):
             return
         for grant in identity.grants:
             spelled = _first(grant.pattern) == first and action in grant.actions
@@ -195,9 +195,9 @@ class Directory:
         name = unscope(key)
         if name.startswith(COMPANION):
             base = name[len(COMPANION) :]
-            return _first(base) in self.owner_of or self.is_private(scope(tenant_of(key), base))
+            return _first(base) in self.owns or self.is_private(scope(tenant_of(key), base))
         first = _first(name)
-        if first in self.owner_of:
+        if first in self.owns:
             return first not in GUARDED  # grants that cover those spell the first token anyway
         private = self.policy(key).private
         if private and self.ledger.note_private(key):

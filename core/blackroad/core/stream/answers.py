@@ -79,8 +79,8 @@ class Answers:
         self._waiting: dict[Answer, asyncio.Event] = {}
         self._running: set[Answer] = set()
         self._emptied: asyncio.Event | None = None  # while draining
-        directory.owner_of["stream"] = self._owner
-        directory.owner_of["conversation"] = self.conversations.owner
+        directory.owns["stream"] = self.archive.owns
+        directory.owns["conversation"] = self.conversations.owns
 
     async def run(self) -> None:
         """Write, ring and tell until cancelled."""
@@ -267,10 +267,6 @@ class Answers:
             raise Rejection(Code.CONFLICT, f"{answer.route.agent} itself waits for this answer")
         answer.deadline_at = min(answer.deadline_at, parent.deadline_at)
         return parent
-
-    def _owner(self, key: str) -> str | None:
-        answer = self.archive.find(key)
-        return answer.invoker.subject if answer else None
 
     def _close(self, answer: Answer) -> None:
         """Keep an answer whose ending is in the log."""

@@ -40,6 +40,11 @@ class Archive:
         """Return an answer by its channel's key."""
         return self._answers.get(key)
 
+    def owns(self, identity: Identity, key: str) -> bool:
+        """Tell whether the identity invoked or works on the answer of a channel, by its key."""
+        answer = self._answers.get(key)
+        return answer is not None and _takes_part(identity, answer)
+
     def known(self, identity: Identity, stream_id: str) -> Answer:
         """Return an answer of the identity's tenant; MISSING_FIELD, NOT_FOUND."""
         if not stream_id:
@@ -110,11 +115,14 @@ def may_view(identity: Identity, answer: Answer) -> bool:
     """Tell whether the identity may see an answer."""
     if identity.tenant != answer.invoker.tenant:
         return False
+    granted = allows(identity, Action.SUBSCRIBE, PREFIX + answer.stream_id)
+    return granted or _takes_part(identity, answer)
+
+
+def _takes_part(identity: Identity, answer: Answer) -> bool:
     worker = answer.worker
-    return (
-        same(identity, answer.invoker)
-        or (worker is not None and same(identity, worker.identity))
-        or allows(identity, Action.SUBSCRIBE, PREFIX + answer.stream_id)
+    return same(identity, answer.invoker) or (
+        worker is not None and same(identity, worker.identity)
     )
 
 

@@ -83,8 +83,8 @@ class Tree:
 
     def _environ(self, name: str) -> Mapping[str, str]:
         token = token_for(name, self._core.auth)
-        trust = {} if name == "core" else trust_for(self._core.tls)
-        return trust | os.environ | ({"BLACKROAD_TOKEN": token} if token else {})
+        environ = dict(trust_for(self._core.tls)) if name != "core" else {}
+        return environ | os.environ | ({"BLACKROAD_TOKEN": token} if token else {})
 
 
 async def _asked(stop: Stop) -> None:
