@@ -12,13 +12,13 @@ from blackroad.edge.trunk.asks import Answer, OnAnswer
 from blackroad.edge.trunk.following import Following
 from blackroad.edge.trunk.hearer import Hearer
 from blackroad.edge.trunk.opening import Opening
+from blackroad.edge.trunk.restored import channel_gap, lost_answer
 from blackroad.edge.trunk.subscription import Subscription
 from blackroad.edge.trunk.turns import Name
 from blackroad.edge.trunk.upstream import Upstream
 from blackroad.realtime.v1 import (
     channel_pb2,
     common_pb2,
-    event_pb2,
     gateway_pb2,
     stream_pb2,
 )
@@ -381,23 +381,3 @@ class Session:
         yield Request(session=self.number, session_opened=opened)
         for subscription in self.subscriptions.values():
             yield subscription.request(self.number, subscription.cursor)
-
-
-def channel_gap(subscribed: channel_pb2.Subscribed) -> event_pb2.Gap:
-    """Return the gap that a resumed subscription begins with."""
-    return event_pb2.Gap(
-        channel=subscribed.channel, reason=subscribed.gap, cursor=subscribed.cursor
-    )
-
-
-def lost_answer(stream_id: str) -> event_pb2.AnswerSnapshot:
-    """Return the end of an answer that no core knows any more."""
-    return event_pb2.AnswerSnapshot(
-        stream_id=stream_id,
-        state=event_pb2.ANSWER_STATE_FAILED,
-        failed=event_pb2.AnswerFailed(
-            code=common_pb2.ERROR_CODE_AGENT_LOST,
-            message="the answer was lost with its server",
-            retryable=True,
-        ),
-    )
