@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from blackroad.agents import AgentsSettings, ModelsSettings
+from blackroad.agents.models.ollama.client import OllamaClient
 from blackroad.client import (
     AnswerFailed,
     Client,
