@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from blackroad.core.settings import AnswersSettings
@@ -231,3 +232,36 @@ async def test_many_who_end_one_answer_at_once_end_it_once() -> None:
             kinds = caller.kinds(str(number))
             assert sum(kind in ("finished", "failed", "cancelled") for kind in kinds) == 1
             assert kinds[-1] in ("finished", "failed", "cancelled")
+
+
+async def test_a_workers_failure_is_told_with_when_to_try_again() -> None:
+    async with rig() as run, run.worker(agent()) as worker, run.caller() as caller:
+        await caller.start("1")
+        fail = stream_pb2.FailInvocation(
+            code=common_pb2.ERROR_CODE_MODEL_OVERLOADED,
+            message="busy",
+            retry_after=Duration(seconds=7),
+        )
+        await worker.send(await worker.next(), fail=fail)
+        failed = (await caller.ending("1")).failed
+        assert failed.code == common_pb2.ERROR_CODE_MODEL_OVERLOADED
+        assert (failed.message, failed.retryable) == ("busy", True)
+        assert failed.retry_after.seconds == 7
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        (common_pb2.ERROR_CODE_DEADLINE_EXCEEDED, common_pb2.ERROR_CODE_DEADLINE_EXCEEDED),
+        (common_pb2.ERROR_CODE_FORBIDDEN, common_pb2.ERROR_CODE_AGENT_ERROR),
+    ],
+)
+async def test_a_worker_tells_only_codes_of_its_own(
+    told: common_pb2.ErrorCode.ValueType, shown: common_pb2.ErrorCode.ValueType
+) -> None:
+    async with rig() as run, run.worker(agent()) as worker, run.caller() as caller:
+        await caller.start("1")
+        await worker.send(await worker.next(), fail=stream_pb2.FailInvocation(code=told))
+        failed = (await caller.ending("1")).failed
+        assert failed.code == shown
+        assert not failed.HasField("retry_after")
