@@ -26,6 +26,7 @@ from blackroad.core.stream.dispatcher import Dispatcher
 from blackroad.core.stream.journal import Journal
 from blackroad.core.stream.limits import StreamLimits
 from blackroad.core.stream.pool import Pool
+from blackroad.core.stream.reports import Reports
 from blackroad.core.stream.route import agent_route
 from blackroad.core.stream.update import Update
 from blackroad.core.stream.wheel import Wheel
@@ -99,6 +100,7 @@ class Stream(RuleBasedStateMachine):
         self.wheel = Wheel(self.clock)
         self.journal = Pages(self.clock)
         self.dispatcher = Dispatcher(Pool(LIMITS), self.wheel, self.clock, LIMITS, Quiet())
+        self.reports = Reports(self.dispatcher, self.wheel, LIMITS)
         self.begun: list[Answer] = []
         self.workers: list[Serving] = []
 
@@ -158,7 +160,7 @@ class Stream(RuleBasedStateMachine):
         if kind in ("finish", "fail", "refuse"):
             serving.given.pop(frame.stream_id)
         try:
-            getattr(self.dispatcher, kind)(serving.worker, frame)
+            getattr(self.reports, kind)(serving.worker, frame)
         except Rejection:
             assert kind == "refuse"
             serving.given[frame.stream_id] = frame.attempt

@@ -29,6 +29,7 @@ from blackroad.core.stream.invocation import messages_of
 from blackroad.core.stream.journal import Journal
 from blackroad.core.stream.limits import StreamLimits
 from blackroad.core.stream.pool import Pool
+from blackroad.core.stream.reports import Reports
 from blackroad.core.stream.rooms import Rooms
 from blackroad.core.stream.route import route_of
 from blackroad.core.stream.views import Views
@@ -43,9 +44,9 @@ MAX_LABELS_BYTES: Final = 1024
 
 
 class Answers:
-    """Starts answers, shows them, cancels them; `dispatcher` is the workers' side of it.
+    """Starts answers, shows them, cancels them.
 
-    `run` must run while anything is to be written. Everything else answers at once.
+    `dispatcher` and `reports` are the workers' side of it. `run` must run while anything is to be written. Everything else answers at once.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Answers:
         self.wheel = Wheel(clock)
         self.attendance = Attendance(roster)
         self.dispatcher = Dispatcher(Pool(limits), self.wheel, clock, limits, self.attendance)
+        self.reports = Reports(self.dispatcher, self.wheel, limits)
         self.archive = Archive(clock, limits)
         self.audiences = Audiences(hub)
         self.conversations = Conversations(log, self.journal, clock, limits)

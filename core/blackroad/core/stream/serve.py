@@ -45,7 +45,8 @@ class ServeSession:
         self.client = common_pb2.ClientInfo()
         self.connected_ns = connected_ns
         self._answers = answers
-        self._dispatcher = dispatcher = answers.dispatcher
+        self._dispatcher = answers.dispatcher
+        reports = answers.reports
         self._welcome = welcome(self.session_id, node, identity, development=development)
         self._welcomed = False
         self._outbox: Outbox[Frame] = Outbox(_batch, _nothing, budget=answers.budget)
@@ -55,13 +56,13 @@ class ServeSession:
         self._worker.on_idle = self._end_if_drained
         self._clean = False
         self._frames: dict[str, Callable[[Worker, stream_pb2.ServeRequest], None]] = {
-            "chunk": dispatcher.chunk,
-            "accept": dispatcher.accept,
-            "finish": dispatcher.finish,
-            "fail": dispatcher.fail,
-            "progress": dispatcher.progress,
-            "ask": dispatcher.ask,
-            "refuse": dispatcher.refuse,
+            "chunk": reports.chunk,
+            "accept": reports.accept,
+            "finish": reports.finish,
+            "fail": reports.fail,
+            "progress": reports.progress,
+            "ask": reports.ask,
+            "refuse": reports.refuse,
         }
 
     @property

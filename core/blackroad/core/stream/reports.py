@@ -1,0 +1,155 @@
+"""What workers say of the answers that they have, and what becomes of them by it."""
+
+from blackroad.core.errors import Code, Rejection
+from blackroad.core.stream import endings
+from blackroad.core.stream.answer import Answer, Phase
+from blackroad.core.stream.dispatcher import Dispatcher, superseded
+from blackroad.core.stream.limits import StreamLimits
+from blackroad.core.stream.wheel import Wheel
+from blackroad.core.stream.worker import Worker
+from blackroad.realtime.v1 import stream_pb2
+
+
+class Reports:
+    """Takes each frame of a worker about an answer; the dispatcher knows who has which.
+
+    All is synchronous, and raises `Rejection` where a frame is wrong.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, wheel: Wheel, limits: StreamLimits) -> None:
+        self._dispatcher = dispatcher
+        self._wheel = wheel
+        self._limits = limits
+
+    def accept(self, worker: Worker, frame: stream_pb2.ServeRequest) -> None:
+        """Note that the worker took the invocation."""
+        if answer := self._held(worker, frame):
+            self._begin(answer, frame.accept.model)
+
+    def refuse(self, worker: Worker, frame: stream_pb2.ServeRequest) -> None:
+        """Give to another what the worker cannot take; CONFLICT where it has begun."""
+        answer = self._held(worker, frame)
+        if answer is None:
+            return
+        if answer.output:
+            raise Rejection(Code.CONFLICT, "the answer has begun: fail it instead")
+        if answer.refused_by is None:
+            answer.refused_by = set()
+        answer.refused_by.add(worker.session_id)
+        self._dispatcher.release(worker, answer)
+        if answer.stopping:
+            self._dispatcher.end(answer, endings.cancelled(answer.usage))
+        else:
+            self._dispatcher.replace(answer, "every worker refused")
+        self._dispatcher.feed(worker)
+
+    def chunk(self, worker: Worker, frame: stream_pb2.ServeRequest) -> None:
+        """Take more of the answer. A chunk that was taken already is ignored."""
+        answer = self._held(worker, frame)
+        if answer is None:
+            return
+        chunk = frame.chunk
+        if chunk.index != answer.index + 1:
+            if chunk.index <= answer.index and chunk.index:
+                return
+            raise Rejection(Code.BAD_FRAME, f"the next chunk has index {answer.index + 1}")
+        arm = chunk.WhichOneof("part")
+        if arm is None:
+            raise Rejection(Code.MISSING_FIELD, "a chunk has a part")
+        if chunk.ByteSize() > self._limits.update_bytes:
+            raise Rejection(Code.TOO_LARGE, "a chunk is at most 64 KiB: send it in pieces")
+        if answer.phase is Phase.QUEUED:
+            self._begin(answer)
+        if answer.max_tokens and answer.deltas >= answer.max_tokens and arm in ("text", "thinking"):
+            self._cut(answer)
+            return
+        answer.take(chunk, arm)
+        if answer.max_tokens or answer.folded.size > self._limits.answer_bytes:
+            self._cut_long(answer)
+
+    def progress(self, worker: Worker, frame: stream_pb2.ServeRequest) -> None:
+        """Tell how far the worker is."""
+        if not 0 <= frame.progress.percent <= 100:
+            raise Rejection(Code.BAD_FRAME, "percent is a number from 0 to 100")
+        self._small(frame)
+        if answer := self._held(worker, frame):
+            self._begin(answer)
+            answer.progress(frame.progress)
+
+    def ask(self, worker: Worker, frame: stream_pb2.ServeRequest) -> None:
+        """Let the answer wait for an input."""
+        self._small(frame)
+        if answer := self._held(worker, frame):
+            self._begin(answer)
+            if not answer.stopping:
+                answer.ask(frame.ask)
+
+    def finish(self, worker: Worker, frame: stream_pb2.ServeRequest) -> None:
+        """End an answer that is complete, or whose cancel is confirmed, and free its permit."""
+        finish = frame.finish
+        if finish.output:
+            endings.check_output(finish.output)
+        if answer := self._held(worker, frame, ending=True):
+            usage = finish.usage if finish.HasField("usage") else answer.usage
+            if finish.cancelled:
+                self._dispatcher.end(answer, endings.cancelled(usage))
+            else:
+                answer.start()
+                self._dispatcher.end(answer, endings.finished(finish, usage))
+            self._dispatcher.settle(worker, answer)
+
+    def fail(self, worker: Worker, frame: stream_pb2.ServeRequest) -> None:
+        """End an answer that failed, and free its permit."""
+        if answer := self._held(worker, frame, ending=True):
+            usage = frame.fail.usage if frame.fail.HasField("usage") else answer.usage
+            if answer.stopping:
+                self._dispatcher.end(answer, endings.cancelled(usage))
+            else:
+                self._dispatcher.end(answer, endings.worker_failed(frame.fail, usage))
+            self._dispatcher.settle(worker, answer)
+
+    # Within.
+
+    def _held(
+        self, worker: Worker, frame: stream_pb2.ServeRequest, *, ending: bool = False
+    ) -> Answer | None:
+        """Return the answer that a frame is about.
+
+        One that is not the worker's any more is answered by Superseded; what still comes of one
+        that has ended, while the worker stops, is passed over.
+        """
+        answer = worker.holding.get(frame.stream_id)
+        if answer is None or answer.attempt != frame.attempt:
+            if not frame.stream_id or not frame.attempt:
+                raise Rejection(Code.MISSING_FIELD, "stream_id and attempt are required")
+            worker.send(superseded(frame.stream_id, frame.attempt))
+            return None
+        if answer.phase is Phase.ENDED:
+            if ending:
+                self._dispatcher.settle(worker, answer)
+            return None
+        return answer
+
+    def _begin(self, answer: Answer, model: str = "") -> None:
+        """Let an answer run, if it does not yet: its worker took it, or says something of it."""
+        if answer.phase is not Phase.QUEUED:
+            return
+        answer.start(model)
+        options = answer.invoke.options
+        if answer.limit_timer is None and options.HasField("max_time"):
+            seconds = options.max_time.seconds + options.max_time.nanos / 1e9
+            answer.limit_timer = self._wheel.after(seconds, lambda: self._cut(answer))
+
+    def _cut(self, answer: Answer) -> None:
+        self._dispatcher.end_and_stop(answer, endings.length(answer.usage), Code.CANCELLED)
+
+    def _cut_long(self, answer: Answer) -> None:
+        tokens = answer.usage.output_tokens if answer.usage else 0
+        if (answer.max_tokens and tokens > answer.max_tokens) or (
+            answer.folded.size > self._limits.answer_bytes
+        ):
+            self._cut(answer)
+
+    def _small(self, frame: stream_pb2.ServeRequest) -> None:
+        if frame.ByteSize() > self._limits.update_bytes:
+            raise Rejection(Code.TOO_LARGE, "an update is at most 64 KiB")
