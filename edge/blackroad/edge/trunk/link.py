@@ -30,12 +30,17 @@ CONTROL: Final = gateway_pb2.TRUNK_ROLE_CONTROL
 LIVE: Final = gateway_pb2.TRUNK_ROLE_LIVE
 CATCH_UP: Final = gateway_pb2.TRUNK_ROLE_CATCH_UP
 
+REFUSED: Final = frozenset({grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED})
+
 Call = grpc.aio.StreamStreamCall[bytes, gateway_pb2.TrunkResponse]
 Take = Callable[[gateway_pb2.TrunkResponse], None]
 
 
 class LinkLost(Exception):  # noqa: N818 - it is what happened, and expected
-    """The connection to a core is over, for whatever reason."""
+    """The connection to a core is over, for whatever reason.
+
+    Where the core did not want this edge, its words are the argument.
+    """
 
 
 class Reader(Protocol):
@@ -76,7 +81,7 @@ class Link:
                     await self._open_stream(role, welcome.trunk_id, cursor, public)
         except (grpc.aio.AioRpcError, TimeoutError) as error:
             self.cancel()
-            raise LinkLost from error
+            raise LinkLost(*_refusal(error)) from error
 
     async def _open_stream(
         self, role: gateway_pb2.TrunkRole.ValueType, trunk_id: str, cursor: str, public: bool
@@ -166,6 +171,12 @@ async def _read(call: Call, take: Take) -> None:
                 take(frame)
         else:
             take(response)
+
+
+def _refusal(error: Exception) -> tuple[str, ...]:
+    if isinstance(error, grpc.aio.AioRpcError) and error.code() in REFUSED:
+        return (error.details() or error.code().name,)
+    return ()
 
 
 @asynccontextmanager

@@ -241,8 +241,10 @@ class Trunk:
                     raise PublicDevelopmentError
                 self._begin(link)
                 await link.run(self, self._restore(link))
-        except LinkLost:
-            if self._link is not None:
+        except LinkLost as lost:
+            if lost.args:
+                _logger.warning("the core at %s refuses this edge: %s", address, lost.args[0])
+            elif self._link is not None:
                 _logger.warning("the core at %s is lost", address)
             else:
                 _logger.info("there is no core at %s", address)
