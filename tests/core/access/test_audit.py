@@ -4,13 +4,17 @@ import grpc
 import pytest
 from structlog.testing import capture_logs
 
+from blackroad.core.identity.audit import AUDIT
 from blackroad.realtime.v1 import access_pb2, channel_pb2, channel_pb2_grpc
 from tests.core.access.world import bearer, running, token
 
 pytestmark = pytest.mark.usefixtures("one_loop")
 
 
-async def test_acts_that_matter_are_written_with_who_and_why() -> None:
+async def test_acts_that_matter_are_written_with_who_and_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(AUDIT, "_allowances", {})  # other tests have used this process's up
     with capture_logs() as written:
         async with running() as core:
             await core.make_private("deals")
