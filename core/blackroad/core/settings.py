@@ -272,6 +272,9 @@ class AnswersSettings(Part):
     cancel_seconds: float = Field(
         default=5, gt=0, description="that a worker has to confirm a cancel"
     )
+    conversation_tokens: int = Field(
+        default=8192, ge=0, description="of a conversation's earlier turns that an agent gets"
+    )
 
 
 Namespaces = dict[Annotated[str, AfterValidator(_checked_pattern)], NamespaceSettings]

@@ -5,12 +5,15 @@ Tasks, thinking, rooms, presence; conversations; answers asked for by answers.
 
 import json
 
+import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from blackroad.core.identity.development import developer_service
 from blackroad.core.identity.identity import Kind
 from blackroad.realtime.v1 import channel_pb2, common_pb2, event_pb2, presence_pb2, stream_pb2
 from tests.core.stream.rig import agent, rig, until
+
+pytestmark = pytest.mark.usefixtures("one_loop")
 
 
 async def test_a_task_is_told_from_start_to_end_without_its_words() -> None:

@@ -1,7 +1,11 @@
 """Invocations from end to end: a caller, a worker, and what each sees."""
 
+import pytest
+
 from blackroad.realtime.v1 import event_pb2
 from tests.core.stream.rig import agent, rig
+
+pytestmark = pytest.mark.usefixtures("one_loop")
 
 
 async def test_a_caller_sees_started_then_the_words_then_one_ending() -> None:

@@ -2,8 +2,12 @@
 
 import asyncio
 
+import pytest
+
 from blackroad.realtime.v1 import common_pb2
 from tests.core.stream.rig import agent, rig
+
+pytestmark = pytest.mark.usefixtures("one_loop")
 
 
 async def test_a_drain_waits_for_answers_in_progress_and_refuses_new_ones() -> None:

@@ -9,6 +9,8 @@ from blackroad.core.settings import AnswersSettings
 from blackroad.realtime.v1 import common_pb2, event_pb2, stream_pb2
 from tests.core.stream.rig import agent, rig, until
 
+pytestmark = pytest.mark.usefixtures("one_loop")
+
 
 async def test_a_cancel_is_confirmed_by_the_worker_with_its_usage() -> None:
     async with rig() as run, run.worker(agent()) as worker, run.caller() as caller:

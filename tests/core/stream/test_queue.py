@@ -1,10 +1,13 @@
 """Who gets an invocation, and what waits."""
 
+import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from blackroad.core.settings import AnswersSettings
 from blackroad.realtime.v1 import common_pb2, stream_pb2
 from tests.core.stream.rig import agent, rig, until
+
+pytestmark = pytest.mark.usefixtures("one_loop")
 
 
 async def test_a_worker_never_holds_more_than_its_permits() -> None:

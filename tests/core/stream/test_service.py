@@ -7,6 +7,8 @@ from blackroad.core.errors import Code, Ending
 from blackroad.realtime.v1 import event_pb2, stream_pb2
 from tests.core.stream.rig import agent, rig, until
 
+pytestmark = pytest.mark.usefixtures("one_loop")
+
 
 async def test_an_answer_is_read_listed_and_cancelled() -> None:
     async with (

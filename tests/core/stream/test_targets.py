@@ -1,7 +1,11 @@
 """Who can be asked, and answers found by their labels."""
 
+import pytest
+
 from blackroad.realtime.v1 import common_pb2, stream_pb2
 from tests.core.stream.rig import agent, rig
+
+pytestmark = pytest.mark.usefixtures("one_loop")
 
 
 def targets(page: stream_pb2.ListTargetsResponse) -> list[str]:

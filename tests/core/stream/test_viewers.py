@@ -3,10 +3,13 @@
 import asyncio
 
 import grpc
+import pytest
 
 from blackroad.core.log.memory import MemoryLogSettings
 from blackroad.realtime.v1 import common_pb2, event_pb2, stream_pb2
 from tests.core.stream.rig import Caller, agent, rig, until
+
+pytestmark = pytest.mark.usefixtures("one_loop")
 
 ENDINGS = {"finished", "failed", "cancelled"}
 

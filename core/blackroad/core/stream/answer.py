@@ -29,6 +29,7 @@ Part = TypeVar("Part", bound=Said)
 
 NOTHING: Final = stream_pb2.Invoke()
 UNLABELLED: Final[Mapping[str, str]] = MappingProxyType({})
+TOKEN_CHARACTERS: Final = 16  # hardly any token has more
 RECORD_BYTES: Final = 1024  # what an answer costs without its parts, about
 
 
@@ -57,6 +58,7 @@ class Answer:
         "asked_by",
         "attempt",
         "channel",
+        "characters",
         "children",
         "conversation",
         "created_ns",
@@ -136,6 +138,7 @@ class Answer:
         self.output = False  # whether the worker has said anything of the answer itself
         self.index = 0
         self.deltas = 0
+        self.characters = 0  # of all deltas
         self.max_tokens = invoke.options.max_tokens
         self.usage: event_pb2.Usage | None = None
         self.thought: list[str] = []
@@ -181,6 +184,29 @@ class Answer:
         agent = self.worker.agent if self.worker else self.folded.agent
         return agent or (self.route.label if self.attempt else "")
 
+    @property
+    def tokens(self) -> int:
+        """How many tokens of output the core counts.
+
+        One for each delta, or for each 16 characters where that is more: for a model that streams
+        its tokens never too many.
+        """
+        return max(self.deltas, self.characters // TOKEN_CHARACTERS)
+
+    @property
+    def used(self) -> event_pb2.Usage | None:
+        """The usage so far: what the worker said last, or what was counted since; None of nothing.
+
+        For endings in which the worker says none.
+        """
+        said = self.usage
+        if said is not None and said.output_tokens >= self.tokens:
+            return said
+        input_tokens = said.input_tokens if said is not None else 0
+        if not self.tokens:
+            return said
+        return event_pb2.Usage(input_tokens=input_tokens, output_tokens=self.tokens)
+
     # From state to state. Whoever calls these holds the answer and it has not ended.
 
     def queue(self, position: int) -> None:
@@ -208,13 +234,17 @@ class Answer:
         if self.thought and arm != "thinking":
             self._publish_thought()
         if arm == "text":
+            text = chunk.text
             self.deltas += 1
-            self._write(Update(self.channel, self.sender, index, "text_delta", chunk.text))
+            self.characters += len(text)
+            self._write(Update(self.channel, self.sender, index, "text_delta", text))
         elif arm == "thinking":
+            text = chunk.thinking
             self.deltas += 1
-            self._write(Update(self.channel, self.sender, index, "thinking_delta", chunk.thinking))
+            self.characters += len(text)
+            self._write(Update(self.channel, self.sender, index, "thinking_delta", text))
             if self.worker and self.worker.publish_thinking:
-                self.thought.append(chunk.thinking)
+                self.thought.append(text)
         elif arm == "usage":
             self.usage = _own(chunk.usage)
             self._tell(self.usage)

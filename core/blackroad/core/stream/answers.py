@@ -46,7 +46,8 @@ MAX_LABELS_BYTES: Final = 1024
 class Answers:
     """Starts answers, shows them, cancels them.
 
-    `dispatcher` and `reports` are the workers' side of it. `run` must run while anything is to be written. Everything else answers at once.
+    `dispatcher` and `reports` are the workers' side of it. `run` must run while anything is to be
+    written. Everything else answers at once.
     """
 
     def __init__(
@@ -148,6 +149,7 @@ class Answers:
         answer.on_written = self._close
         answer.on_refused = self._disown
         self.archive.add(answer)
+        self._views.expect(answer)
         self._running.add(answer)
         return answer
 

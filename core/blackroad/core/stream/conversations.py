@@ -19,26 +19,47 @@ from blackroad.core.stream.limits import StreamLimits
 from blackroad.realtime.v1 import event_pb2, stream_pb2
 
 MAX_HISTORY: Final = 300
+MAX_OWNERS: Final = 100_000
+ANSWERING: Final = (stream_pb2.ROLE_ASSISTANT, stream_pb2.ROLE_TOOL)
 
 
 class Conversation:
     """One conversation at hand."""
 
-    __slots__ = ("active", "bytes", "owner", "turns", "used")
+    __slots__ = ("active", "bytes", "cut", "owner", "tokens", "turns", "used")
 
     def __init__(self, owner: str) -> None:
         self.owner = owner
         self.active: Answer | None = None
         self.turns: deque[stream_pb2.Message] = deque()
         self.bytes = 0
+        self.tokens = 0  # about
+        self.cut = False  # whether turns were forgotten
         self.used = 0.0
 
     def add(self, turn: stream_pb2.Message, limits: StreamLimits) -> None:
-        """Remember a turn; forget the oldest that are too many."""
+        """Remember a turn; forget the oldest that are too many, down to one of a user."""
+        self._count(turn, 1)
         self.turns.append(turn)
-        self.bytes += turn.ByteSize()
-        while len(self.turns) > limits.turns or self.bytes > limits.turns_bytes:
-            self.bytes -= self.turns.popleft().ByteSize()
+        while self.turns and (self._exceeds(limits) or self._headless):
+            self._count(self.turns.popleft(), -1)
+            self.cut = True
+
+    @property
+    def _headless(self) -> bool:
+        """Whether the first turn answers one that was forgotten."""
+        return self.cut and self.turns[0].role in ANSWERING
+
+    def _exceeds(self, limits: StreamLimits) -> bool:
+        return (
+            self.tokens > limits.conversation_tokens
+            or self.bytes > limits.turns_bytes
+            or len(self.turns) > limits.turns
+        )
+
+    def _count(self, turn: stream_pb2.Message, sign: int) -> None:
+        self.tokens += sign * turns.tokens_of(turn)
+        self.bytes += sign * turn.ByteSize()
 
 
 class Conversations:
@@ -54,11 +75,11 @@ class Conversations:
         self._clock = clock
         self._limits = limits
         self._at_hand: dict[str, Conversation] = {}  # the least lately used first
+        self._owners: dict[str, str] = {}  # as above, and of those that are not at hand any more
 
     def owner(self, key: str) -> str | None:
         """Return whose a conversation is; None where nobody knows."""
-        conversation = self._at_hand.get(key)
-        return conversation.owner if conversation else None
+        return self._owners.get(key)
 
     def owns(self, identity: Identity, key: str) -> bool:
         """Tell whether a conversation is the identity's."""
@@ -140,6 +161,10 @@ class Conversations:
         conversation.used = now
         self._at_hand.pop(key, None)
         self._at_hand[key] = conversation
+        self._owners.pop(key, None)
+        self._owners[key] = conversation.owner
+        if len(self._owners) > MAX_OWNERS:
+            del self._owners[next(iter(self._owners))]
         while True:
             oldest_key, oldest = next(iter(self._at_hand.items()))
             if oldest.active is not None or oldest.used > now - self._limits.keep_seconds:

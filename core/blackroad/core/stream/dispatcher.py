@@ -72,7 +72,7 @@ class Dispatcher:
         if answer.ended or answer.stopping:
             return
         if answer.worker is None:
-            self.end(answer, endings.cancelled(answer.usage))
+            self.end(answer, endings.cancelled(answer.used))
         else:
             answer.stopping = True
             self._stop(answer, Code.CANCELLED)
@@ -160,8 +160,11 @@ class Dispatcher:
     def replace(self, answer: Answer, why: str) -> None:
         """Give an answer of which nothing was said to another worker, or let it wait for one."""
         answer.phase = Phase.QUEUED
+        if answer.limit_timer is not None:
+            answer.limit_timer.cancel()
+            answer.limit_timer = None
         if answer.attempt >= self._limits.tries:
-            self.end(answer, endings.failed(Code.NO_AGENT, answer.usage, why))
+            self.end(answer, endings.failed(Code.NO_AGENT, answer.used, why))
         elif worker := self.pool.pick(answer):
             self._give(worker, answer)
         else:
@@ -194,7 +197,7 @@ class Dispatcher:
     def end_and_stop(self, answer: Answer, ending: Ending, code: Code) -> None:
         """End an answer by a limit, and then tell its worker to stop."""
         stopping = answer.stopping
-        self.end(answer, endings.cancelled(answer.usage) if stopping else ending)
+        self.end(answer, endings.cancelled(answer.used) if stopping else ending)
         self._stop(answer, code)
 
     # Within.
@@ -219,13 +222,13 @@ class Dispatcher:
         )
 
     def _unconfirmed(self, worker: Worker, answer: Answer) -> None:
-        self.end(answer, endings.cancelled(answer.usage))
+        self.end(answer, endings.cancelled(answer.used))
         worker.send(superseded(answer.stream_id, answer.attempt))
         self.settle(worker, answer)
 
     def _late(self, answer: Answer) -> None:
         self.end_and_stop(
-            answer, endings.failed(Code.DEADLINE_EXCEEDED, answer.usage), Code.DEADLINE_EXCEEDED
+            answer, endings.failed(Code.DEADLINE_EXCEEDED, answer.used), Code.DEADLINE_EXCEEDED
         )
 
     def _bereave(self, answer: Answer, worker: Worker) -> None:
@@ -234,14 +237,14 @@ class Dispatcher:
         if answer.ended:
             return
         if answer.stopping:
-            self.end(answer, endings.cancelled(answer.usage))
+            self.end(answer, endings.cancelled(answer.used))
         elif not answer.output:
             self.replace(answer, "its workers were lost")
         else:
             self._mourning.begin(answer, worker)
 
     def _lose(self, answer: Answer) -> None:
-        self.end(answer, endings.failed(Code.AGENT_LOST, answer.usage))
+        self.end(answer, endings.failed(Code.AGENT_LOST, answer.used))
 
     def _resume(self, worker: Worker, resumed: stream_pb2.ResumedInvocation) -> None:
         """Give an answer back to the worker that goes on with it.

@@ -23,7 +23,8 @@ class StreamLimits:
     abandoned_seconds: float = 5.0  # where an invocation that wants it names none
     tries: int = 8  # workers that may refuse or lose one invocation
     depth: int = 8  # of invocations made for invocations
-    turns: int = 50  # of a conversation that are given to an agent
+    conversation_tokens: int = 8192  # of earlier turns that are given to an agent
+    turns: int = 300  # the most of them
     turns_bytes: int = 256 << 10
     position_seconds: float = 1.0  # between two words on the place in the queue
     positions: int = 100  # of a queue's first that are told how they move

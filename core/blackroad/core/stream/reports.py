@@ -2,7 +2,7 @@
 
 from blackroad.core.errors import Code, Rejection
 from blackroad.core.stream import endings
-from blackroad.core.stream.answer import Answer, Phase
+from blackroad.core.stream.answer import TOKEN_CHARACTERS, Answer, Phase
 from blackroad.core.stream.dispatcher import Dispatcher, superseded
 from blackroad.core.stream.limits import StreamLimits
 from blackroad.core.stream.wheel import Wheel
@@ -38,7 +38,7 @@ class Reports:
         answer.refused_by.add(worker.session_id)
         self._dispatcher.release(worker, answer)
         if answer.stopping:
-            self._dispatcher.end(answer, endings.cancelled(answer.usage))
+            self._dispatcher.end(answer, endings.cancelled(answer.used))
         else:
             self._dispatcher.replace(answer, "every worker refused")
         self._dispatcher.feed(worker)
@@ -60,12 +60,12 @@ class Reports:
             raise Rejection(Code.TOO_LARGE, "a chunk is at most 64 KiB: send it in pieces")
         if answer.phase is Phase.QUEUED:
             self._begin(answer)
-        if answer.max_tokens and answer.deltas >= answer.max_tokens and arm in ("text", "thinking"):
-            self._cut(answer)
+        if answer.max_tokens:
+            self._take_limited(answer, chunk, arm)
             return
         answer.take(chunk, arm)
-        if answer.max_tokens or answer.folded.size > self._limits.answer_bytes:
-            self._cut_long(answer)
+        if answer.folded.size > self._limits.answer_bytes:
+            self._cut(answer)
 
     def progress(self, worker: Worker, frame: stream_pb2.ServeRequest) -> None:
         """Tell how far the worker is."""
@@ -90,7 +90,7 @@ class Reports:
         if finish.output:
             endings.check_output(finish.output)
         if answer := self._held(worker, frame, ending=True):
-            usage = finish.usage if finish.HasField("usage") else answer.usage
+            usage = finish.usage if finish.HasField("usage") else answer.used
             if finish.cancelled:
                 self._dispatcher.end(answer, endings.cancelled(usage))
             else:
@@ -101,7 +101,7 @@ class Reports:
     def fail(self, worker: Worker, frame: stream_pb2.ServeRequest) -> None:
         """End an answer that failed, and free its permit."""
         if answer := self._held(worker, frame, ending=True):
-            usage = frame.fail.usage if frame.fail.HasField("usage") else answer.usage
+            usage = frame.fail.usage if frame.fail.HasField("usage") else answer.used
             if answer.stopping:
                 self._dispatcher.end(answer, endings.cancelled(usage))
             else:
@@ -141,13 +141,24 @@ class Reports:
             answer.limit_timer = self._wheel.after(seconds, lambda: self._cut(answer))
 
     def _cut(self, answer: Answer) -> None:
-        self._dispatcher.end_and_stop(answer, endings.length(answer.usage), Code.CANCELLED)
+        self._dispatcher.end_and_stop(answer, endings.length(answer.used), Code.CANCELLED)
 
-    def _cut_long(self, answer: Answer) -> None:
-        tokens = answer.usage.output_tokens if answer.usage else 0
-        if (answer.max_tokens and tokens > answer.max_tokens) or (
-            answer.folded.size > self._limits.answer_bytes
-        ):
+    def _take_limited(self, answer: Answer, chunk: stream_pb2.Chunk, arm: str) -> None:
+        """Take what of a chunk is within the limit of tokens; end the answer by length there."""
+        limit = answer.max_tokens
+        over = False
+        if arm in ("text", "thinking"):
+            left = limit * TOKEN_CHARACTERS - answer.characters
+            if answer.deltas >= limit or left <= 0:
+                self._cut(answer)
+                return
+            said = chunk.text or chunk.thinking
+            if len(said) > left:
+                over = True
+                setattr(chunk, arm, said[:left])
+        answer.take(chunk, arm)
+        told = answer.usage.output_tokens if answer.usage else 0
+        if over or told > limit or answer.folded.size > self._limits.answer_bytes:
             self._cut(answer)
 
     def _small(self, frame: stream_pb2.ServeRequest) -> None:

@@ -17,6 +17,9 @@ ROLES: Final = {
 }
 NUMBERS: Final = {word: number for number, word in ROLES.items()}
 MAX_JSON_BYTES: Final = 60 << 10
+TOKEN_BYTES: Final = 4
+TURN_TOKENS: Final = 4
+MEDIA_TOKENS: Final = 1500
 Said = dict[str, object]
 _JSON: Final = msgspec.json.Encoder()
 
@@ -34,6 +37,20 @@ class Turn(msgspec.Struct):
 def of_text(role: stream_pb2.Role.ValueType, text: str) -> stream_pb2.Message:
     """Return a turn that is a text."""
     return stream_pb2.Message(role=role, parts=[stream_pb2.MessagePart(text=text)])
+
+
+def tokens_of(message: stream_pb2.Message) -> int:
+    """Return about how many tokens a turn costs a model.
+
+    A token for four bytes, 1,500 for an image or file, and four for the turn itself.
+    """
+    return TURN_TOKENS + sum(map(_tokens_of_part, message.parts))
+
+
+def _tokens_of_part(part: stream_pb2.MessagePart) -> int:
+    if part.HasField("image") or part.HasField("file"):
+        return MEDIA_TOKENS
+    return -(-part.ByteSize() // TOKEN_BYTES)
 
 
 def write(message: stream_pb2.Message, event: event_pb2.Event) -> None:

@@ -12,7 +12,7 @@ class Views:
     """Counts sessions by answer.
 
     The last that leaves starts the time after which the answer is cancelled, where its invocation
-    asked for that; one that joins stops it.
+    asked for that; one that joins stops it. A session that is lost leaves like any other.
     """
 
     def __init__(
@@ -32,6 +32,12 @@ class Views:
             answer.abandoned_timer.cancel()
             answer.abandoned_timer = None
 
+    def expect(self, answer: Answer) -> None:
+        """Wait for the first viewer of a new answer, as after the last one, and some seconds."""
+        if answer.invoke.on_abandoned == stream_pb2.ON_ABANDONED_CANCEL:
+            seconds = max(self._seconds(answer.invoke), self._limits.abandoned_seconds)
+            self._abandon(answer, seconds)
+
     def leave(self, answer: Answer, session_id: str) -> None:
         """Count it no more."""
         viewers = answer.viewers
@@ -42,8 +48,10 @@ class Views:
             del viewers[session_id]
         cancels = answer.invoke.on_abandoned == stream_pb2.ON_ABANDONED_CANCEL
         if cancels and not viewers and not answer.ended:
-            seconds = self._seconds(answer.invoke)
-            answer.abandoned_timer = self._wheel.after(seconds, lambda: self._cancel(answer))
+            self._abandon(answer, self._seconds(answer.invoke))
+
+    def _abandon(self, answer: Answer, seconds: float) -> None:
+        answer.abandoned_timer = self._wheel.after(seconds, lambda: self._cancel(answer))
 
     def _seconds(self, invoke: stream_pb2.Invoke) -> float:
         if not invoke.HasField("abandoned_after"):

@@ -49,7 +49,7 @@ class WaitingRoom:
     def _desert(self) -> None:
         for answer in self._pool.deserted():
             code = Code.AGENT_LOST if answer.attempt else Code.NO_AGENT
-            self._end(answer, endings.failed(code, answer.usage))
+            self._end(answer, endings.failed(code, answer.used))
 
     def _tell_later(self) -> None:
         if self._telling is None:
