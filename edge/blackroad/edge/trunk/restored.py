@@ -10,14 +10,13 @@ def channel_gap(subscribed: channel_pb2.Subscribed) -> event_pb2.Gap:
     )
 
 
-def lost_answer(stream_id: str) -> event_pb2.AnswerSnapshot:
-    """Return the end of an answer that no core knows any more."""
-    return event_pb2.AnswerSnapshot(
-        stream_id=stream_id,
-        state=event_pb2.ANSWER_STATE_FAILED,
-        failed=event_pb2.AnswerFailed(
-            code=common_pb2.ERROR_CODE_AGENT_LOST,
-            message="the answer was lost with its server",
-            retryable=True,
-        ),
+def lost_answer(channel: str) -> event_pb2.Delivery:
+    """Return the end of an answer that no core knows any more; what came of it stands."""
+    failed = event_pb2.AnswerFailed(
+        code=common_pb2.ERROR_CODE_AGENT_LOST,
+        message="the answer was lost with its server",
+        retryable=True,
     )
+    update = event_pb2.AnswerUpdate(failed=failed)
+    event = event_pb2.Event(channel=channel, type="agent.response", answer=update)
+    return event_pb2.Delivery(events=[event])

@@ -263,9 +263,8 @@ class Session:
             return
         channel, code = subscription.channel, response.rejected.code
         if subscription.invoked:
-            lost = lost_answer(channel.removeprefix(CHANNEL_PREFIX))
-            self.hearer.on_snapshot(lost, channel, subscription.request_id, True)
-            self.hearer.on_answer_ended(lost.stream_id)
+            self.hearer.on_delivery(lost_answer(channel), subscription.request_id)
+            self.hearer.on_answer_ended(channel.removeprefix(CHANNEL_PREFIX))
         else:
             self.hearer.on_unsubscribed(channel_pb2.Unsubscribed(channel=channel, code=code))
 
