@@ -5,7 +5,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, Self
 
 from blackroad.client.codes import from_rejected
-from blackroad.client.errors import RealtimeError, UnknownOutcome
+from blackroad.client.errors import AnswerFailed, RealtimeError, UnknownOutcome
 from blackroad.client.event import JSONValue, to_json
 from blackroad.client.parts import Cancelled, Finished, Part, Queued, Snapshot, Started, Text
 from blackroad.client.updates import (
@@ -18,7 +18,7 @@ from blackroad.client.updates import (
     read_started,
     read_update,
 )
-from blackroad.realtime.v1 import stream_pb2
+from blackroad.realtime.v1 import common_pb2, stream_pb2
 
 if TYPE_CHECKING:
     from blackroad.client.answers import Answers
@@ -50,6 +50,7 @@ class Answer:
         self._request_id = ""
         self._received_cursor = cursor
         self._error: RealtimeError | None = None
+        self._heard = False
         self._ended = False
         self._read_to_end = False
         self.place = 0
@@ -147,6 +148,8 @@ class Answer:
         """Take one frame of this answer; return True where no more is wanted."""
         if frame.stream_id:
             self.stream_id = frame.stream_id
+        if kind != "rejected":
+            self._heard = True
         if len(self._inbox) >= _COUNTED_FROM and self._overflows(frame):
             self._request_id = ""
             return True
@@ -200,8 +203,16 @@ class Answer:
                     self._hand_out(update)
             return
         self.cursor = frame.cursor or self.cursor
+        if self._is_lost(frame):
+            self._hand_out(_lost())
+            return
         for part in _read_frame(frame):
             self._hand_out(part)
+
+    def _is_lost(self, frame: stream_pb2.OpenResponse) -> bool:
+        """Tell whether a core says, after a lost connection, that it does not know the answer."""
+        unknown = frame.rejected.code == common_pb2.ERROR_CODE_NOT_FOUND
+        return unknown and self._heard
 
     def _hand_out(self, part: Part | RealtimeError) -> None:
         if isinstance(part, Started | Snapshot):
@@ -212,6 +223,11 @@ class Answer:
             self._ended = self._read_to_end = True
             self._answers.forget(self._request_id, self)
         self._parts.append(part)
+
+
+def _lost() -> AnswerFailed:
+    """Return the ending of an answer that went with its core."""
+    return AnswerFailed("agent_lost", "the answer was lost with its server", retryable=True)
 
 
 def _read_frame(frame: stream_pb2.OpenResponse) -> list[Part | RealtimeError]:

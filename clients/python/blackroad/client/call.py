@@ -44,6 +44,7 @@ class Call:
         self._client = client
         self._messages: list[Message] | None = None
         self._inputs: deque[asyncio.Future[JSONValue]] = deque()
+        self._asking = asyncio.Lock()
         self.stream_id = stream_id
         self.attempt = attempt
         self.cancelled = False
@@ -120,8 +121,13 @@ class Call:
     async def ask(self, prompt: str, schema: JSONValue = None) -> JSONValue:
         """Ask the viewers for an input and wait for it; `schema` is a JSON schema of it.
 
-        Waits until the deadline, or a cancel, ends the invocation.
+        Waits until the deadline, or a cancel, ends the invocation. One question at a time: another
+        is asked when this one was answered.
         """
+        async with self._asking:
+            return await self._ask(prompt, schema)
+
+    async def _ask(self, prompt: str, schema: JSONValue) -> JSONValue:
         given: asyncio.Future[JSONValue] = asyncio.get_running_loop().create_future()
         self._inputs.append(given)
         text = "" if schema is None else to_json(schema)
