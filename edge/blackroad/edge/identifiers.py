@@ -1,7 +1,7 @@
 """Client ids and the channel names that are made of them."""
 
 import re
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -47,6 +47,16 @@ def token_of(identifier: str) -> str:
     if _TOKEN.fullmatch(identifier):
         return identifier
     return "~" + urlsafe_b64encode(identifier.encode()).decode().rstrip("=")
+
+
+def identifier_of(token: str) -> str:
+    """Return the id that `token_of` made this of; a token that is of no id stays as it is."""
+    if not token.startswith("~"):
+        return token
+    try:
+        return urlsafe_b64decode(token[1:] + "=" * (-(len(token) - 1) % 4)).decode()
+    except ValueError:
+        return token
 
 
 def client_channel(client_id: str) -> str:

@@ -138,6 +138,13 @@ class Conversation(Struct, omit_defaults=True):
     stream_id: str | None = None
 
 
+class KeptConversation(Struct, omit_defaults=True):
+    """A conversation in a list."""
+
+    conversation: str
+    created_at: str | UnsetType = UNSET
+
+
 class Session(Struct, omit_defaults=True):
     """A connected client as operators see it."""
 

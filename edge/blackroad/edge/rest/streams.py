@@ -4,16 +4,19 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
+from msgspec import UNSET
 
 from blackroad.edge.chat.door import ChatBody
 from blackroad.edge.errors import Refusal
 from blackroad.edge.frames import words
-from blackroad.edge.identifiers import token_of
+from blackroad.edge.frames.times import rfc3339
+from blackroad.edge.identifiers import identifier_of, token_of
 from blackroad.edge.rest.bodies import PageSize, PageToken
 from blackroad.edge.rest.call import Caller, caller_of
 from blackroad.edge.rest.channels import event_document
 from blackroad.edge.rest.documents import (
     Conversation,
+    KeptConversation,
     Opened,
     Stream,
     page,
@@ -28,6 +31,7 @@ from blackroad.realtime.v1 import channel_pb2, event_pb2, stream_pb2
 
 router = APIRouter(route_class=StrictRoute, tags=["streams"])
 State = Literal["queued", "running", "waiting", "finished", "failed", "cancelled"]
+CONVERSATION = "conversation."
 RUNNING = (
     event_pb2.ANSWER_STATE_RUNNING,
     event_pb2.ANSWER_STATE_WAITING,
@@ -85,6 +89,30 @@ async def cancel_stream(request: Request, stream_id: str) -> Response:
 
 
 @router.get(
+    "/v1/conversations",
+    responses=returns(KeptConversation, listed=True),
+    summary="List conversations",
+)
+async def list_conversations(
+    request: Request, page_size: PageSize = 50, page_token: PageToken = ""
+) -> Response:
+    """List the conversations that the caller may read, as long as their messages are kept."""
+    caller = await caller_of(request)
+    asked = channel_pb2.ListChannelsRequest(
+        page_size=page_size, page_token=page_token, pattern=f"{CONVERSATION}*"
+    )
+    found = await caller.call(caller.channels.ListChannels, asked)
+    items = [
+        KeptConversation(
+            identifier_of(channel.name.removeprefix(CONVERSATION)),
+            rfc3339(channel.create_time) if channel.HasField("create_time") else UNSET,
+        )
+        for channel in found.channels
+    ]
+    return page(items, found.next_page_token)
+
+
+@router.get(
     "/v1/conversations/{conversation:id}",
     responses=returns(Conversation),
     summary="Read a conversation",
@@ -98,7 +126,7 @@ async def get_conversation(
     """Read its messages, oldest first, and which answer is in progress."""
     conversation = last_id(request, conversation)
     caller = await caller_of(request)
-    name = f"conversation.{token_of(conversation)}"
+    name = f"{CONVERSATION}{token_of(conversation)}"
     asked = channel_pb2.ListEventsRequest(channel=name, limit=limit)
     if before is not None:
         asked.before = before
