@@ -62,6 +62,7 @@ class Frame(Struct, rename={"sender": "from", "raw": "content"}):
     status: str = ""
     stream_id: str = ""
     delta: str = ""
+    first_offset: int = 0
     prompt: str = ""
     schema: object = None
     text: str = ""

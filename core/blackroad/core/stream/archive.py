@@ -49,6 +49,7 @@ class Archive:
         """Return an answer of the identity's tenant; MISSING_FIELD, NOT_FOUND."""
         if not stream_id:
             raise Rejection(Code.MISSING_FIELD, "stream_id is required")
+        self.tidy()
         answer = self._answers.get(f"{identity.tenant}.{PREFIX}{stream_id}")
         if answer is None:
             raise Rejection(Code.NOT_FOUND, "there is no such answer, or it is not kept any more")

@@ -189,13 +189,18 @@ class Viewing:
             self.live = True
 
     def _show(self) -> None:
-        """Hand on the answer as it stands, and its ending where it has one."""
+        """Hand on the answer as it stands, and its ending where it has one.
+
+        Then only the ending has a cursor: who is cut between the two comes back to the ending.
+        """
         snapshot, self.after = self._answers.snapshot_of(self.answer)
         self._last = None
         self.offset = snapshot.offset
-        self._put(stream_pb2.OpenResponse(cursor=snapshot.cursor, snapshot=snapshot))
+        ended = snapshot.WhichOneof("ending")
+        cursor = "" if ended else snapshot.cursor
+        self._put(stream_pb2.OpenResponse(cursor=cursor, snapshot=snapshot))
         ending = stream_pb2.OpenResponse(cursor=snapshot.cursor)
-        match snapshot.WhichOneof("ending"):
+        match ended:
             case "finished":
                 ending.finished.CopyFrom(snapshot.finished)
             case "failed":

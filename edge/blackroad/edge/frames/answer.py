@@ -158,7 +158,12 @@ def _put_failed(frame: AnswerFrame, failed: event_pb2.AnswerFailed) -> None:
 def snapshot_frames(
     snapshot: event_pb2.AnswerSnapshot, request_id: str = "", subscription: str = ""
 ) -> list[AnswerFrame]:
-    """Return the `snapshot` frame, and where the answer has ended the ending after it."""
+    """Return the `snapshot` frame, and where the answer has ended the ending after it.
+
+    Then only the ending has a cursor: a client that is cut between the two would not come back to
+    the ending otherwise.
+    """
+    ended = bool(snapshot.WhichOneof("ending"))
     frames = [
         AnswerFrame(
             stream_id=snapshot.stream_id,
@@ -174,11 +179,11 @@ def snapshot_frames(
             usage=usage_of(snapshot.usage) if snapshot.HasField("usage") else UNSET,
             room=CHANNEL_PREFIX + snapshot.stream_id,
             offset=snapshot.offset,
-            cursor=snapshot.cursor,
+            cursor="" if ended else snapshot.cursor,
             subscription=subscription,
         )
     ]
-    if snapshot.WhichOneof("ending"):
+    if ended:
         frames.append(ending_frame(snapshot, request_id, subscription))
     return frames
 

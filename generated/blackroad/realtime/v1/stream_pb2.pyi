@@ -587,7 +587,7 @@ class OpenResponse(_message.Message):
     """The answer that it is about."""
     cursor: _builtins.str
     """Resumes after this frame, by JoinAnswer or Subscribe. Set on all frames of an answer but Delivery, whose events have
-    their own.
+    their own, and a snapshot that an ending follows.
     """
     @_builtins.property
     def welcome(self) -> _common_pb2.Welcome:
