@@ -1,18 +1,18 @@
 """Every test here runs with every engine."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 import pytest
 
 from blackroad.core.log.base import Log
-from tests.contract.log.engines import ENGINES, Engine
+from tests.contract.log.engines import EVERY_ENGINE, Engine
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=EVERY_ENGINE)
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Return each engine in turn."""
-    name: str = request.param
-    return ENGINES[name]()
+    make: Callable[[], Engine] = request.param
+    return make()
 
 
 @pytest.fixture

@@ -1,13 +1,21 @@
 """The engines that fulfil the contract of the log, and how a test opens one and lets time pass."""
 
+import secrets
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from blackroad.core.clock import FakeClock
+import pytest
+import redis.asyncio as redis
+
+from blackroad.core.clock import FakeClock, SystemClock
 from blackroad.core.log.base import Log
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
+from blackroad.core.log.redis.address import Address, Kind
+from blackroad.core.log.redis.keys import Keys
+from blackroad.core.log.redis.log import RedisLog, RedisLogSettings
+from tests.servers import Server, debian, valkey
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,58 @@ class MemoryEngine:
         self._clock.advance(seconds)
 
 
+class RedisEngine:
+    """A log in a server that is shared by the tests: each has keys of its own."""
+
+    def __init__(self, server: Callable[[], Server], partitions: int, ring_share: int = 1) -> None:
+        self._server = server
+        self._partitions = partitions
+        self._ring_share = ring_share
+        self._log: RedisLog | None = None
+
+    @asynccontextmanager
+    async def open(self, bounds: Bounds = Bounds()) -> AsyncGenerator[Log]:
+        """Return a log that is closed in the end."""
+        settings = RedisLogSettings(
+            Address(Kind.SINGLE, socket=self._server().socket),
+            prefix=secrets.token_hex(4),
+            partitions=self._partitions,
+            retain_bytes=bounds.retain_bytes,
+            ring_bytes=bounds.retain_bytes // self._ring_share,
+            max_channels=bounds.max_channels,
+            idempotency_keys=bounds.idempotency_keys,
+        )
+        self._log = log = RedisLog(settings, SystemClock())
+        await log.open()
+        try:
+            yield log
+        finally:
+            await log.close()
+
+    async def pass_time(self, seconds: float) -> None:
+        """Have the server's time go on."""
+        assert self._log is not None
+        client = redis.Redis(unix_socket_path=self._server().socket)
+        try:
+            for number in range(self._partitions):
+                keys = Keys(self._log.settings.prefix, number)
+                await client.hincrby(keys.meta, "skew", int(seconds * 1e6))
+        finally:
+            await client.aclose()
+        await self._log.beat()
+
+
 ENGINES: dict[str, Callable[[], Engine]] = {
     "memory-1": lambda: MemoryEngine(1),
     "memory-4": lambda: MemoryEngine(4),
+    "valkey-1": lambda: RedisEngine(valkey, 1),
+    "valkey-4": lambda: RedisEngine(valkey, 4),
+    # Of what is retained a node has a part at hand: the rest is fetched.
+    "valkey-fetched": lambda: RedisEngine(valkey, 1, ring_share=16),
+    "redis-1": lambda: RedisEngine(debian, 1),
 }
+
+EVERY_ENGINE = [
+    pytest.param(make, id=name, marks=[pytest.mark.redis] if name.startswith("redis") else [])
+    for name, make in ENGINES.items()
+]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from blackroad.core.log.base import Keep
 from blackroad.core.log.entry import Positions
 from blackroad.core.topics import matches
-from tests.contract.log.engines import ENGINES, Engine
+from tests.contract.log.engines import EVERY_ENGINE, Engine
 from tests.contract.log.steps import catch_up, put, request, texts
 
 KEYS = ["acme.a", "acme.a.b", "acme.a.b.c", "acme.b", "acme.b.b", "acme.presence.a", "beta.a"]
@@ -19,7 +19,7 @@ PATTERNS = ["acme.>", "acme.*", "acme.*.b", "acme.a.>", "acme.presence.>", "acme
 
 appends = st.lists(st.tuples(st.sampled_from(KEYS), st.integers(1, 3)), max_size=25)
 topics = st.lists(st.sampled_from(KEYS + PATTERNS), min_size=1, max_size=4, unique=True)
-every_engine = pytest.mark.parametrize("make", ENGINES.values(), ids=ENGINES)
+every_engine = pytest.mark.parametrize("make", EVERY_ENGINE)
 
 
 @every_engine

@@ -28,6 +28,11 @@ class Follower:
         """The place that the batches so far reach."""
         return self._heads
 
+    def begin(self, start: Positions) -> None:
+        """Begin after another place than was thought: nothing was put yet."""
+        self._reached = list(start)
+        self._heads = start
+
     def put(self, entries: Sequence[Entry]) -> None:
         """Add what was appended, in order."""
         added = ENTRY_COST * len(entries) + 2 * sum([entry.size for entry in entries])

@@ -1,0 +1,170 @@
+"""Reads partitions for a node: one blocking read after another, in order and without holes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import pairwise
+from typing import Final, cast
+
+import structlog
+
+from blackroad.core.log.entry import Position
+from blackroad.core.log.redis.asker import Asker
+from blackroad.core.log.redis.codec import Read, place_of, read_entry, rows_of
+from blackroad.core.log.redis.keys import Keys
+from blackroad.core.log.redis.link import AwayError, Link, RefusedError, Reply, Word
+from blackroad.core.log.redis.replica import Replica
+
+LOG = structlog.get_logger(__name__)
+
+BLOCK_SECONDS: Final = 2.0
+READ_SECONDS: Final = BLOCK_SECONDS + 2.0
+RETRY_SECONDS: Final = (0.05, 0.1, 0.2, 0.5)
+REPLY_BYTES: Final = 1 << 20
+MAX_COUNT: Final = 1024
+MIN_COUNT: Final = 16
+
+
+class Feed:
+    """One partition that is read, and how far its canaries were."""
+
+    def __init__(self, replica: Replica, keys: Keys) -> None:
+        self.replica = replica
+        self.keys = keys
+        self.beat_id = "0"
+        self.proven = 0  # the number of the last canary of this node that came back
+        self._changed = asyncio.Event()
+
+    def changed(self) -> None:
+        """Wake those who wait for something that was read."""
+        self._changed.set()
+
+    async def until(self, reached: Callable[[], bool]) -> None:
+        """Return when what was read has reached something."""
+        while not reached():
+            self._changed.clear()
+            await self._changed.wait()
+
+
+class Reader:
+    """One connection that reads some partitions: all of a server, or with Cluster one.
+
+    `reload(replica, head)` brings a replica up anew after a place, where what comes next does not
+    follow. `took` is given what was read, once it is in its replica.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        asker: Asker,
+        node: str,
+        feeds: Sequence[Feed],
+        reload: Callable[[Replica, Position], Awaitable[None]],
+        took: Callable[[Sequence[Read]], None],
+    ) -> None:
+        self._link = link
+        self._asker = asker
+        self._node = node.encode()
+        self._feeds = list(feeds)
+        self._reload = reload
+        self._took = took
+        self._count = 256
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        failures = 0
+        try:
+            while True:
+                try:
+                    await self._read()
+                    failures = 0
+                except (AwayError, RefusedError) as error:
+                    if not failures:
+                        LOG.warning("log.read_failed", error=str(error))
+                    await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
+                    failures += 1
+        finally:
+            await self._link.close()
+
+    async def follow(self, feeds: Sequence[Feed]) -> None:
+        """Read these partitions from now on: what is waited for is given up at once."""
+        self._feeds = list(feeds)
+        if self._link.open:
+            await self._asker.ask("CLIENT", "UNBLOCK", self._link.client_id)
+
+    async def _read(self) -> None:
+        if not self._link.open:
+            await self._link.connect()
+            for feed in self._feeds:
+                feed.beat_id = "0"
+        feeds = tuple(self._feeds)
+        reply = await self._link.call(*self._question(feeds), seconds=READ_SECONDS)
+        by_key = {
+            cast("bytes", key).decode(): rows_of(rows)
+            for key, rows in cast("list[tuple[Reply, Reply]] | None", reply) or ()
+        }
+        asked = self._count
+        for feed in feeds:
+            rows = by_key.get(feed.keys.log, ())
+            await self._take(feed.replica, rows)
+            if beats := by_key.get(feed.keys.beat):
+                await self._take_beats(feed, beats, drained=len(rows) < asked)
+            if rows or beats:
+                feed.changed()
+
+    def _question(self, feeds: Sequence[Feed]) -> list[Word]:
+        keys: list[Word] = []
+        places: list[Word] = []
+        for feed in feeds:
+            keys += (feed.keys.log, feed.keys.beat)
+            places += (place_of(feed.replica.head), feed.beat_id)
+        wait_ms = int(BLOCK_SECONDS * 1000)
+        return ["XREAD", "COUNT", self._count, "BLOCK", wait_ms, "STREAMS", *keys, *places]
+
+    async def _take(self, replica: Replica, rows: Sequence[list[Reply]]) -> None:
+        if not rows:
+            return
+        reads = [read_entry(replica.number, row) for row in rows]
+        self._adapt(sum([read.entry.size for read in reads]) // len(reads))
+        for run in _runs(reads):
+            first = run[0].entry
+            if not replica.follows(first.position):
+                LOG.warning(
+                    "log.hole",
+                    partition=replica.number,
+                    expected=place_of(replica.head),
+                    found=place_of(first.position),
+                )
+                await self._reload(replica, Position(first.epoch, first.sequence - 1))
+            replica.take(run)
+            self._took(run)
+
+    async def _take_beats(self, feed: Feed, rows: Sequence[list[Reply]], *, drained: bool) -> None:
+        for row in rows:
+            place, fields = cast("tuple[bytes, list[bytes]]", row)
+            feed.beat_id = place.decode()
+            node, number, _, _ = fields
+            if node == self._node:
+                feed.proven = max(feed.proven, int(number))
+        # What the last canary has seen must have come before it.
+        _, last = cast("tuple[bytes, list[bytes]]", rows[-1])
+        epoch, sequence, _, _ = map(int, last[3].split(b" "))
+        head = Position(epoch, sequence)
+        if drained and head > feed.replica.head:
+            LOG.warning("log.lost", partition=feed.replica.number, head=place_of(head))
+            await self._reload(feed.replica, head)
+
+    def _adapt(self, size: int) -> None:
+        """Ask for so many entries that an answer has less than 1 MiB."""
+        fitting = REPLY_BYTES // max(1, size)
+        self._count = max(MIN_COUNT, min(MAX_COUNT, fitting, self._count * 2))
+
+
+def _runs(reads: list[Read]) -> list[list[Read]]:
+    """Return the reads, divided where one does not follow the one before."""
+    cuts = [
+        place
+        for place, (one, other) in enumerate(pairwise(reads), 1)
+        if other.entry.sequence != one.entry.sequence + 1 or other.entry.epoch != one.entry.epoch
+    ]
+    starts = [0, *cuts]
+    return [reads[start:end] for start, end in zip(starts, [*cuts, len(reads)], strict=True)]

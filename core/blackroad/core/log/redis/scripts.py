@@ -1,0 +1,20 @@
+"""The scripts that run in the server, from the .lua files beside this one."""
+
+from hashlib import sha1
+from importlib.resources import files
+from typing import Final
+
+
+class Script:
+    """One script, named by the hash of its text."""
+
+    def __init__(self, flags: str, name: str) -> None:
+        here = files("blackroad.core.log.redis")
+        settle = (here / "settle.lua").read_text("utf-8")
+        self.text = f"#!lua{flags}\n{settle}{(here / name).read_text('utf-8')}"
+        self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+APPEND: Final = Script("", "append.lua")
+# The canary also trims, which must go on when the server's memory is full.
+BEAT: Final = Script(" flags=allow-oom", "beat.lua")

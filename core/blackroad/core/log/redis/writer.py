@@ -1,0 +1,241 @@
+"""Appends to one partition: what is queued goes as one batch, one batch at a time."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import structlog
+
+from blackroad.core.errors import Code, Rejection
+from blackroad.core.log.base import MAX_APPEND_BYTES, MAX_APPEND_EVENTS, Append, Appended
+from blackroad.core.log.redis.codec import Batch, Limits, State, Told, answer_of, read_told
+from blackroad.core.log.redis.keys import Keys
+from blackroad.core.log.redis.link import COMMAND_SECONDS, AwayError, Link, RefusedError, Word
+from blackroad.core.log.redis.scripts import APPEND, BEAT, Script
+
+LOG = structlog.get_logger(__name__)
+
+APPEND_SECONDS: Final = 5.0  # after which an append is `unknown`
+RETRY_SECONDS: Final = 0.05
+MAX_QUEUED_BYTES: Final = 32 << 20
+# The server is not ready to, or is not the one that should: nothing was done.
+ELSEWHERE: Final = frozenset(
+    {"MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "READONLY", "MASTERDOWN", "LOADING", "BUSY"}
+)
+
+
+class Waiting:
+    """Whoever waits for the answers to some appends."""
+
+    __slots__ = ("_missing", "answers", "future")
+
+    def __init__(self, count: int) -> None:
+        self.answers: list[Appended | Rejection] = [_NONE] * count
+        self._missing = count
+        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._wake()
+
+    def put(self, place: int, answer: Appended | Rejection) -> None:
+        """Take an answer."""
+        self.answers[place] = answer
+        self._missing -= 1
+        self._wake()
+
+    def _wake(self) -> None:
+        if not self._missing and not self.future.done():
+            self.future.set_result(None)
+
+
+_NONE = Rejection(Code.UNKNOWN)
+Ticket = tuple[Waiting, int, Append, int]
+
+
+class Writer:
+    """One partition's queue, its connection, and the task that writes."""
+
+    def __init__(
+        self,
+        number: int,
+        keys: Keys,
+        link: Link,
+        node: str,
+        limits: Limits,
+    ) -> None:
+        self.number = number
+        self.incarnation = ""  # in the place of the server's own, where it is known better
+        self.lasting: frozenset[str] = frozenset()
+        self.replicas = 0
+        self.replicas_seconds = 1.0
+        self.now_ns: Callable[[], int] = lambda: 0
+        self.told: Callable[[State], None] = lambda state: None
+        self._keys = keys
+        self._link = link
+        self._node = node
+        self._limits = limits
+        self._queue: deque[Ticket] = deque()
+        self._queued_bytes = 0
+        self._changed = asyncio.Event()
+        self._batch_number = 0
+        self._beats = 0
+        self._beat_waiting: asyncio.Future[int] | None = None
+        self._epoch = 0
+        self._closed = False
+
+    def put(self, waiting: Waiting, place: int, append: Append) -> None:
+        """Queue an append; its answer comes to who waits. Refused at once where too much waits."""
+        size = sum([record.size for record in append.records])
+        if self._closed or self._queued_bytes + size > MAX_QUEUED_BYTES:
+            waiting.put(place, Rejection(Code.UNAVAILABLE, "the log does not keep up"))
+            return
+        self._queue.append((waiting, place, append, size))
+        self._queued_bytes += size
+        self._changed.set()
+
+    async def prove(self) -> State:
+        """Send a canary before anything runs. Raises `AwayError` or `RefusedError`."""
+        self._beats += 1
+        told = read_told(await self._run(BEAT, list(self._keys.all)))
+        self._note(told.state)
+        return told.state
+
+    async def beat(self) -> int:
+        """Send a canary between two batches; return its number.
+
+        Raises `AwayError` or `RefusedError`.
+        """
+        if self._beat_waiting is None:
+            self._beat_waiting = asyncio.get_running_loop().create_future()
+            self._changed.set()
+        return await asyncio.shield(self._beat_waiting)
+
+    async def run(self) -> None:
+        """Write until cancelled; then whoever waits is refused."""
+        batch: list[Ticket] = []
+        try:
+            while True:
+                await self._changed.wait()
+                self._changed.clear()
+                if self._beat_waiting is not None:
+                    await self._send_beat(self._beat_waiting)
+                while batch := self._take():
+                    await self._write(batch)
+                    batch = []
+                    if self._beat_waiting is not None:
+                        await self._send_beat(self._beat_waiting)
+        finally:
+            _answer(batch, Rejection(Code.UNKNOWN))
+            await self.close()
+
+    async def close(self) -> None:
+        """Refuse what is queued, close the connection. Idempotent."""
+        self._closed = True
+        self._refuse_queued("the log is closed")
+        if self._beat_waiting is not None:
+            self._beat_waiting.cancel()
+        await self._link.close()
+
+    def _take(self) -> list[Ticket]:
+        batch: list[Ticket] = []
+        events = size = 0
+        while self._queue:
+            _, _, append, weight = self._queue[0]
+            events += len(append.records)
+            size += weight
+            if batch and (events > MAX_APPEND_EVENTS or size > MAX_APPEND_BYTES):
+                break
+            batch.append(self._queue.popleft())
+            self._queued_bytes -= weight
+        return batch
+
+    async def _write(self, tickets: Sequence[Ticket]) -> None:
+        batch = Batch(self._keys, self.lasting, self.now_ns())
+        for _, _, append, _ in tickets:
+            batch.add(append)
+        self._batch_number += 1
+        told = await self._send(batch)
+        if isinstance(told, Rejection):
+            _answer(tickets, told)
+            if not self._link.open:
+                self._refuse_queued("the log cannot be reached")
+            return
+        self._note(told.state)
+        held = await self._held()
+        for ticket, answer, ids in zip(tickets, told.answers, batch.ids, strict=True):
+            waiting, place, _, _ = ticket
+            result = answer_of(answer, ids, self.number)
+            if isinstance(result, Appended) and not held:
+                result = Rejection(Code.UNKNOWN, "too few replicas have it")
+            waiting.put(place, result)
+
+    def _refuse_queued(self, text: str) -> None:
+        _answer(tuple(self._queue), Rejection(Code.UNAVAILABLE, text))
+        self._queue.clear()
+        self._queued_bytes = 0
+
+    async def _send(self, batch: Batch) -> Told | Rejection:
+        """Have the server take a batch; ask again under its number where that is uncertain."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + APPEND_SECONDS
+        sent = False
+        while True:
+            try:
+                return read_told(await self._run(APPEND, batch.keys, batch.count, *batch.words))
+            except AwayError as away:
+                sent = sent or away.sent
+                if not sent:
+                    return Rejection(Code.UNAVAILABLE, "the log cannot be reached")
+            except RefusedError as refused:
+                if refused.word not in ELSEWHERE:
+                    return self._refusal(refused, sent=sent)
+            if loop.time() > deadline:
+                return Rejection(Code.UNKNOWN if sent else Code.UNAVAILABLE)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def _refusal(self, refused: RefusedError, *, sent: bool) -> Rejection:
+        if refused.word == "OOM" and not sent:
+            return Rejection(Code.UNAVAILABLE, "the log's memory is full")
+        LOG.error("log.refused", partition=self.number, error=str(refused))
+        return Rejection(Code.UNKNOWN)
+
+    async def _run(self, script: Script, keys: list[str], *words: Word) -> bytes:
+        await self._link.connect()
+        incarnation = self.incarnation or self._link.incarnation
+        number = self._batch_number if script is APPEND else self._beats
+        heading = (incarnation, self._node, number, self._epoch, *self._limits.words)
+        return await self._link.run(script, keys, *heading, *words)
+
+    async def _send_beat(self, waiting: asyncio.Future[int]) -> None:
+        try:
+            await self.prove()
+        except (AwayError, RefusedError) as error:
+            if not waiting.done():
+                waiting.set_exception(error)
+                waiting.exception()  # nobody may wait for it any more
+        else:
+            if not waiting.done():
+                waiting.set_result(self._beats)
+        finally:
+            self._beat_waiting = None
+
+    async def _held(self) -> bool:
+        """Return when enough replicas have what this connection wrote, or too few in time."""
+        if not self.replicas:
+            return True
+        wait_ms = int(self.replicas_seconds * 1000)
+        try:
+            count = await self._link.call(
+                "WAIT", self.replicas, wait_ms, seconds=self.replicas_seconds + COMMAND_SECONDS
+            )
+        except (AwayError, RefusedError):
+            return False
+        return isinstance(count, int) and count >= self.replicas
+
+    def _note(self, state: State) -> None:
+        self._epoch = max(self._epoch, state.epoch)
+        self.told(state)
+
+
+def _answer(tickets: Sequence[Ticket], answer: Rejection) -> None:
+    for waiting, place, _, _ in tickets:
+        waiting.put(place, answer)
