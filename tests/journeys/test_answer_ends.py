@@ -15,8 +15,6 @@ from tests.conformance.websocket_door import Frame, WebSocketDoor, WebSocketSess
 from tests.journeys.serving import fresh, serving
 from tests.processes import Installation, part
 
-ABANDONED_SECONDS = 5.0
-
 
 class Waiting:
     """Says `half`, then waits; notes which calls were stopped."""
@@ -88,7 +86,7 @@ async def test_the_last_viewers_leaving_does_what_the_invocation_chose_however_i
                 SseDoor(other).session("four") as reader,
                 GrpcDoor(grpc).session() as watcher,
             ):
-                ends: dict[str, object] = {"on_abandoned": "cancel"}
+                ends: dict[str, object] = {"on_abandoned": "cancel", "abandoned_after_seconds": 0.5}
                 await invoke(lost, name, "a socket of a killed edge", **ends)
                 gone = [await chat(cut, name, "a request of a killed edge", **ends)]
                 await invoke(socket, name, "a socket that is cut", **ends)
@@ -100,7 +98,7 @@ async def test_the_last_viewers_leaving_does_what_the_invocation_chose_however_i
                 await asyncio.to_thread(killed.process.kill)
                 await socket.drop()
                 await gone[1].aclose()
-                stopped = await waiting.stops(4, ABANDONED_SECONDS + 5)
+                stopped = await waiting.stops(4, 10)
                 assert stopped == {
                     "a socket of a killed edge",
                     "a request of a killed edge",
@@ -172,9 +170,14 @@ async def test_of_a_core_that_is_killed_callers_and_workers_hear_that_the_answer
                 Client(f"grpc://{grpc}") as client,
                 WebSocketDoor(http).session("browser") as browser,
                 SseDoor(http).session("curl") as curl,
+                WebSocketDoor(http).session("guest") as guest,
+                SseDoor(http).session("reader") as reader,
             ):
                 views = [await one.invoke(name, "?") for one in (browser, curl)]
                 begun = [await view.until("streaming") for view in views]
+                await (await guest.join(views[0].stream_id)).until("snapshot")
+                joined = await reader.join(views[0].stream_id)
+                await joined.until("snapshot")
                 answer = client.invoke(name, "sdk")
                 async for piece in answer:
                     if isinstance(piece, Text):
@@ -185,6 +188,8 @@ async def test_of_a_core_that_is_killed_callers_and_workers_hear_that_the_answer
                         updates.extend(await view.rest())
                         assert text_of(updates) == "half"
                         assert (updates[-1].status, updates[-1].code) == ("failed", "agent_lost")
+                    ended = await guest.inbox.ended()
+                    assert (ended.code, (await joined.rest())[-1].code) == ("not_found",) * 2
                     with pytest.raises(AnswerFailed) as failed:
                         await answer.text()
                     assert (failed.value.code, failed.value.retryable) == ("agent_lost", True)

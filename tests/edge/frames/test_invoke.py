@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from blackroad.edge.chat.models import chat_invoke, decode_chat
 from blackroad.edge.errors import Refusal
 from blackroad.edge.frames.client import AgentInvoke, BadFrame, decode
 from blackroad.edge.frames.invoke import invoke_of
@@ -22,6 +23,16 @@ def test_a_text_is_a_text() -> None:
     asked = invoke(agent="ECHO", input="hi", conversation="c", deadline_seconds=1.5)
     assert (asked.target.agent, asked.text, asked.conversation) == ("ECHO", "hi", "c")
     assert (asked.deadline.seconds, asked.deadline.nanos) == (1, 500_000_000)
+
+
+def test_what_becomes_of_an_abandoned_answer_is_carried_over() -> None:
+    asked = invoke(agent="ECHO", input="hi", on_abandoned="cancel", abandoned_after_seconds=2.5)
+    assert asked.on_abandoned == stream_pb2.ON_ABANDONED_CANCEL
+    assert (asked.abandoned_after.seconds, asked.abandoned_after.nanos) == (2, 500_000_000)
+    chat = {"prompt": "hi", "on_abandoned": "cancel", "abandoned_after_seconds": 0}
+    asked = chat_invoke(decode_chat(json.dumps(chat).encode(), 1 << 20, 32))
+    assert asked.HasField("abandoned_after")
+    assert asked.abandoned_after.ToNanoseconds() == 0
 
 
 def test_messages_have_every_kind_of_part() -> None:

@@ -66,6 +66,7 @@ class ChatBody(BaseModel):
     conversation: str | None = None
     deadline_seconds: float | None = Field(default=None, gt=0, le=86400)
     on_abandoned: Literal["continue", "cancel"] | None = None
+    abandoned_after_seconds: float | None = Field(default=None, ge=0, le=86400)
     options: ChatOptions | None = None
 
     def invoke(self) -> stream_pb2.Invoke:

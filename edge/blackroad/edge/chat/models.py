@@ -25,6 +25,7 @@ class ChatRequest(Struct, kw_only=True):
     conversation: str | None = None
     deadline_seconds: Annotated[float, Meta(gt=0, le=86400)] | None = None
     on_abandoned: str | None = None
+    abandoned_after_seconds: Annotated[float, Meta(ge=0, le=86400)] | None = None
     options: Options | None = None
 
 
@@ -75,6 +76,8 @@ def chat_invoke(chat: ChatRequest, default_model: str = DEFAULT_MODEL) -> stream
         on_abandoned=ABANDONED[chat.on_abandoned],
     )
     put_input(invoke, _input(chat))
+    if chat.abandoned_after_seconds is not None:
+        invoke.abandoned_after.CopyFrom(duration_of(chat.abandoned_after_seconds))
     if chat.deadline_seconds is not None:
         invoke.deadline.CopyFrom(duration_of(chat.deadline_seconds))
     if chat.options is not None:

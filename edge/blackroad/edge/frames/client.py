@@ -130,6 +130,7 @@ class AgentInvoke(Frame, tag="agent.invoke", kw_only=True):
     conversation: str | None = None
     deadline_seconds: Annotated[float, Meta(gt=0, le=86400)] | None = None
     on_abandoned: Literal["continue", "cancel"] | None = None
+    abandoned_after_seconds: Annotated[float, Meta(ge=0, le=86400)] | None = None
     options: Options | None = None
 
 

@@ -90,6 +90,8 @@ def invoke_of(frame: AgentInvoke) -> stream_pb2.Invoke:
         on_abandoned=ABANDONED[frame.on_abandoned],
     )
     put_input(invoke, bytes(frame.input))
+    if frame.abandoned_after_seconds is not None:
+        invoke.abandoned_after.CopyFrom(duration_of(frame.abandoned_after_seconds))
     if frame.deadline_seconds is not None:
         invoke.deadline.CopyFrom(duration_of(frame.deadline_seconds))
     if frame.options is not None:
