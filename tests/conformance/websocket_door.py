@@ -63,6 +63,7 @@ class Frame(Struct, rename={"sender": "from", "raw": "content"}):
     stream_id: str = ""
     delta: str = ""
     first_offset: int = 0
+    position: int = 0
     prompt: str = ""
     schema: object = None
     text: str = ""

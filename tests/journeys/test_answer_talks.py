@@ -132,6 +132,35 @@ async def test_a_question_is_ended_by_a_cancel_and_by_its_deadline(
         assert failed.value.usage.output_tokens == 1
 
 
+async def test_those_who_wait_for_a_busy_agent_hear_their_place_and_how_it_moves(
+    installation: Installation,
+) -> None:
+    name = fresh("BUSY")
+    going = asyncio.Semaphore(0)
+
+    async def busy(call: Call) -> AsyncGenerator[str]:
+        await going.acquire()
+        yield call.text
+
+    async with (
+        serving(installation.grpc, name, busy, max_concurrency=1),
+        WebSocketDoor(installation.http).session("browser") as browser,
+    ):
+        views = [await browser.invoke(name, str(number)) for number in range(4)]
+        going.release()
+        await views[0].rest()
+        await views[3].until("queued")  # its place of the beginning
+        await views[3].until("queued")
+        for _ in views[1:]:
+            going.release()
+        assert [(await view.rest())[-1].status for view in views[1:]] == ["finished"] * 3
+        places = [
+            [f.position for f in browser.frames if (f.status, f.stream_id) == ("queued", stream_id)]
+            for stream_id in (view.stream_id for view in views)
+        ]
+        assert (places[0], places[1][:1], places[3][:2]) == ([], [1], [3, 2])
+
+
 async def test_agents_ask_agents_until_one_asks_upwards(installation: Installation) -> None:
     upper, lower = fresh("UPPER"), fresh("LOWER")
     stopped = asyncio.Event()
