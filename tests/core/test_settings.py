@@ -50,10 +50,23 @@ def test_an_address_is_split_at_its_last_colon() -> None:
 
 @pytest.mark.parametrize(
     "log",
-    ["redis://h", "rediss://h", "redis+sentinel://h/m", "redis+cluster://h", "embedded:dir"],
+    [
+        "redis://h",
+        "rediss://user:word@h:1/2?ca=/etc/ca.pem",
+        "redis+sentinel://h,i:1/main",
+        "redis+cluster://h,i:1",
+        "embedded:dir",
+    ],
 )
-def test_an_engine_that_is_not_there_yet_says_so(log: str) -> None:
-    assert "not implemented in this version" in why(log=log)
+def test_an_engine_is_named_by_its_address(log: str) -> None:
+    assert CoreSettings(log=log).log == log
+
+
+@pytest.mark.parametrize(
+    "log", ["redis://", "redis+sentinel://h", "redis+cluster://h/1", "redis://h?x=1", "embedded:"]
+)
+def test_an_address_that_says_too_little_or_too_much_is_refused(log: str) -> None:
+    assert why(log=log)
 
 
 def test_an_engine_that_nobody_knows_is_refused() -> None:

@@ -3,13 +3,14 @@
 import asyncio
 import socket
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from types import TracebackType
 from typing import Self
 
 import structlog
 
 from blackroad.core.channel.calls import ChannelCalls
+from blackroad.core.channel.control import BODIES
 from blackroad.core.channel.directory import Directory
 from blackroad.core.channel.occupants import Occupants
 from blackroad.core.channel.parts import Parts
@@ -31,8 +32,8 @@ from blackroad.core.identity.revocations import REVOKED, Revocation
 from blackroad.core.limits.budget import Budget
 from blackroad.core.limits.rates import SWEEP_SECONDS, Rates
 from blackroad.core.log.base import Append
+from blackroad.core.log.engine import EngineSettings, engine_of
 from blackroad.core.log.entry import Entry
-from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
 from blackroad.core.names import scope
 from blackroad.core.presence.calls import PresenceCalls
 from blackroad.core.presence.roster import Roster
@@ -64,7 +65,8 @@ class Node:
         self.draining = False
         self.rates = Rates(settings.limits, clock)
         self.budget = Budget(settings.limits.queued_bytes)
-        self.log = MemoryLog(_bounds(settings), clock)
+        self.engine = engine_of(_engine(settings), clock)
+        self.log = self.engine.log
         self.hub = Hub(self.log)
         self.ticker = Ticker()
         self.expiry = Expiry(clock)
@@ -118,6 +120,7 @@ class Node:
         self._tasks = asyncio.TaskGroup()
         self._running: list[asyncio.Task[None]] = []
         self._ends = ExitStack()
+        self._opened = AsyncExitStack()
 
     @classmethod
     def create(cls, settings: CoreSettings, clock: Clock | None = None) -> Self:
@@ -135,6 +138,13 @@ class Node:
         return self.settings.auth.development
 
     async def __aenter__(self) -> Self:
+        # What is known of channels and revocations is what the log told of them.
+        async with AsyncExitStack() as opening:
+            opened = self.engine.open(self._engine_changed)
+            for entry in await opening.enter_async_context(opened):
+                self._control(entry)
+            self.hub.heads = self.log.heads()
+            self._opened = opening.pop_all()
         await self._tasks.__aenter__()
         self._ends.enter_context(self.ticker.every(SWEEP_SECONDS, self.rates.sweep))
         self._ends.enter_context(self.ticker.every(LOOK_SECONDS, self.expiry.end_due))
@@ -152,7 +162,7 @@ class Node:
             task.cancel()
         await self._tasks.__aexit__(kind, error, trace)
         self._ends.close()
-        await self.log.close()
+        await self._opened.aclose()
 
     @contextmanager
     def present(self, session: Session) -> Generator[None]:
@@ -185,7 +195,14 @@ class Node:
         else:
             self.directory.apply(entry)
 
+    def _engine_changed(self, healthy: bool, away_seconds: float) -> None:
+        if healthy and self._running:
+            text = f"the log's engine was away for {away_seconds:.1f} seconds"
+            self._tasks.create_task(self._alert("warning", Code.UNAVAILABLE, text))
+
     def _end_revoked(self, revocation: Revocation) -> None:
+        if not self._running:
+            return  # it was told when it was made
         concerned: list[Expiring] = [*self.sessions.all(), *self.trunks.all()]
         ended = [session for session in concerned if revocation.ends(session.identity)]
         for session in ended:
@@ -232,6 +249,14 @@ class Node:
         await self.log.append([Append(key, [record], self.publisher.keep(key)) for key in keys])
 
 
-def _bounds(settings: CoreSettings) -> MemoryLogSettings:
-    retention = settings.retention
-    return MemoryLogSettings(retain_bytes=retention.bytes, retain_seconds=retention.seconds)
+def _engine(settings: CoreSettings) -> EngineSettings:
+    retention, engine = settings.retention, settings.engine
+    return EngineSettings(
+        settings.log,
+        retention.bytes,
+        retention.seconds,
+        engine.partitions,
+        engine.replicas,
+        engine.prefix,
+        frozenset({*BODIES, REVOKED}),
+    )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Final
 
@@ -104,12 +104,13 @@ class CoreServer:
     async def open(self) -> AsyncGenerator[Addresses]:
         """Serve while the context lasts, then drain and close; give the addresses by name."""
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self.node)
             addresses = {"grpc": self.address}
             if self._settings.metrics is not None:
-                probes = Probes(self._registry(), lambda: self.ready)
+                # They tell of a core that waits for its engine.
+                probes = Probes(self._registry(), lambda: self.ready and self.node.log.healthy)
                 listening = probes.open(*split_address(self._settings.metrics))
                 addresses["metrics"] = await stack.enter_async_context(listening)
+            await stack.enter_async_context(self.node)
             self._add_services()
             await self._server.start()
             stack.push_async_callback(self._stop)
@@ -178,7 +179,12 @@ async def serve(
     Raises `AddressTakenError`.
     """
     server = CoreServer(settings)
-    async with server.open() as addresses:
+    async with AsyncExitStack() as stack:
+        # A core waits for its engine, and may be told to stop meanwhile.
+        async with _until(stop) as stopped:
+            addresses = await stack.enter_async_context(server.open())
+        if stopped.expired():
+            return
         LOG.info(
             "core.ready",
             node=server.node.name,
@@ -196,6 +202,23 @@ async def serve(
         await stop.wait()
         LOG.info("core.draining", sessions=len(server.node.sessions))
     LOG.info("core.closed")
+
+
+@asynccontextmanager
+async def _until(stop: asyncio.Event) -> AsyncGenerator[asyncio.Timeout]:
+    """Run the block until it ends or `stop` is set: the timeout that it gives has then expired."""
+
+    async def watch(patience: asyncio.Timeout) -> None:
+        await stop.wait()
+        patience.reschedule(asyncio.get_running_loop().time())
+
+    with suppress(TimeoutError):
+        async with asyncio.timeout(None) as patience:
+            watching = asyncio.create_task(watch(patience))
+            try:
+                yield patience
+            finally:
+                watching.cancel()
 
 
 def _bound(

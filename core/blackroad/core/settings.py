@@ -17,10 +17,10 @@ from blackroad.core.errors import Rejection
 from blackroad.core.identity.identity import Action, Grant
 from blackroad.core.identity.jwks import read_key_set, reader_of
 from blackroad.core.identity.keys import RefusedKeyError, read_public_key, read_secret
+from blackroad.core.log.engine import check_log
 from blackroad.core.names import check_pattern
 
 MIB = 1024 * 1024
-ENGINES_TO_COME = ("redis://", "rediss://", "redis+sentinel://", "redis+cluster://", "embedded:")
 
 
 class Part(BaseModel):
@@ -51,14 +51,6 @@ def is_loopback(address: str) -> bool:
 def _checked_address(address: str) -> str:
     if not address.startswith("unix:"):
         split_address(address)
-    return address
-
-
-def _checked_log(address: str) -> str:
-    if address.startswith(ENGINES_TO_COME):
-        raise ValueError("this engine is not implemented in this version: only memory:// is")
-    if address != "memory://":
-        raise ValueError("must be memory:// (in this version)")
     return address
 
 
@@ -248,7 +240,23 @@ class RetentionSettings(Part):
     """How much of the log is kept for resume, whichever is less."""
 
     seconds: float = Field(default=300, gt=0)
-    bytes: int = Field(default=64 * MIB, ge=MIB)
+    bytes: int | None = Field(
+        default=None, ge=MIB, description="else 64 MiB in memory, 256 MiB in a server"
+    )
+
+
+class EngineSettings(Part):
+    """How the log lies in a server."""
+
+    partitions: int | None = Field(
+        default=None, ge=1, le=64, description="else 1, with Cluster 8; fixed by the first start"
+    )
+    replicas: int = Field(
+        default=0, ge=0, le=8, description="that must have an event before it is acknowledged"
+    )
+    prefix: str = Field(
+        default="blackroad", pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="of all its keys"
+    )
 
 
 class PresenceSettings(Part):
@@ -284,8 +292,10 @@ class CoreSettings(Part):
     """All that a core process reads."""
 
     grpc: Address = Field(default="127.0.0.1:50051", description="where the core listens")
-    log: Annotated[str, AfterValidator(_checked_log)] = Field(
-        default="memory://", description="the log's engine"
+    log: Annotated[str, AfterValidator(check_log)] = Field(
+        default="memory://",
+        description="the log's engine: memory://, embedded:DIR, redis://, rediss://,"
+        " redis+sentinel:// or redis+cluster://",
     )
     node: str = Field(
         default="", description="this process's name; else <host>-<gRPC port>", max_length=128
@@ -302,6 +312,7 @@ class CoreSettings(Part):
     limits: LimitsSettings = LimitsSettings()
     namespaces: Namespaces = Field(default_factory=dict)
     retention: RetentionSettings = RetentionSettings()
+    engine: EngineSettings = EngineSettings()
     presence: PresenceSettings = PresenceSettings()
     answers: AnswersSettings = AnswersSettings()
 

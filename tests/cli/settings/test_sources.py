@@ -66,8 +66,8 @@ def test_redis_url_and_pod_name_are_read_where_the_own_names_are_not_set() -> No
     guide = {"POD_NAME": "pod-1", "REDIS_URL": "memory://"}
     assert core(environ=guide).node == "pod-1"
     assert core(environ=guide | {"BLACKROAD_NODE": "mine"}).node == "mine"
-    said = problem(environ={"REDIS_URL": "redis://cluster:6379"})
-    assert said.startswith("REDIS_URL = redis://cluster:6379")
+    said = problem(environ={"REDIS_URL": "nothing://cluster:6379"})
+    assert said.startswith("REDIS_URL = nothing://cluster:6379")
     assert "not implemented in this version" in said
 
 
@@ -127,9 +127,9 @@ def test_secrets_are_never_shown() -> None:
     said = problem("--auth.secret", "hunter2")
     assert "hunter2" not in said
     assert "--auth.secret = ********" in said
-    said = problem("--log", "redis://user:hunter2@host")
+    said = problem("--log", "nothing://user:hunter2@host")
     assert "hunter2" not in said
-    assert "redis://user:********@host" in said
+    assert "nothing://user:********@host" in said
 
 
 def test_a_part_does_not_look_at_the_values_of_others() -> None:

@@ -12,6 +12,7 @@ from blackroad.cli.running import StartError
 from blackroad.cli.settings.parts import LoggingPart
 from blackroad.cli.settings.read import settings_of
 from blackroad.core.door.tls import RefusedCertificateError
+from blackroad.core.log.engine import EngineError
 from blackroad.core.server import AddressTakenError, serve
 from blackroad.core.settings import CoreSettings
 
@@ -39,6 +40,8 @@ def _serve(flags: Sequence[str], lifeline: Lifeline) -> None:
         uvloop.run(main())
     except RefusedCertificateError as error:
         raise StartError(str(error)) from error
+    except EngineError as error:
+        raise StartError(f"log (BLACKROAD_LOG): {error}") from error
     except AddressTakenError as error:
         raise StartError(f"grpc (BLACKROAD_GRPC): {error}") from error
     except OSError as error:

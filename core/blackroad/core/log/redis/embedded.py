@@ -51,6 +51,11 @@ def server_binary() -> str:
     )
 
 
+def socket_in(folder: Path) -> str:
+    """Return where the server of a folder listens."""
+    return str(folder / "valkey.sock")
+
+
 @asynccontextmanager
 async def embedded(folder: Path) -> AsyncGenerator[tuple[Address, str]]:
     """Run a server on a folder, given by its whole path, while the context lasts.
@@ -59,7 +64,7 @@ async def embedded(folder: Path) -> AsyncGenerator[tuple[Address, str]]:
     acknowledged may have been lost: when the machine went down with it. Waits where another process
     uses the folder. Raises `NoServerError`.
     """
-    path = str(folder / "valkey.sock")
+    path = socket_in(folder)
     if len(path.encode()) > MAX_SOCKET_BYTES:
         raise NoServerError(f"the path {path} is too long for a socket: use a shorter folder")
     binary = server_binary()

@@ -104,20 +104,18 @@ class RedisLog:
         """Whether canaries come back."""
         return self._healthy and not self._closed
 
-    async def open(self) -> None:
+    def set_incarnation(self, incarnation: str) -> None:
+        """Say whose data they are, in the place of the server's own run; before `open`."""
+        for part in self._parts:
+            part.writer.incarnation = incarnation
+
+    async def open(self) -> list[Entry]:
         """Return when the server is reached and its log is at hand; say where that takes long.
 
-        Raises `OtherLayoutError`.
+        Returns the events of lasting types up to `heads`, in order of each partition. Raises
+        `OtherLayoutError`.
         """
-        while True:
-            try:
-                await self._begin()
-                break
-            except (AwayError, RefusedError) as error:
-                if self._lost_at is None:
-                    self._lost_at = self._clock.monotonic()
-                    LOG.warning("log.away", server=str(self.settings.address), error=str(error))
-                await asyncio.sleep(RETRY_SECONDS)
+        lasting = await self._begun()
         self._lost_at = None
         if self._follower is not None:
             self._from = list(self._ends)
@@ -126,6 +124,7 @@ class RedisLog:
             part.well = True
         self._healthy = True
         self._main = asyncio.create_task(self._run(), name="log")
+        return lasting
 
     async def append(self, appends: Sequence[Append]) -> list[Appended | Rejection]:
         """Append each of the appends, in order of each partition; see `Log`."""
@@ -259,13 +258,6 @@ class RedisLog:
         """Drop a channel's history; its numbers are kept. Raises `Rejection` where it cannot."""
         await self._part(key).asker.forget(key)
 
-    async def lasting(self) -> list[Entry]:
-        """Return the events of lasting types up to `heads`, in order of each partition."""
-        entries: list[Entry] = []
-        for part, head in zip(self._parts, self.heads(), strict=True):
-            entries += [one for one in await part.asker.control() if one.position <= head]
-        return entries
-
     async def beat(self) -> None:
         """Send canaries; return when they have been read. Raises `AwayError`, `RefusedError`."""
         async with asyncio.timeout(PROOF_SECONDS):
@@ -335,15 +327,29 @@ class RedisLog:
     def _link(self, partition: int) -> Link:
         return Link(self._places, partition)
 
-    async def _begin(self) -> None:
-        """Reach the server and bring its log at hand."""
+    async def _begun(self) -> list[Entry]:
+        while True:
+            try:
+                return await self._begin()
+            except (AwayError, RefusedError) as error:
+                if self._lost_at is None:
+                    self._lost_at = self._clock.monotonic()
+                    LOG.warning("log.away", server=str(self.settings.address), error=str(error))
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _begin(self) -> list[Entry]:
+        """Reach the server and bring its log at hand; return the lasting events."""
         said = await self._parts[0].asker.layout(self.partitions)
         if said != self.partitions:
             raise OtherLayoutError(
                 f"the log at {self.settings.address} has {said} partitions, not {self.partitions}"
             )
+        lasting: list[Entry] = []
         for part in self._parts:
             await part.begin()
+            found = await part.asker.control()
+            lasting += [entry for entry in found if entry.position <= part.replica.head]
+        return lasting
 
     async def _run(self) -> None:
         try:

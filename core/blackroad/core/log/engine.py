@@ -1,0 +1,176 @@
+"""Which engine keeps the log, as the setting `log` says, and what its life needs."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from blackroad.core.clock import Clock
+from blackroad.core.log.base import Log
+from blackroad.core.log.entry import Entry
+from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
+from blackroad.core.log.redis.address import Address, Kind, read_address
+
+if TYPE_CHECKING:
+    from blackroad.core.log.redis.log import RedisLog
+
+MIB: Final = 1 << 20
+MEMORY: Final = "memory://"
+EMBEDDED: Final = "embedded:"
+# Of the whole log, where the settings do not say it; a node has at hand what memory would have.
+MEMORY_BYTES: Final = 64 * MIB
+SERVER_BYTES: Final = 256 * MIB
+CLUSTER_PARTITIONS: Final = 8
+
+
+class EngineError(Exception):
+    """The log cannot be kept as the settings say."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What the engines are told."""
+
+    log: str = MEMORY
+    retain_bytes: int | None = None
+    retain_seconds: float = 300.0
+    partitions: int | None = None
+    replicas: int = 0
+    prefix: str = "blackroad"
+    lasting: frozenset[str] = frozenset()  # types of events whose effect outlives retention
+
+
+Changed = Callable[[bool, float], None]
+"""Told when the engine is lost, and when it is back and for how many seconds it was away."""
+
+
+class Engine(Protocol):
+    """A log that lives while its context is open."""
+
+    @property
+    def log(self) -> Log:
+        """The log; to be used while it is open."""
+        ...
+
+    def open(self, changed: Changed) -> AbstractAsyncContextManager[list[Entry]]:
+        """Open the log, however long that takes; give the lasting events of before.
+
+        They are those up to the log's `heads`, in their order. Raises `EngineError`.
+        """
+        ...
+
+
+def check_log(setting: str) -> str:
+    """Return the setting `log`; raise ValueError where it names no engine."""
+    if setting.startswith(EMBEDDED):
+        if not setting.removeprefix(EMBEDDED):
+            raise ValueError("needs a folder: embedded:DIR")
+    elif setting != MEMORY:
+        read_address(setting)
+    return setting
+
+
+def engine_of(settings: EngineSettings, clock: Clock) -> Engine:
+    """Return the engine that the settings name."""
+    if settings.log == MEMORY:
+        return MemoryEngine(settings, clock)
+    if settings.log.startswith(EMBEDDED):
+        folder = Path(settings.log.removeprefix(EMBEDDED)).absolute()
+        return EmbeddedEngine(settings, folder, clock)
+    return RedisEngine(settings, read_address(settings.log), clock)
+
+
+class MemoryEngine:
+    """The log in this process: there is nothing of before."""
+
+    def __init__(self, settings: EngineSettings, clock: Clock) -> None:
+        self.log = MemoryLog(
+            MemoryLogSettings(
+                partitions=settings.partitions or 1,
+                retain_bytes=settings.retain_bytes or MEMORY_BYTES,
+                retain_seconds=settings.retain_seconds,
+            ),
+            clock,
+        )
+
+    @asynccontextmanager
+    async def open(self, changed: Changed) -> AsyncGenerator[list[Entry]]:
+        """Open the log; it is never lost."""
+        del changed
+        try:
+            yield []
+        finally:
+            await self.log.close()
+
+
+class RedisEngine:
+    """The log in a server that others run."""
+
+    def __init__(self, settings: EngineSettings, address: Address, clock: Clock) -> None:
+        self.log = _redis_log(settings, address, clock)
+
+    @asynccontextmanager
+    async def open(self, changed: Changed) -> AsyncGenerator[list[Entry]]:
+        """Open the log once the server is reached."""
+        async with _opened(self.log, changed) as lasting:
+            yield lasting
+
+
+class EmbeddedEngine:
+    """The log in a server of this process's own, which keeps it in a folder."""
+
+    def __init__(self, settings: EngineSettings, folder: Path, clock: Clock) -> None:
+        from blackroad.core.log.redis.embedded import socket_in
+
+        self._folder = folder
+        address = Address(Kind.SINGLE, socket=socket_in(folder))
+        self.log = _redis_log(settings, address, clock)
+
+    @asynccontextmanager
+    async def open(self, changed: Changed) -> AsyncGenerator[list[Entry]]:
+        """Start the server, and open the log."""
+        from blackroad.core.log.redis.embedded import NoServerError, embedded
+
+        async with AsyncExitStack() as stack:
+            try:
+                _, incarnation = await stack.enter_async_context(embedded(self._folder))
+            except NoServerError as error:
+                raise EngineError(str(error)) from error
+            self.log.set_incarnation(incarnation)
+            yield await stack.enter_async_context(_opened(self.log, changed))
+
+
+@asynccontextmanager
+async def _opened(log: "RedisLog", changed: Changed) -> AsyncGenerator[list[Entry]]:
+    from blackroad.core.log.redis.log import OtherLayoutError
+
+    log.changed = changed
+    try:
+        try:
+            lasting = await log.open()
+        except OtherLayoutError as error:
+            raise EngineError(str(error)) from error
+        yield lasting
+    finally:
+        await log.close()
+
+
+def _redis_log(settings: EngineSettings, address: Address, clock: Clock) -> "RedisLog":
+    from blackroad.core.log.redis.log import RedisLog, RedisLogSettings
+
+    cluster = address.kind is Kind.CLUSTER
+    retain_bytes = settings.retain_bytes or SERVER_BYTES
+    return RedisLog(
+        RedisLogSettings(
+            address,
+            prefix=settings.prefix,
+            partitions=settings.partitions or (CLUSTER_PARTITIONS if cluster else 1),
+            retain_bytes=retain_bytes,
+            retain_seconds=settings.retain_seconds,
+            ring_bytes=min(retain_bytes, MEMORY_BYTES),
+            replicas=settings.replicas,
+            lasting=settings.lasting,
+        ),
+        clock,
+    )
