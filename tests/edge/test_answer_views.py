@@ -143,3 +143,14 @@ async def test_browsers_get_a_frame_in_40_ms_at_most_and_agents_every_word(
     assert 2 < len(rolled_up) <= seconds / 0.04 + 3
     assert len([update for update in words if update.status == "streaming"]) == len(pieces)
     assert text_of(frames) == text_of(words)
+
+
+async def test_a_late_viewer_of_a_very_long_answer_gets_all_of_it(core: str, edge: EdgeRig) -> None:
+    pieces = [Piece("漢" * 20_000, thinking=False, wait_ms=0) for _ in range(48)]
+    doors: list[Door] = [WebSocketDoor(edge.address), SseDoor(edge.address), GrpcDoor(core)]
+    async with speaking(core, pieces) as name, GrpcDoor(core).session() as agent:
+        raw = await agent.invoke(name, "say it")
+        assert len(text_of(await raw.rest())) == 48 * 20_000
+        for number in range(len(doors)):
+            updates = await view([doors[number]], raw.stream_id, [])
+            assert text_of(updates) == "漢" * 48 * 20_000

@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blackroad.core.errors import Code, Rejection
+from blackroad.core.identity.identity import Identity, Kind
 from blackroad.core.settings import AnswersSettings
 from blackroad.core.stream import turns
 from blackroad.core.stream.conversations import Conversation
@@ -66,9 +68,15 @@ async def test_it_stays_its_owners_when_nobody_has_it_at_hand_any_more() -> None
     async with rig() as run, run.worker(agent()) as worker, run.caller() as caller:
         await turn(caller, worker, 1, "a", "b")
         conversations = run.parts.answers.conversations
-        conversations.forget()
         owner = run.answer(caller.of("1")[0].stream_id).invoker
+        other = Identity(owner.tenant, "eve", Kind.USER)
+        for _ in range(2):  # at hand, and read from its channel
+            with pytest.raises(Rejection) as rejected:
+                await conversations.load(other, "c1")
+            assert rejected.value.code is Code.FORBIDDEN
+            conversations.forget()
         assert conversations.owns(owner, "default.conversation.c1")
+        assert not conversations.owns(other, "default.conversation.c1")
 
 
 async def test_one_that_is_refused_leaves_nothing_in_progress() -> None:

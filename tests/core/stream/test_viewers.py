@@ -143,14 +143,17 @@ async def test_a_slow_viewer_catches_up_by_pages_and_misses_nothing() -> None:
                 assert offsets == sorted(set(offsets))
 
 
-async def test_an_answer_without_end_is_cut() -> None:
+@pytest.mark.parametrize("character", ["x", "漢"])
+async def test_an_answer_without_end_is_cut_before_its_snapshot_is_no_frame(character: str) -> None:
     async with rig() as run, run.worker(agent()) as worker, run.caller() as caller:
         await caller.start("1")
         work = await worker.next()
         for number in range(1, 120):
-            await worker.say(work, "x" * 32_000, first=number)
+            await worker.say(work, character * (32_000 // len(character.encode())), first=number)
         reason = (await caller.ending("1")).finished.reason
         assert reason == event_pb2.FINISH_REASON_LENGTH
+        snapshot, _ = run.parts.answers.snapshot_of(run.answer(work.stream_id))
+        assert snapshot.ByteSize() < 4 << 20
 
 
 async def test_a_half_closed_stream_ends_ok_after_the_last_ending() -> None:

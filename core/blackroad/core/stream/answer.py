@@ -138,7 +138,7 @@ class Answer:
         self.output = False  # whether the worker has said anything of the answer itself
         self.index = 0
         self.deltas = 0
-        self.characters = 0  # of all deltas
+        self.characters = 0  # of all deltas, where there is a limit of tokens
         self.max_tokens = invoke.options.max_tokens
         self.usage: event_pb2.Usage | None = None
         self.thought: list[str] = []
@@ -188,8 +188,8 @@ class Answer:
     def tokens(self) -> int:
         """How many tokens of output the core counts.
 
-        One for each delta, or for each 16 characters where that is more: for a model that streams
-        its tokens never too many.
+        One for each delta; where there is a limit, one for each 16 characters if that is more. For
+        a model that streams its tokens never too many.
         """
         return max(self.deltas, self.characters // TOKEN_CHARACTERS)
 
@@ -234,17 +234,13 @@ class Answer:
         if self.thought and arm != "thinking":
             self._publish_thought()
         if arm == "text":
-            text = chunk.text
             self.deltas += 1
-            self.characters += len(text)
-            self._write(Update(self.channel, self.sender, index, "text_delta", text))
+            self._write(Update(self.channel, self.sender, index, "text_delta", chunk.text))
         elif arm == "thinking":
-            text = chunk.thinking
             self.deltas += 1
-            self.characters += len(text)
-            self._write(Update(self.channel, self.sender, index, "thinking_delta", text))
+            self._write(Update(self.channel, self.sender, index, "thinking_delta", chunk.thinking))
             if self.worker and self.worker.publish_thinking:
-                self.thought.append(text)
+                self.thought.append(chunk.thinking)
         elif arm == "usage":
             self.usage = _own(chunk.usage)
             self._tell(self.usage)

@@ -165,7 +165,7 @@ class Answers:
         answer = self.archive.managed(identity, stream_id)
         if not json:
             raise Rejection(Code.MISSING_FIELD, "an input is required")
-        if len(json) > self._limits.update_bytes:
+        if len(json.encode()) > self._limits.update_bytes:
             raise Rejection(Code.TOO_LARGE, "an input to an answer is at most 64 KiB")
         check_json(json)
         self.dispatcher.give(answer, event_pb2.AnswerInput(json=json, sender=identity.subject))

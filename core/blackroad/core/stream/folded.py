@@ -134,7 +134,7 @@ class Folded:
         return snapshot
 
     def _say(self, thinking: bool, delta: str) -> None:
-        self.size += len(delta)
+        self.size += len(delta) if delta.isascii() else len(delta.encode())
         last = self.parts[-1] if self.parts else None
         if isinstance(last, Run) and last.thinking is thinking:
             last.add(delta)

@@ -153,6 +153,7 @@ class Reports:
                 self._cut(answer)
                 return
             said = chunk.text or chunk.thinking
+            answer.characters += min(len(said), left)
             if len(said) > left:
                 over = True
                 setattr(chunk, arm, said[:left])

@@ -90,7 +90,7 @@ class Receiver(Generic[R]):
     While the sink has a backlog, or a number is held, it has a queue of at most 1 MiB of references
     to shared bytes. When it is full the live part is dropped and the owner told; a sink that has
     taken nothing for 5 s then is closed with 4413. What was sent by `send` is never dropped: more
-    than 1 MiB of it ends the sink with 4413.
+    than 1 MiB of it, its largest piece aside, ends the sink with 4413.
     """
 
     __slots__ = (
@@ -224,8 +224,16 @@ class Receiver(Generic[R]):
             self._queue = self._queue or deque()
             self._queue.append(chunk)
         self._charge(self._queued_bytes + len(chunk.data))
-        if self._queued_bytes > self._fanout.budget.each:
+        if self._exceeds():
             self.shed()
+
+    def _exceeds(self) -> bool:
+        """Say whether too much waits, the largest own chunk aside: a snapshot may be that long."""
+        each = self._fanout.budget.each
+        if self._queued_bytes <= each:
+            return False
+        own = (len(chunk.data) for chunk in self._waiting() if chunk.moves < 0)
+        return self._queued_bytes - max(own, default=0) > each
 
     def _charge(self, size: int) -> None:
         self._queued_bytes = size
@@ -260,7 +268,7 @@ class Receiver(Generic[R]):
         self._charge(sum(len(chunk.data) for chunk in own))
         if not self._slow:
             self._drain()
-        elif self._queued_bytes > self._fanout.budget.each:
+        elif self._exceeds():
             self._give_up()
 
     def _give_up(self) -> None:

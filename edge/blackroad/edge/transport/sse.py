@@ -30,9 +30,9 @@ class SseStream(Outlet):
     """One response of `text/event-stream`, ended by closing the connection.
 
     A route makes it, writes what it likes, and returns `stream.response()`. Until the head is out,
-    blocks wait (at most 1 MiB) and `backlogged` is true, without a call of `on_backlog`. It is not
-    chunked, so that receivers share bytes; HTTP/1.0 sees the same. A HEAD request gets the head
-    only and `on_close(1000)`.
+    blocks wait (at most 1 MiB and the largest) and `backlogged` is true, without a call of
+    `on_backlog`. It is not chunked, so that receivers share bytes; HTTP/1.0 sees the same. A HEAD
+    request gets the head only and `on_close(1000)`.
     """
 
     __slots__ = ("_early", "_unread")
@@ -57,7 +57,8 @@ class SseStream(Outlet):
             super().write(data)
         elif not self.closed:
             self._early.append(data)
-            if sum(map(len, self._early)) > _EARLY_LIMIT:
+            sizes = [len(each) for each in self._early]
+            if sum(sizes) - max(sizes) > _EARLY_LIMIT:
                 self.close(SLOW_CONSUMER)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
