@@ -89,7 +89,7 @@ async def view(doors: list[Door], stream_id: str, cuts: list[tuple[int, int]]) -
             statuses = {update.status for update in updates[before:]}
             assert not (resumed and "snapshot" in statuses)
             if isinstance(session, WebSocketSession):
-                assert_contiguous(answer_frames(session)[:taken])
+                assert_contiguous(answer_frames(session)[: len(updates) - before])
             if updates[-1].status in ENDINGS:
                 return updates
             await session.drop()
