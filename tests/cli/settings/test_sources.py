@@ -68,7 +68,7 @@ def test_redis_url_and_pod_name_are_read_where_the_own_names_are_not_set() -> No
     assert core(environ=guide | {"BLACKROAD_NODE": "mine"}).node == "mine"
     said = problem(environ={"REDIS_URL": "nothing://cluster:6379"})
     assert said.startswith("REDIS_URL = nothing://cluster:6379")
-    assert "not implemented in this version" in said
+    assert "must be memory://" in said
 
 
 def test_an_unknown_name_stops_the_start_with_the_nearest_one_in_the_same_spelling() -> None:

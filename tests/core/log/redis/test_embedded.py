@@ -1,7 +1,7 @@
 """The embedded server: its data outlive it, and it does not outlive who started it."""
 
 import asyncio
-import subprocess
+import fcntl
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -48,7 +48,12 @@ async def until(reached: Callable[[], bool]) -> None:
 
 def listens(folder: Path) -> bool:
     """Tell whether a server has the folder's lock."""
-    return subprocess.run(["flock", "-n", folder / "lock", "true"], check=False).returncode != 0
+    with (folder / "lock").open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 async def test_a_restart_keeps_channels_history_numbers_and_cursors(tmp_path: Path) -> None:
@@ -86,13 +91,14 @@ async def test_when_the_machine_went_down_under_it_cursors_no_longer_hold(tmp_pa
 
 
 async def test_the_server_is_gone_when_who_started_it_was_killed(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", OWNER, tmp_path], stdout=subprocess.PIPE, text=True
-    ) as owner:
-        assert owner.stdout is not None
-        assert owner.stdout.readline() == "ready\n"
-        assert listens(tmp_path)
-        owner.kill()
+    owner = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", OWNER, tmp_path), stdout=asyncio.subprocess.PIPE
+    )
+    assert owner.stdout is not None
+    assert await owner.stdout.readline() == b"ready\n"
+    assert listens(tmp_path)
+    owner.kill()
+    await owner.wait()
     await until(lambda: not listens(tmp_path))
 
 
