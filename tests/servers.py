@@ -7,11 +7,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+import redis
+
+from blackroad.core.log.redis.address import Address, Kind
 from blackroad.core.log.redis.embedded import server_binary
 
 START_SECONDS: Final = 10.0
@@ -28,9 +31,21 @@ class Server:
     def __init__(self, binary: str, *options: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="redis-"))
         self.socket = str(self.folder / "server.sock")
-        self._words = [binary, "--port", "0", "--unixsocket", self.socket, "--save", ""]
-        self._words += ["--dir", str(self.folder), "--logfile", "log", *options]
+        self.port = free_port()
+        self._words = [binary, "--port", str(self.port), "--bind", "127.0.0.1"]
+        self._words += ["--unixsocket", self.socket, "--save", "", "--logfile", "log"]
+        self._words += ["--dir", str(self.folder), *options]
         self.process = self._started()
+
+    @property
+    def address(self) -> Address:
+        """How a log reaches it."""
+        return Address(Kind.SINGLE, socket=self.socket)
+
+    def ask(self, *words: str) -> object:
+        """Return the answer to a command; raise RedisError where it is an error."""
+        with redis.Redis(unix_socket_path=self.socket) as client:
+            return client.execute_command(*words)
 
     def _started(self) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen([sys.executable, "-c", LIFELINE, *self._words])
@@ -51,6 +66,22 @@ class Server:
         """End it for good."""
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens at now."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return once something about servers is true."""
+    deadline = time.monotonic() + START_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("not true in time")
+        time.sleep(0.02)
 
 
 def answers(path: str) -> None:
@@ -90,3 +121,83 @@ def debian() -> Server:
     if DEBIAN is None:
         raise AssertionError("redis-server is not installed")
     return lasting(DEBIAN)
+
+
+class Cluster:
+    """Three masters that share the slots."""
+
+    def __init__(self) -> None:
+        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port")
+        buses = [free_port() for _ in range(3)]
+        self.servers = [lasting(server_binary(), [*options, str(bus)]) for bus in buses]
+        bounds = (0, 5461, 10923, 16384)
+        for server, first, end in zip(self.servers, bounds, bounds[1:], strict=False):
+            server.ask("CLUSTER", "ADDSLOTSRANGE", str(first), str(end - 1))
+        first = self.servers[0]
+        for server in self.servers[1:]:
+            server.ask("CLUSTER", "MEET", "127.0.0.1", str(first.port), str(buses[0]))
+        wait_until(lambda: all(map(_whole, self.servers)))
+
+    @property
+    def address(self) -> Address:
+        """How a log reaches it."""
+        return Address(Kind.CLUSTER, tuple(("127.0.0.1", server.port) for server in self.servers))
+
+
+def _whole(server: Server) -> bool:
+    said = str(server.ask("CLUSTER", "INFO"))
+    return "cluster_state:ok" in said and "cluster_known_nodes:3" in said
+
+
+class Sentinels:
+    """A master, its replica, and a sentinel that knows them as `main`."""
+
+    def __init__(self) -> None:
+        quick = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1")
+        self.master = lasting(server_binary(), quick)
+        replica_of = ("--replicaof", f"127.0.0.1 {self.master.port}")
+        self.replica = lasting(server_binary(), [*quick, *replica_of])
+        configuration = Path(tempfile.mkdtemp(prefix="sentinel-")) / "sentinel.conf"
+        configuration.write_text(
+            f"sentinel monitor main 127.0.0.1 {self.master.port} 1\n"
+            "sentinel down-after-milliseconds main 1000\n"
+            "sentinel failover-timeout main 3000\n"
+        )
+        self.sentinel = Sentinel(configuration)
+        wait_until(lambda: b"slave0" in self._replication())
+
+    @property
+    def address(self) -> Address:
+        """How a log reaches it."""
+        return Address(Kind.SENTINEL, (("127.0.0.1", self.sentinel.port),), service="main")
+
+    def _replication(self) -> bytes:
+        with socket.create_connection(("127.0.0.1", self.master.port)) as line:
+            line.settimeout(1)
+            line.sendall(b"INFO replication\r\n")
+            return line.recv(4096)
+
+
+class Sentinel:
+    """One sentinel."""
+
+    def __init__(self, configuration: Path) -> None:
+        self.port = free_port()
+        words = [server_binary(), str(configuration), "--sentinel"]
+        words += ["--port", str(self.port), "--bind", "127.0.0.1", "--logfile", ""]
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", LIFELINE, *words], stdout=subprocess.DEVNULL
+        )
+        atexit.register(self.process.kill)
+
+
+@cache
+def cluster() -> Cluster:
+    """Return the one Cluster of this process."""
+    return Cluster()
+
+
+@cache
+def sentinels() -> Sentinels:
+    """Return the one master of this process that a sentinel watches."""
+    return Sentinels()

@@ -1,7 +1,6 @@
 """A core whose log outlives it: killed and started again it costs a pause, not an event."""
 
 import asyncio
-import socket
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,11 +25,9 @@ def log_of(engine: str, folder: Path) -> Generator[str]:
     if engine == "embedded":
         yield f"embedded:{folder}"
         return
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    server = Server(server_binary(), "--port", str(port), "--bind", "127.0.0.1")
+    server = Server(server_binary())
     try:
-        yield f"redis://127.0.0.1:{port}"
+        yield f"redis://127.0.0.1:{server.port}"
     finally:
         server.end()
 

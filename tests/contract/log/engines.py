@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import pytest
-import redis.asyncio as redis
 
 from blackroad.core.clock import FakeClock, SystemClock
 from blackroad.core.log.base import Log
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
-from blackroad.core.log.redis.address import Address, Kind
+from blackroad.core.log.redis.address import Address
 from blackroad.core.log.redis.keys import Keys
+from blackroad.core.log.redis.link import Link
 from blackroad.core.log.redis.log import RedisLog, RedisLogSettings
-from tests.servers import Server, debian, valkey
+from blackroad.core.log.redis.places import places_of
+from tests.servers import cluster, debian, sentinels, valkey
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,19 @@ class MemoryEngine:
         self._clock.advance(seconds)
 
 
+class Place(Protocol):
+    """Servers of a test."""
+
+    @property
+    def address(self) -> Address:
+        """How a log reaches them."""
+        ...
+
+
 class RedisEngine:
     """A log in a server that is shared by the tests: each has keys of its own."""
 
-    def __init__(self, server: Callable[[], Server], partitions: int, ring_share: int = 1) -> None:
+    def __init__(self, server: Callable[[], Place], partitions: int, ring_share: int = 1) -> None:
         self._server = server
         self._partitions = partitions
         self._ring_share = ring_share
@@ -78,7 +88,7 @@ class RedisEngine:
     async def open(self, bounds: Bounds = Bounds()) -> AsyncGenerator[Log]:
         """Return a log that is closed in the end."""
         settings = RedisLogSettings(
-            Address(Kind.SINGLE, socket=self._server().socket),
+            self._server().address,
             prefix=secrets.token_hex(4),
             partitions=self._partitions,
             retain_bytes=bounds.retain_bytes,
@@ -96,13 +106,13 @@ class RedisEngine:
     async def pass_time(self, seconds: float) -> None:
         """Have the server's time go on."""
         assert self._log is not None
-        client = redis.Redis(unix_socket_path=self._server().socket)
-        try:
-            for number in range(self._partitions):
-                keys = Keys(self._log.settings.prefix, number)
-                await client.hincrby(keys.meta, "skew", int(seconds * 1e6))
-        finally:
-            await client.aclose()
+        settings = self._log.settings
+        places = places_of(settings.address, settings.prefix)
+        for number in range(self._partitions):
+            link = Link(places, number)
+            meta = Keys(settings.prefix, number).meta
+            await link.call("HINCRBY", meta, "skew", int(seconds * 1e6))
+            await link.close()
         await self._log.beat()
 
 
@@ -113,10 +123,16 @@ ENGINES: dict[str, Callable[[], Engine]] = {
     "valkey-4": lambda: RedisEngine(valkey, 4),
     # Of what is retained a node has a part at hand: the rest is fetched.
     "valkey-fetched": lambda: RedisEngine(valkey, 1, ring_share=16),
+    "cluster": lambda: RedisEngine(cluster, 4),
+    "sentinel": lambda: RedisEngine(sentinels, 1),
     "redis-1": lambda: RedisEngine(debian, 1),
+}
+MARKS = {
+    "cluster": [pytest.mark.slow],
+    "sentinel": [pytest.mark.slow],
+    "redis-1": [pytest.mark.redis],
 }
 
 EVERY_ENGINE = [
-    pytest.param(make, id=name, marks=[pytest.mark.redis] if name.startswith("redis") else [])
-    for name, make in ENGINES.items()
+    pytest.param(make, id=name, marks=MARKS.get(name, ())) for name, make in ENGINES.items()
 ]
