@@ -12,8 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-import redis
-
 from blackroad.core.log.redis.address import Address, Kind
 from blackroad.core.log.redis.embedded import server_binary
 
@@ -42,10 +40,14 @@ class Server:
         """How a log reaches it."""
         return Address(Kind.SINGLE, socket=self.socket)
 
-    def ask(self, *words: str) -> object:
-        """Return the answer to a command; raise RedisError where it is an error."""
-        with redis.Redis(unix_socket_path=self.socket) as client:
-            return client.execute_command(*words)
+    def ask(self, *words: str) -> str:
+        """Return the beginning of the answer to a command, as it comes over the wire."""
+        command = [f"*{len(words)}", *[f"${len(word)}\r\n{word}" for word in words], ""]
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(START_SECONDS)
+            line.connect(self.socket)
+            line.sendall("\r\n".join(command).encode())
+            return line.recv(1 << 16).decode()
 
     def _started(self) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen([sys.executable, "-c", LIFELINE, *self._words])
@@ -131,8 +133,8 @@ class Cluster:
         buses = [free_port() for _ in range(3)]
         self.servers = [lasting(server_binary(), [*options, str(bus)]) for bus in buses]
         bounds = (0, 5461, 10923, 16384)
-        for server, first, end in zip(self.servers, bounds, bounds[1:], strict=False):
-            server.ask("CLUSTER", "ADDSLOTSRANGE", str(first), str(end - 1))
+        for server, start, end in zip(self.servers, bounds, bounds[1:], strict=False):
+            server.ask("CLUSTER", "ADDSLOTSRANGE", str(start), str(end - 1))
         first = self.servers[0]
         for server in self.servers[1:]:
             server.ask("CLUSTER", "MEET", "127.0.0.1", str(first.port), str(buses[0]))
@@ -145,7 +147,7 @@ class Cluster:
 
 
 def _whole(server: Server) -> bool:
-    said = str(server.ask("CLUSTER", "INFO"))
+    said = server.ask("CLUSTER", "INFO")
     return "cluster_state:ok" in said and "cluster_known_nodes:3" in said
 
 
@@ -164,18 +166,12 @@ class Sentinels:
             "sentinel failover-timeout main 3000\n"
         )
         self.sentinel = Sentinel(configuration)
-        wait_until(lambda: b"slave0" in self._replication())
+        wait_until(lambda: "slave0" in self.master.ask("INFO", "replication"))
 
     @property
     def address(self) -> Address:
         """How a log reaches it."""
         return Address(Kind.SENTINEL, (("127.0.0.1", self.sentinel.port),), service="main")
-
-    def _replication(self) -> bytes:
-        with socket.create_connection(("127.0.0.1", self.master.port)) as line:
-            line.settimeout(1)
-            line.sendall(b"INFO replication\r\n")
-            return line.recv(4096)
 
 
 class Sentinel:
