@@ -145,6 +145,11 @@ class Cluster:
         """How a log reaches it."""
         return Address(Kind.CLUSTER, tuple(("127.0.0.1", server.port) for server in self.servers))
 
+    def end(self) -> None:
+        """End it for good."""
+        for server in self.servers:
+            server.end()
+
 
 def _whole(server: Server) -> bool:
     said = server.ask("CLUSTER", "INFO")
@@ -173,6 +178,12 @@ class Sentinels:
         """How a log reaches it."""
         return Address(Kind.SENTINEL, (("127.0.0.1", self.sentinel.port),), service="main")
 
+    def end(self) -> None:
+        """End them for good."""
+        self.sentinel.kill()
+        for server in (self.master, self.replica):
+            server.end()
+
 
 class Sentinel:
     """One sentinel."""
@@ -184,7 +195,12 @@ class Sentinel:
         self.process = subprocess.Popen(
             [sys.executable, "-c", LIFELINE, *words], stdout=subprocess.DEVNULL
         )
-        atexit.register(self.process.kill)
+        atexit.register(self.kill)
+
+    def kill(self) -> None:
+        """End it at once. Idempotent."""
+        self.process.kill()
+        self.process.wait(START_SECONDS)
 
 
 @cache

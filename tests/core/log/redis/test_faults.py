@@ -15,9 +15,9 @@ from tests.core.log.redis.nodes import following, node, until
 from tests.servers import Server
 
 
-def settings_of(server: Server, **others: int) -> RedisLogSettings:
+def settings_of(server: Server, *, partitions: int = 1, replicas: int = 0) -> RedisLogSettings:
     """Return the settings of a log in a server."""
-    return RedisLogSettings(server.address, **others)
+    return RedisLogSettings(server.address, partitions=partitions, replicas=replicas)
 
 
 async def say_until_taken(log: RedisLog, text: str) -> Appended:

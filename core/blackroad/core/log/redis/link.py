@@ -4,12 +4,24 @@ import asyncio
 import contextlib
 from typing import Protocol, cast
 
+import hiredis
 from redis.exceptions import RedisError, ResponseError
 
 from blackroad.core.log.redis.scripts import Script
 
 Word = bytes | str | int
 Reply = bytes | int | None | list["Reply"]
+
+
+class _Packer(Protocol):
+    """Packs commands in C; its own stub names one word only."""
+
+    def pack_command(self, cmd: tuple[Word, ...]) -> bytes:
+        """Return the words as they go over the wire."""
+        ...
+
+
+_PACKER = cast("_Packer", hiredis)
 
 CONNECT_SECONDS = 2.0
 COMMAND_SECONDS = 2.0
@@ -47,7 +59,7 @@ class Wire(Protocol):
         """Close. Idempotent."""
         ...
 
-    async def send_command(self, *args: Word) -> None:
+    async def send_packed_command(self, command: bytes) -> None:
         """Write a command."""
         ...
 
@@ -102,8 +114,8 @@ class Link:
             async with asyncio.timeout(CONNECT_SECONDS):
                 wire = await self._places.dial(self._partition)
                 await wire.connect()
-                self.incarnation = _incarnation(await _ask(wire, "INFO"))
-                self.client_id = cast("int", await _ask(wire, "CLIENT", "ID"))
+                self.incarnation = _incarnation(await ask(wire, "INFO"))
+                self.client_id = cast("int", await ask(wire, "CLIENT", "ID"))
         except (RedisError, OSError) as error:
             if wire is not None:
                 await _disconnect(wire)
@@ -119,7 +131,7 @@ class Link:
             raise AwayError("closed", sent=False)
         try:
             async with asyncio.timeout(seconds):
-                return await _ask(wire, *words)
+                return await ask(wire, *words)
         except (RedisError, OSError) as error:
             if word := _said(error):
                 await self._heed(word)
@@ -167,8 +179,9 @@ def _said(error: Exception) -> str:
     return str(error).partition(" ")[0] if isinstance(error, ResponseError) else ""
 
 
-async def _ask(wire: Wire, *words: Word) -> Reply:
-    await wire.send_command(*words)
+async def ask(wire: Wire, *words: Word) -> Reply:
+    """Return the answer to a command; raise RedisError where it is an error."""
+    await wire.send_packed_command(_PACKER.pack_command(words))
     return cast("Reply", await wire.read_response())
 
 

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from blackroad.core.log.redis.address import Address, Kind
 from blackroad.core.log.redis.keys import Keys
-from blackroad.core.log.redis.link import Places, Reply, Wire
+from blackroad.core.log.redis.link import Places, Reply, Wire, ask
 
 ASK_SECONDS: Final = 0.8
 NAME: Final = "blackroad"  # of the connections, for those who look at the server
@@ -128,8 +128,7 @@ async def _asked_once(wire: Wire, words: tuple[str, ...]) -> Reply:
     try:
         async with asyncio.timeout(ASK_SECONDS):
             await wire.connect()
-            await wire.send_command(*words)
-            return cast("Reply", await wire.read_response())
+            return await ask(wire, *words)
     except (RedisError, OSError):
         return None
     finally:
