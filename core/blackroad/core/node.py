@@ -12,6 +12,8 @@ import structlog
 from blackroad.core.channel.calls import ChannelCalls
 from blackroad.core.channel.control import BODIES
 from blackroad.core.channel.directory import Directory
+from blackroad.core.channel.folding import LOOK_SECONDS as FOLD_SECONDS
+from blackroad.core.channel.folding import Folding
 from blackroad.core.channel.occupants import Occupants
 from blackroad.core.channel.parts import Parts
 from blackroad.core.channel.rules import Rules
@@ -77,6 +79,7 @@ class Node:
         self.directory = Directory(Rules(settings.namespaces))
         self.hub.is_private = self.directory.is_private
         self.hub.control = self._control
+        self.folding = Folding(self.engine, self.hub, self.directory.ledger, self.peers.revocations)
         self.publisher = Publisher(self.log, self.directory, clock)
         self.publisher.charge = self.rates.charge
         self.occupants = Occupants(
@@ -141,13 +144,16 @@ class Node:
         # What is known of channels and revocations is what the log told of them.
         async with AsyncExitStack() as opening:
             opened = self.engine.open(self._engine_changed)
-            for entry in await opening.enter_async_context(opened):
+            kept = await opening.enter_async_context(opened)
+            self.folding.unfold(kept)
+            for entry in kept.entries:
                 self._control(entry)
             self.hub.heads = self.log.heads()
             self._opened = opening.pop_all()
         await self._tasks.__aenter__()
         self._ends.enter_context(self.ticker.every(SWEEP_SECONDS, self.rates.sweep))
         self._ends.enter_context(self.ticker.every(LOOK_SECONDS, self.expiry.end_due))
+        self._ends.enter_context(self.ticker.every(FOLD_SECONDS, self._fold))
         parts = (self.hub, self.ticker, self.occupants, self.roster, self.answers, self.peers)
         self._running = [self._tasks.create_task(part.run()) for part in parts]
         return self
@@ -160,9 +166,11 @@ class Node:
     ) -> None:
         for task in self._running:
             task.cancel()
-        await self._tasks.__aexit__(kind, error, trace)
-        self._ends.close()
-        await self._opened.aclose()
+        try:
+            await self._tasks.__aexit__(kind, error, trace)
+        finally:
+            self._ends.close()
+            await self._opened.aclose()
 
     @contextmanager
     def present(self, session: Session) -> Generator[None]:
@@ -188,6 +196,10 @@ class Node:
         """Forget a trunk that has ended. Idempotent."""
         self.expiry.remove(trunk)
         self.trunks.remove(trunk)
+
+    def _fold(self) -> None:
+        if self.folding.due:
+            self._tasks.create_task(self.folding.fold())
 
     def _control(self, entry: Entry) -> None:
         if entry.type == REVOKED:

@@ -77,6 +77,18 @@ class Ledger:
             self._index(entry.key)
         return changes
 
+    def restore(
+        self, key: str, record: ChannelRecord | None, members: list[ChannelMember], floor: int
+    ) -> None:
+        """Take up a channel as events before this process have made it."""
+        if record is not None:
+            self.store.put(record)
+        for member in members:
+            self.store.add(key, member)
+        if floor:
+            self._note_floor(key, floor)
+        self._index(key)
+
     def _changed(self, entry: Entry, event_id: str, body: Body) -> list[Change]:
         match body:
             case Created():
@@ -133,10 +145,7 @@ class Ledger:
         if body.previous != (old.etag if old is not None else ""):
             return []
         self.store.drop(entry.key)
-        self._floors[entry.key] = entry.offset
-        self._floors.move_to_end(entry.key)
-        if len(self._floors) > MAX_REMEMBERED:
-            self._floors.popitem(last=False)
+        self._note_floor(entry.key, entry.offset)
         return [Change(entry.key, What.DELETED, event_id=event_id)]
 
     def _change_member(self, entry: Entry, event_id: str, body: MemberChanged) -> list[Change]:
@@ -146,6 +155,12 @@ class Ledger:
         elif self.store.remove(entry.key, body.client_id):
             return [Change(entry.key, What.MEMBER_REMOVED, body.client_id, event_id)]
         return []
+
+    def _note_floor(self, key: str, offset: int) -> None:
+        self._floors[key] = offset
+        self._floors.move_to_end(key)
+        if len(self._floors) > MAX_REMEMBERED:
+            self._floors.popitem(last=False)
 
     def _index(self, key: str) -> None:
         if self.policy(key).private:

@@ -48,6 +48,16 @@ class Revocation:
         )
 
 
+class _Kept(msgspec.Struct, array_like=True, frozen=True):
+    """An entry as it is kept."""
+
+    id: str
+    what: Revoked
+    created_ns: int
+    sender: str
+    sender_kind: int
+
+
 class Revocations:
     """What is revoked, as the log says. Changes only by `apply`, at one place of the log.
 
@@ -112,6 +122,22 @@ class Revocations:
         self._keep(made)
         for listener in tuple(self.listeners):
             listener(made)
+
+    def made(self, tenant: str) -> bytes:
+        """Return a tenant's entries, to be kept; nothing where it has none."""
+        self._expire()
+        kept = [
+            _Kept(one.id, one.what, one.created_ns, one.sender, int(one.sender_kind))
+            for one in self._all.values()
+            if one.tenant == tenant
+        ]
+        return msgspec.json.encode(kept) if kept else b""
+
+    def restore(self, tenant: str, made: bytes) -> None:
+        """Take up a tenant's entries of before this process; nobody is told of them."""
+        for one in msgspec.json.decode(made, type=list[_Kept]):
+            kind = common_pb2.EntityKind.ValueType(one.sender_kind)
+            self._keep(Revocation(one.id, tenant, one.what, one.created_ns, one.sender, kind))
 
     def _keep(self, made: Revocation) -> None:
         self._all[made.id] = made

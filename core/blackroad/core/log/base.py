@@ -1,6 +1,6 @@
 """The protocol that every engine of the log fulfils, and the words of its requests and answers."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple, Protocol
@@ -133,6 +133,14 @@ class HistoryPage:
 
     entries: Sequence[Entry]
     more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What an engine has of events of lasting types: what they have made, then those since."""
+
+    made: Mapping[str, bytes]  # by channel; empty where nothing is left of it
+    entries: Sequence[Entry]
 
 
 Visible = Callable[[str], bool]

@@ -1,13 +1,13 @@
 """Which engine keeps the log, as the setting `log` says, and what its life needs."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from blackroad.core.clock import Clock
-from blackroad.core.log.base import Log
+from blackroad.core.log.base import Kept, Log
 from blackroad.core.log.entry import Entry
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
 from blackroad.core.log.redis.address import Address, Kind, read_address
@@ -53,11 +53,24 @@ class Engine(Protocol):
         """The log; to be used while it is open."""
         ...
 
-    def open(self, changed: Changed) -> AbstractAsyncContextManager[list[Entry]]:
-        """Open the log, however long that takes; give the lasting events of before.
+    def open(self, changed: Changed) -> AbstractAsyncContextManager[Kept]:
+        """Open the log, however long that takes; give what lasts of before, up to its `heads`.
 
-        They are those up to the log's `heads`, in their order. Raises `EngineError`.
+        Raises `EngineError`.
         """
+        ...
+
+    @property
+    def unfolded(self) -> int:
+        """About how many events of lasting types are kept one by one."""
+        ...
+
+    async def lasting(self) -> Sequence[Entry]:
+        """Return these events, in the order of each partition. Raises `Rejection`."""
+        ...
+
+    async def fold(self, kept: Kept) -> None:
+        """Keep what these events, and all before, have made in their place. Raises `Rejection`."""
         ...
 
 
@@ -95,13 +108,25 @@ class MemoryEngine:
         )
 
     @asynccontextmanager
-    async def open(self, changed: Changed) -> AsyncGenerator[list[Entry]]:
+    async def open(self, changed: Changed) -> AsyncGenerator[Kept]:
         """Open the log; it is never lost."""
         del changed
         try:
-            yield []
+            yield Kept({}, ())
         finally:
             await self.log.close()
+
+    @property
+    def unfolded(self) -> int:
+        """None: it keeps nothing."""
+        return 0
+
+    async def lasting(self) -> Sequence[Entry]:
+        """Return nothing."""
+        return ()
+
+    async def fold(self, kept: Kept) -> None:
+        """Do nothing."""
 
 
 class RedisEngine:
@@ -109,15 +134,22 @@ class RedisEngine:
 
     def __init__(self, settings: EngineSettings, address: Address, clock: Clock) -> None:
         self.log = _redis_log(settings, address, clock)
+        self.lasting = self.log.lasting
+        self.fold = self.log.fold
+
+    @property
+    def unfolded(self) -> int:
+        """About how many events of lasting types are kept one by one."""
+        return self.log.unfolded
 
     @asynccontextmanager
-    async def open(self, changed: Changed) -> AsyncGenerator[list[Entry]]:
+    async def open(self, changed: Changed) -> AsyncGenerator[Kept]:
         """Open the log once the server is reached."""
-        async with _opened(self.log, changed) as lasting:
-            yield lasting
+        async with _opened(self.log, changed) as kept:
+            yield kept
 
 
-class EmbeddedEngine:
+class EmbeddedEngine(RedisEngine):
     """The log in a server of this process's own, which keeps it in a folder."""
 
     def __init__(self, settings: EngineSettings, folder: Path, clock: Clock) -> None:
@@ -125,10 +157,10 @@ class EmbeddedEngine:
 
         self._folder = folder
         address = Address(Kind.SINGLE, socket=socket_in(folder))
-        self.log = _redis_log(settings, address, clock)
+        super().__init__(settings, address, clock)
 
     @asynccontextmanager
-    async def open(self, changed: Changed) -> AsyncGenerator[list[Entry]]:
+    async def open(self, changed: Changed) -> AsyncGenerator[Kept]:
         """Start the server, and open the log."""
         from blackroad.core.log.redis.embedded import NoServerError, embedded
 
@@ -142,16 +174,16 @@ class EmbeddedEngine:
 
 
 @asynccontextmanager
-async def _opened(log: "RedisLog", changed: Changed) -> AsyncGenerator[list[Entry]]:
+async def _opened(log: "RedisLog", changed: Changed) -> AsyncGenerator[Kept]:
     from blackroad.core.log.redis.log import OtherLayoutError
 
     log.changed = changed
     try:
         try:
-            lasting = await log.open()
+            kept = await log.open()
         except OtherLayoutError as error:
             raise EngineError(str(error)) from error
-        yield lasting
+        yield kept
     finally:
         await log.close()
 

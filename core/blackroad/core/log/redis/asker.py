@@ -1,11 +1,11 @@
 """Questions to the server beside writing and following: numbers, histories, parts of the log."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Final, NamedTuple, cast
 
 from blackroad.core.errors import Code, Rejection
-from blackroad.core.log.entry import Entry
+from blackroad.core.log.entry import Entry, Position
 from blackroad.core.log.redis.codec import (
     Numbers,
     State,
@@ -16,6 +16,7 @@ from blackroad.core.log.redis.codec import (
 )
 from blackroad.core.log.redis.keys import Keys
 from blackroad.core.log.redis.link import AwayError, Link, RefusedError, Reply, Word
+from blackroad.core.log.redis.scripts import FOLD
 
 SCANNED: Final = 1000  # channels at once
 PAGE: Final = 64  # entries at once: at most 4 MiB
@@ -60,7 +61,7 @@ class Asker:
         flat = cast("list[bytes]", await self.ask("HGETALL", self._keys.punched))
         pairs = zip(flat[::2], flat[1::2], strict=True)
         punched = [(key.decode(), int(last)) for key, last in pairs if key]
-        return State(epoch, sequence, trimmed, time_us, dropped, punched)
+        return State(epoch, sequence, trimmed, time_us, dropped, punched, 0)
 
     async def survey(self) -> Survey:
         """Return what is stored of the partition and of all its channels."""
@@ -104,10 +105,26 @@ class Asker:
         """Drop a history. Raises `Rejection`."""
         await self._asked("UNLINK", self._keys.history(channel))
 
+    async def folded(self) -> dict[str, bytes]:
+        """Return what lasting events that are folded have made of channels."""
+        flat = cast("list[bytes]", await self.ask("HGETALL", self._keys.folded))
+        pairs = zip(flat[::2], flat[1::2], strict=True)
+        return {key.decode(): made for key, made in pairs if key}
+
+    async def fold(self, until: Position, made: Mapping[str, bytes]) -> None:
+        """Keep what the lasting events up to a place have made, in the place of these events.
+
+        Without effect where another node has done so. Raises `AwayError` or `RefusedError`.
+        """
+        keys = [self._keys.control, self._keys.folded, self._keys.meta]
+        words = [word for pair in made.items() for word in pair]
+        async with self._turn:
+            await self._link.run(FOLD, keys, until.epoch, until.sequence, *words)
+
     async def control(self) -> list[Entry]:
-        """Return the entries that are kept until they are folded, in order."""
+        """Return the entries of lasting types that are not folded, in order."""
         entries: list[Entry] = []
-        first = "1-1"  # after the placeholder
+        first = "1-1"  # after the placeholder of a new partition
         while True:
             reply = await self.ask("XRANGE", self._keys.control, first, "+", "COUNT", PAGE)
             rows = rows_of(reply)

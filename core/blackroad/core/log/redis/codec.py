@@ -25,6 +25,7 @@ class State(msgspec.Struct, array_like=True, frozen=True):
     time_us: int
     dropped_sequence: int  # of channels whose numbers have gone
     punched: list[tuple[str, int]]  # channels that gave up events up to a sequence, just now
+    lasting: int  # how many events of lasting types are not folded
 
 
 class Told(msgspec.Struct, array_like=True, frozen=True):

@@ -14,7 +14,8 @@ PARTS: Final = (
     "punched",  # hash: the last sequence that a channel had to give up before its time
     "nodes",  # hash: the last batch of each node, and what it was answered
     "beat",  # stream of canaries
-    "control",  # stream of entries that are kept until they are folded
+    "control",  # stream of entries of lasting types, kept until they are folded
+    "folded",  # hash: what the folded ones have made of each channel
 )
 
 
@@ -26,6 +27,7 @@ class Keys:
         self.all = tuple(f"{self._tag}:{part}" for part in PARTS)
         self.log, self.meta, self.channels = self.all[0], self.all[1], self.all[2]
         self.punched, self.beat, self.control = self.all[8], self.all[10], self.all[11]
+        self.folded = self.all[12]
 
     def history(self, channel: str) -> str:
         """Return the key of a channel's history."""

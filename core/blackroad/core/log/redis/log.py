@@ -19,6 +19,7 @@ from blackroad.core.log.base import (
     ChannelState,
     GapReason,
     HistoryPage,
+    Kept,
     Page,
     Visible,
 )
@@ -109,13 +110,12 @@ class RedisLog:
         for part in self._parts:
             part.writer.incarnation = incarnation
 
-    async def open(self) -> list[Entry]:
+    async def open(self) -> Kept:
         """Return when the server is reached and its log is at hand; say where that takes long.
 
-        Returns the events of lasting types up to `heads`, in order of each partition. Raises
-        `OtherLayoutError`.
+        Returns what there is of events of lasting types up to `heads`. Raises `OtherLayoutError`.
         """
-        lasting = await self._begun()
+        kept = await self._begun()
         self._lost_at = None
         if self._follower is not None:
             self._from = list(self._ends)
@@ -124,7 +124,40 @@ class RedisLog:
             part.well = True
         self._healthy = True
         self._main = asyncio.create_task(self._run(), name="log")
-        return lasting
+        return kept
+
+    @property
+    def unfolded(self) -> int:
+        """About how many events of lasting types are kept one by one."""
+        return sum([part.unfolded for part in self._parts])
+
+    async def lasting(self) -> list[Entry]:
+        """Return the events of lasting types that are kept one by one, in order of partitions.
+
+        Raises `Rejection` where the server cannot be asked.
+        """
+        entries: list[Entry] = []
+        try:
+            for part in self._parts:
+                entries += await part.asker.control()
+        except (AwayError, RefusedError) as error:
+            raise Rejection(Code.UNAVAILABLE, "the log cannot be read now") from error
+        return entries
+
+    async def fold(self, kept: Kept) -> None:
+        """Keep what these entries have made in the place of these, and of all before them.
+
+        `made` has every channel of them. Raises `Rejection` where the server cannot be asked.
+        """
+        try:
+            for part in self._parts:
+                own = [entry for entry in kept.entries if entry.partition == part.number]
+                if own:
+                    keys = {entry.key for entry in own}
+                    made = {key: kept.made[key] for key in keys}
+                    await part.asker.fold(own[-1].position, made)
+        except (AwayError, RefusedError) as error:
+            raise Rejection(Code.UNAVAILABLE, "the log cannot be written now") from error
 
     async def append(self, appends: Sequence[Append]) -> list[Appended | Rejection]:
         """Append each of the appends, in order of each partition; see `Log`."""
@@ -327,7 +360,7 @@ class RedisLog:
     def _link(self, partition: int) -> Link:
         return Link(self._places, partition)
 
-    async def _begun(self) -> list[Entry]:
+    async def _begun(self) -> Kept:
         while True:
             try:
                 return await self._begin()
@@ -337,19 +370,22 @@ class RedisLog:
                     LOG.warning("log.away", server=str(self.settings.address), error=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _begin(self) -> list[Entry]:
-        """Reach the server and bring its log at hand; return the lasting events."""
+    async def _begin(self) -> Kept:
+        """Reach the server and bring its log at hand."""
         said = await self._parts[0].asker.layout(self.partitions)
         if said != self.partitions:
             raise OtherLayoutError(
                 f"the log at {self.settings.address} has {said} partitions, not {self.partitions}"
             )
-        lasting: list[Entry] = []
+        made: dict[str, bytes] = {}
+        entries: list[Entry] = []
         for part in self._parts:
             await part.begin()
+            # In this order: what is folded meanwhile is found twice, which does no harm.
             found = await part.asker.control()
-            lasting += [entry for entry in found if entry.position <= part.replica.head]
-        return lasting
+            made |= await part.asker.folded()
+            entries += [entry for entry in found if entry.position <= part.replica.head]
+        return Kept(made, entries)
 
     async def _run(self) -> None:
         try:

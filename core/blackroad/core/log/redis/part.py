@@ -36,6 +36,7 @@ class Part:
         self.feed = Feed(replica, keys)
         self.own = Position(0, 0)  # the last entry that this node has written
         self.well = False  # the last canary has come back
+        self.unfolded = 0  # events of lasting types, as the server has last said
         self._time = time
         self._fetching = asyncio.Lock()
         writer.told = self._note
@@ -102,4 +103,5 @@ class Part:
 
     def _note(self, state: State) -> None:
         self._time.note(state.time_us * 1000)
+        self.unfolded = state.lasting
         self.replica.note(state)

@@ -8,13 +8,14 @@ from typing import Final
 class Script:
     """One script, named by the hash of its text."""
 
-    def __init__(self, flags: str, name: str) -> None:
+    def __init__(self, flags: str, *names: str) -> None:
         here = files("blackroad.core.log.redis")
-        settle = (here / "settle.lua").read_text("utf-8")
-        self.text = f"#!lua{flags}\n{settle}{(here / name).read_text('utf-8')}"
+        parts = [(here / name).read_text("utf-8") for name in names]
+        self.text = f"#!lua{flags}\n{''.join(parts)}"
         self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
-APPEND: Final = Script("", "append.lua")
+APPEND: Final = Script("", "settle.lua", "append.lua")
 # The canary also trims, which must go on when the server's memory is full.
-BEAT: Final = Script(" flags=allow-oom", "beat.lua")
+BEAT: Final = Script(" flags=allow-oom", "settle.lua", "beat.lua")
+FOLD: Final = Script(" flags=allow-oom", "fold.lua")

@@ -1,13 +1,14 @@
 -- What every call on a partition begins and ends with: its epoch, its time, and what is past it.
 -- The two scripts are this file and one of append.lua or beat.lua, joined. Times are microseconds.
 --
--- KEYS  log, meta, channels, idle, segments, open, requests 0 and 1, punched, nodes, beat, control
+-- KEYS  log, meta, channels, idle, segments, open, requests 0 and 1, punched, nodes, beat, control,
+--       folded
 -- ARGV  incarnation of the server, node, number of the batch, the last epoch that the node knows,
 --       and the limits: bytes and age for resume, age of idle numbers, channels, requests, rotation
 
 local LOG, META, CHANNELS, IDLE, SEGMENTS, OPEN = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local REQUESTS, PUNCHED, NODES = { KEYS[7], KEYS[8] }, KEYS[9], KEYS[10]
-local BEAT, CONTROL = KEYS[11], KEYS[12]
+local BEAT, CONTROL, FOLDED = KEYS[11], KEYS[12], KEYS[13]
 local node, number = ARGV[2], tonumber(ARGV[3])
 local max_bytes, max_age, idle_age = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local max_channels, max_requests, rotation = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
@@ -69,7 +70,7 @@ local function check_epoch()
     meta.time, meta.skew = now, skew
     meta.rotates = now + rotation
     -- A key that a script names must be there while its slot moves.
-    for _, key in ipairs({ CHANNELS, OPEN, REQUESTS[1], REQUESTS[2], PUNCHED, NODES }) do
+    for _, key in ipairs({ CHANNELS, OPEN, REQUESTS[1], REQUESTS[2], PUNCHED, NODES, FOLDED }) do
       call('HSET', key, '', '')
     end
     call('ZADD', IDLE, 'inf', '')
@@ -243,5 +244,7 @@ end
 local function state()
   local gone = {}
   for key, sequence in pairs(punched) do gone[#gone + 1] = { key, sequence } end
-  return { meta.epoch, meta.sequence, meta.trimmed, now, meta.dropped_sequence, gone }
+  return {
+    meta.epoch, meta.sequence, meta.trimmed, now, meta.dropped_sequence, gone, call('XLEN', CONTROL),
+  }
 end
