@@ -105,6 +105,7 @@ class Link:
             await asyncio.shield(opening)
         except asyncio.CancelledError:
             await asyncio.wait([opening])
+            opening.exception()  # whoever would have been told is gone
             await self.close()
             raise
 
