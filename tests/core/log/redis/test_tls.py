@@ -12,7 +12,7 @@ from blackroad.core.log.redis.address import read_address
 from blackroad.core.log.redis.log import RedisLog, RedisLogSettings
 from tests.contract.log.steps import ROOM, say, texts
 from tests.core.log.redis.nodes import node
-from tests.servers import DEBIAN, Server, free_port
+from tests.servers import Server, debian_binary, free_port
 
 pytestmark = pytest.mark.redis
 # All that the engine needs, and nothing else.
@@ -31,11 +31,12 @@ def secured(tmp_path: Path) -> Generator[tuple[int, Path]]:
         issued = authority.issue_cert("127.0.0.1", common_name=name)
         issued.private_key_pem.write_to_path(str(tmp_path / f"{name}.key"))
         issued.cert_chain_pems[0].write_to_path(str(tmp_path / f"{name}.pem"))
-    assert DEBIAN is not None
     port = free_port()
     tls = {"tls-port": str(port), "tls-ca-cert-file": str(tmp_path / "ca.pem")}
     tls |= {f"tls-{name}-file": str(tmp_path / f"server.{end}") for name, end in FILES.items()}
-    server = Server(DEBIAN, *[word for name, text in tls.items() for word in (f"--{name}", text)])
+    server = Server(
+        debian_binary(), *[word for name, text in tls.items() for word in (f"--{name}", text)]
+    )
     server.ask("ACL", "SETUSER", "blackroad", "on", ">a:b@c/d", *RIGHTS.split())
     server.ask("ACL", "SETUSER", "default", "off")
     yield port, tmp_path

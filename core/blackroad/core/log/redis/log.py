@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from heapq import merge
 from operator import attrgetter
@@ -88,6 +88,7 @@ class RedisLog:
         self._clock = clock
         self._places = places_of(settings.address, settings.prefix)
         self._parts = [self._made(number) for number in range(settings.partitions)]
+        self._readers = [self._reader(parts) for parts in self._read_together()]
         self._follower: Follower | None = None
         self._from: list[Position] = []  # what the follower is given lies after
         self._main: asyncio.Task[None] | None = None
@@ -291,6 +292,16 @@ class RedisLog:
         """Drop a channel's history; its numbers are kept. Raises `Rejection` where it cannot."""
         await self._part(key).asker.forget(key)
 
+    async def attend(self, partitions: Collection[int]) -> None:
+        """Read only these partitions from now on: at first, all are read.
+
+        Of the others `missing` and `read` know only what was read before.
+        """
+        for part in self._parts:
+            part.attended = part.number in partitions
+        for reader, parts in zip(self._readers, self._read_together(), strict=True):
+            await reader.follow([part.feed for part in parts if part.attended])
+
     async def beat(self) -> None:
         """Send canaries; return when they have been read. Raises `AwayError`, `RefusedError`."""
         async with asyncio.timeout(PROOF_SECONDS):
@@ -393,8 +404,8 @@ class RedisLog:
                 for part in self._parts:
                     tasks.create_task(part.writer.run())
                     tasks.create_task(self._watch(part))
-                for parts in self._read_together():
-                    tasks.create_task(self._reader(parts).run())
+                for reader in self._readers:
+                    tasks.create_task(reader.run())
         finally:
             self._closed = True
             if self._follower:
@@ -431,7 +442,8 @@ class RedisLog:
         while True:
             try:
                 async with asyncio.timeout(PROOF_SECONDS):
-                    await part.beat()
+                    if part.attended:
+                        await part.beat()
                 part.well = True
             except (AwayError, RefusedError, TimeoutError) as error:
                 if part.well:

@@ -36,6 +36,7 @@ class Part:
         self.feed = Feed(replica, keys)
         self.own = Position(0, 0)  # the last entry that this node has written
         self.well = False  # the last canary has come back
+        self.attended = True  # somebody on this node follows it
         self.unfolded = 0  # events of lasting types, as the server has last said
         self._time = time
         self._fetching = asyncio.Lock()

@@ -1,6 +1,7 @@
 """Reads partitions for a node: one blocking read after another, in order and without holes."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import pairwise
 from typing import Final, cast
@@ -68,12 +69,16 @@ class Reader:
         self._reload = reload
         self._took = took
         self._count = 256
+        self._changed = asyncio.Event()
 
     async def run(self) -> None:
         """Read until cancelled."""
         failures = 0
         try:
             while True:
+                while not self._feeds:
+                    self._changed.clear()
+                    await self._changed.wait()
                 try:
                     await self._read()
                     failures = 0
@@ -86,10 +91,15 @@ class Reader:
             await self._link.close()
 
     async def follow(self, feeds: Sequence[Feed]) -> None:
-        """Read these partitions from now on: what is waited for is given up at once."""
+        """Read these partitions from now on: what is waited for is given up at once.
+
+        One that was not read for a while goes on where it was, if the server still has that.
+        """
         self._feeds = list(feeds)
+        self._changed.set()
         if self._link.open:
-            await self._asker.ask("CLIENT", "UNBLOCK", self._link.client_id)
+            with contextlib.suppress(AwayError, RefusedError):  # then it waits for a second or two
+                await self._asker.ask("CLIENT", "UNBLOCK", self._link.client_id)
 
     async def _read(self) -> None:
         if not self._link.open:
