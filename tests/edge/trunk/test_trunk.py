@@ -334,3 +334,25 @@ async def test_a_restart_of_a_memory_core_is_a_gap_and_then_goes_on() -> None:
         assert (await browser.find("gap"))["reason"] == "epoch_changed"
         await browser.publish("room", 2)
         await browser.find("message", content=2)
+
+
+async def test_what_the_rate_does_not_allow_now_is_resumed_when_it_does() -> None:
+    async with following() as (core, rig, browser, asked):
+        core.join(asked, 7)
+        core.caught_up(asked, "c1")
+        core.live(7, 2)
+        await browser.find("message", offset=2)
+        rig.edge.context.trunk.sessions[asked.session].on_overflow({7: "c2"})
+        resumed = await core.hear("subscribe")
+        limited = common_pb2.Rejected(code=common_pb2.ERROR_CODE_RATE_LIMITED)
+        limited.retry_after.FromMilliseconds(50)
+        core.say(
+            "control", session=resumed.session, request_id=resumed.request_id, rejected=limited
+        )
+        again = await core.hear("subscribe")
+        assert again.subscribe.cursor == resumed.subscribe.cursor == "c2"
+        assert again.request_id != resumed.request_id
+        core.stand(again, "c2")
+        core.miss(again, 3)
+        await browser.find("message", offset=3)
+        assert not [frame for frame in browser.passed if frame["type"] == "unsubscribed"]

@@ -1,5 +1,6 @@
 """One browser's session on the trunk: what it follows, what it asks, and how it is resumed."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
@@ -47,6 +48,7 @@ class Session:
         self.ended: Refusal | None = None
         self.closed = False
         self.owed_bytes = 0
+        self._put_off: set[Subscription] = set()  # asked for again when the rate allows it
         self._upstream = upstream
 
     def accept(self, accepted: gateway_pb2.SessionAccepted) -> None:
@@ -254,9 +256,17 @@ class Session:
         self._release(subscription)
 
     def take_rejected(self, response: Response) -> None:
-        """Take that the edge's own request for a subscription was refused: it has ended."""
+        """Take that the edge's own request for a subscription was refused: it has ended.
+
+        Where only the session's rate is used up it is asked for again.
+        """
         subscription = self.following.find(response.request_id)
         if subscription is None or not subscription.told_subscribed:
+            return
+        if response.rejected.code == common_pb2.ERROR_CODE_RATE_LIMITED:
+            seconds = response.rejected.retry_after.ToTimedelta().total_seconds()
+            self._put_off.add(subscription)
+            asyncio.get_running_loop().call_later(seconds, self._resume_later, subscription)
             return
         self._forget(subscription)
         if self.hearer is None:
@@ -353,6 +363,13 @@ class Session:
             subscription.cursor = position or subscription.cursor
             self._resume(subscription)
 
+    def _resume_later(self, subscription: Subscription) -> None:
+        if subscription not in self._put_off:
+            return  # a new core was asked for it
+        self._put_off.discard(subscription)
+        if not self.closed and self.following.find(subscription.key) is subscription:
+            self._resume(subscription)
+
     def _resume(self, subscription: Subscription) -> None:
         self._release(subscription)
         self.following.ask_again(subscription, self._upstream.key())
@@ -360,6 +377,7 @@ class Session:
 
     def suspend(self) -> set[int]:
         """Note where everything stands, since the link is lost; return the numbers to part from."""
+        self._put_off.clear()
         self._drop_held()
         lost = self.receiver.lost if self.receiver is not None else {}
         numbers = self.following.numbers
