@@ -22,7 +22,7 @@ from tests.edge.transport.rig import Peer
 from tests.edge.transport.test_inbox import Wire
 from tests.hostile.target import Target
 
-FRAMES: Final = (
+FRAMES: Final[tuple[dict[str, object], ...]] = (
     {"type": "subscribe", "room": "r", "cursor": "abc", "history": 3, "presence": True},
     {"type": "subscribe", "rooms": ["a", {"room": "b", "cursor": "c"}]},
     {"type": "message", "room": "r", "content": {"a": [1, None, "x"]}, "id": "1", "headers": {}},

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import cast
 
 from tests.edge.rig import EdgeRig, Frame
 
@@ -12,8 +13,8 @@ def _ids(frames: list[Frame]) -> set[object]:
     """Return the ids of the requests that frames answer."""
     found: set[object] = set()
     for frame in frames:
-        ids = frame.get("ids")
-        found.update(ids if isinstance(ids, list) else [frame.get("id")])
+        found.add(frame.get("id"))
+        found.update(cast("list[str]", frame.get("ids", [])))
     return found
 
 

@@ -342,7 +342,8 @@ async def test_what_the_rate_does_not_allow_now_is_resumed_when_it_does() -> Non
         core.caught_up(asked, "c1")
         core.live(7, 2)
         await browser.find("message", offset=2)
-        rig.edge.context.trunk.sessions[asked.session].on_overflow({7: "c2"})
+        session = rig.edge.context.trunk.sessions[asked.session]
+        session.on_overflow(dict.fromkeys(session.following.by_name["room"].numbers, "c2"))
         resumed = await core.hear("subscribe")
         limited = common_pb2.Rejected(code=common_pb2.ERROR_CODE_RATE_LIMITED)
         limited.retry_after.FromMilliseconds(50)

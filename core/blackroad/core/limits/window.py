@@ -20,6 +20,10 @@ class SlidingWindow:
         self._counts: deque[tuple[int, int]] = deque()  # slot, how many
         self._total = 0
 
+    def __len__(self) -> int:
+        """Count the numbers that it holds."""
+        return len(self._counts)
+
     def wait(self, count: int, now: float) -> float:
         """Return after how many seconds so many more fit; 0 for now.
 
