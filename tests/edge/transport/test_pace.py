@@ -1,11 +1,12 @@
 """What one connection may do in a second, and how fast a body must come."""
 
 import asyncio
+import socket as sockets
 
 import websockets
 
 from blackroad.edge.transport import Limits, text_frame
-from tests.edge.transport.rig import serve
+from tests.edge.transport.rig import serve, until
 from tests.edge.transport.test_socket import healthy, masked, raw
 
 FLOOD = 3000
@@ -97,3 +98,40 @@ async def test_a_body_that_comes_fast_enough_has_the_whole_time() -> None:
             writer.write(b"x" * 1000)
         assert (await asyncio.wait_for(reader.read(), 5)).endswith(b"20000")
         writer.close()
+
+
+async def fetch(port: int, piece: int, pause_seconds: float, size: int) -> int:
+    """Ask for a long response and read it in pieces; return how much came before it ended."""
+    loop = asyncio.get_running_loop()
+    with sockets.socket() as client:
+        client.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+        client.setblocking(False)
+        await loop.sock_connect(client, ("127.0.0.1", port))
+        await loop.sock_sendall(client, b"GET /large?n=%d HTTP/1.1\r\nhost: x\r\n\r\n" % size)
+        read = 0
+        while read < size:
+            try:
+                data = await loop.sock_recv(client, piece)
+            except ConnectionError:
+                break
+            if not data:
+                break
+            read += len(data)
+            await asyncio.sleep(pause_seconds)
+        return read
+
+
+async def test_who_reads_a_byte_now_and_then_is_cut_off() -> None:
+    async with serve(Limits(write_seconds=0.3)) as server:
+        reading = asyncio.ensure_future(fetch(server.port, 1, 0.05, 8_000_000))
+        connections = server.uvicorn.server_state.connections
+        await until(lambda: bool(connections))
+        await until(lambda: not connections)
+        reading.cancel()
+        await asyncio.wait([reading])
+        await healthy(server)
+
+
+async def test_who_reads_slowly_but_steadily_gets_it_all() -> None:
+    async with serve(Limits(write_seconds=0.3)) as server, asyncio.timeout(30):
+        assert await fetch(server.port, 50_000, 0.005, 2_000_000) >= 2_000_000

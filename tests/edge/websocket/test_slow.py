@@ -9,7 +9,7 @@ from websockets.asyncio.client import connect
 from blackroad.realtime.v1 import channel_pb2, channel_pb2_grpc, event_pb2
 from tests.edge.rig import EdgeRig
 
-COUNT = 250  # more than the socket takes, less than what one channel may keep for resuming
+COUNT = 140  # more than the socket takes, less than what one channel may keep for resuming
 CONTENT = "x" * 50_000
 
 

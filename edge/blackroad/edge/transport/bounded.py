@@ -9,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from blackroad.edge.transport.handler import Visit
 from blackroad.edge.transport.refusal import Headers, refusal
+from blackroad.edge.transport.unread import unread_bytes
 
 if TYPE_CHECKING:
     from blackroad.edge.transport.process import Transport
@@ -52,6 +53,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a head."""
         super().connection_made(cast("asyncio.Transport", transport))
+        # Whatever waits here has a deadline, also while the connection is being closed.
+        self.transport.set_write_buffer_limits(high=1 if self.scheme == "https" else 0, low=0)
         self._wait(self.process.limits.head_seconds, self._late)
         admission = self.process.admission
         if admission is not None and self.client is not None:
@@ -262,7 +265,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Hear that the peer reads slowly."""
         super().pause_writing()
         if self._reader_deadline is None:
-            self._watch_reader(self.transport.get_write_buffer_size())
+            self._watch_reader(unread_bytes(self.transport))
 
     def resume_writing(self) -> None:
         """Hear that it caught up."""
@@ -274,8 +277,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._reader_deadline = self.loop.call_later(seconds, self._check_reader, before)
 
     def _check_reader(self, before: int) -> None:
-        left = self.transport.get_write_buffer_size()
-        if left >= before:
+        left = unread_bytes(self.transport)
+        if before - left < self.process.limits.progress_bytes:
             self.transport.abort()
         else:
             self._watch_reader(left)

@@ -30,6 +30,8 @@ class Limits:
     comment_seconds: int = 15
     write_seconds: float = 5.0
     """How long a peer that reads nothing may hold up an ordinary response, or a close frame."""
+    progress_bytes: int = 4 * KIB
+    """What must be read in that time, or while a backlog stands, to count as progress."""
     messages_per_second: int = 4000
     bytes_per_second: int = 16 * MIB
     """Of one WebSocket. What is more waits in the kernel, and so with who sends it."""

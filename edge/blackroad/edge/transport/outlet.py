@@ -4,6 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 from blackroad.edge.transport.handler import StreamHandler, Visit
+from blackroad.edge.transport.unread import unread_bytes
 
 if TYPE_CHECKING:
     from blackroad.edge.transport.process import Transport
@@ -48,6 +49,11 @@ class Outlet(asyncio.Protocol):
     def buffered(self) -> int:
         """Count the bytes that wait in this process."""
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    @property
+    def unread(self) -> int:
+        """Count the bytes that the peer has not taken, in this process or in the kernel."""
+        return 0 if self._transport is None else unread_bytes(self._transport)
 
     @property
     def stalled_seconds(self) -> float:

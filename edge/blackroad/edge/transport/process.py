@@ -143,7 +143,7 @@ class Transport:
         """Note that a backlog began; False where one stood already."""
         if outlet in self.stalls:
             return False
-        self.stalls[outlet] = Stall(outlet.buffered, self._ticks)
+        self.stalls[outlet] = Stall(outlet.unread, self._ticks)
         return True
 
     def unstall(self, outlet: Outlet) -> bool:
@@ -161,8 +161,8 @@ class Transport:
 
     def _watch_stalls(self) -> None:
         for outlet, stall in list(self.stalls.items()):
-            left = outlet.buffered
-            if left < stall.least:
+            left = outlet.unread
+            if left <= stall.least - self.limits.progress_bytes:
                 stall.least, stall.since_tick = left, self._ticks
             elif self.stalled_seconds(outlet) >= self.limits.stall_seconds:
                 outlet.close(SLOW_CONSUMER, "slow consumer")
