@@ -79,9 +79,8 @@ def test_a_short_secret_is_refused_and_not_shown() -> None:
     assert "short-secret" not in said
 
 
-def test_what_is_not_implemented_is_refused() -> None:
-    assert "not implemented" in why(auth={"jwks": "https://example.com/jwks"})
-    assert "not implemented" in why(tls={"cert": "cert.pem"})
+def test_a_certificate_that_cannot_be_read_is_refused() -> None:
+    assert "cannot be read" in why(tls={"cert": "no/such/cert.pem"})
 
 
 def test_a_namespace_rule_is_for_a_pattern() -> None:
