@@ -30,7 +30,9 @@ async def core(greeted: int) -> AsyncGenerator[str]:
 
     server = grpc.aio.server()
     # The stubs know handlers of sync servers only.
-    handler = grpc.stream_stream_rpc_method_handler(trunk)  # pyright: ignore[reportArgumentType]
+    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(
+        trunk  # pyright: ignore[reportArgumentType]
+    )
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler(SERVICE, {RPC: handler}),)
     )
