@@ -31,8 +31,8 @@ async def test_a_node_that_drains_says_so_on_alerts_and_once() -> None:
 class Nowhere:
     """A stream that nobody reads."""
 
-    async def write(self, frame: bytes) -> None:
-        """Forget the frame."""
+    async def write(self, message: bytes) -> None:
+        """Forget the message."""
 
 
 async def test_what_a_sessions_task_logs_has_its_id() -> None:
