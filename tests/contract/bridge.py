@@ -4,6 +4,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from typing import Final, Protocol, TypeVar, cast
 
@@ -130,30 +131,35 @@ class Bridge:
     def __init__(self, add_services: Callable[[Node, GuardedServer], None]) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
-        self._thread.start()
         self._catcher = Catcher()
-        self._stop: asyncio.Event = asyncio.Event()
-        started: queue.Queue[None] = queue.Queue()
+        self._stop = asyncio.Event()
+        started: Future[None] = Future()
+        self._thread.start()
         self._serving = asyncio.run_coroutine_threadsafe(
             self._serve(add_services, started), self._loop
         )
-        started.get(timeout=WAIT_SECONDS)
+        wait((started, self._serving), WAIT_SECONDS, FIRST_COMPLETED)
+        if not started.done():
+            self.close()  # raises what the services have raised
+            raise AssertionError("the node has not started")
 
     async def _serve(
-        self, add_services: Callable[[Node, GuardedServer], None], started: "queue.Queue[None]"
+        self, add_services: Callable[[Node, GuardedServer], None], started: "Future[None]"
     ) -> None:
         async with Node.create(CoreSettings(grpc="127.0.0.1:1")) as node:
             add_services(node, GuardedServer(self._catcher, node.peers.caller, CallCollector()))
-            started.put(None)
+            started.set_result(None)
             await self._stop.wait()
 
     def close(self) -> None:
-        """End the node and its thread."""
+        """End the node and its thread; raise what the node ended with."""
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._serving.result(WAIT_SECONDS)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(WAIT_SECONDS)
-        self._loop.close()
+        try:
+            self._serving.result(WAIT_SECONDS)
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(WAIT_SECONDS)
+            self._loop.close()
 
     @property
     def rpcs(self) -> Mapping[str, Guarded]:

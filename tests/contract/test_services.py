@@ -1,5 +1,6 @@
 """Every rpc of every service is there: driven from the descriptors alone, by grpcio-testing."""
 
+import threading
 from collections.abc import Callable, Generator
 from typing import Final, cast
 
@@ -70,6 +71,19 @@ def bridge() -> Generator[Bridge]:
     made = Bridge(add_services)
     yield made
     made.close()
+
+
+def test_services_that_cannot_be_added_say_so_at_once() -> None:
+    def broken(node: Node, server: GuardedServer) -> None:
+        del node, server
+        raise LookupError("no such service")
+
+    threads = threading.active_count()
+    with pytest.RaisesGroup(
+        pytest.RaisesExc(LookupError, match="no such service"), flatten_subgroups=True
+    ):
+        Bridge(broken)
+    assert threading.active_count() == threads, "and nothing stays that holds the process"
 
 
 @pytest.fixture(scope="module")

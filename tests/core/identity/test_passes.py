@@ -21,7 +21,7 @@ ANN = Identity(
     "ann",
     Kind.USER,
     (grant("task.>", ALL_ACTIONS),),
-    expires_at=time.time() + 60,
+    expires_at=time.time() + 3600,  # the tests of other files may run before
     token_id="t1",
     issued_at=1.0,
 )

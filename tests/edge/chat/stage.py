@@ -67,7 +67,7 @@ def token(subject: str, pattern: str, *actions: str) -> str:
         "sub": subject,
         "kind": "user",
         "grants": [{"pattern": pattern, "actions": actions}],
-        "exp": time.time() + 60,
+        "exp": time.time() + 600,
         "jti": subject,
     }
     return jwt.encode(claims, development.SECRET, algorithm="HS256")
