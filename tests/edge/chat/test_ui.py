@@ -222,6 +222,22 @@ async def test_stop_reaches_the_worker_and_tells_the_viewer(core: str, edge: Edg
         assert (await http.post("/v1/chat/ui/none/stop")).status_code == 204
 
 
+async def test_a_page_that_comes_back_just_as_its_answer_ended_finds_it_by_its_label(
+    core: str, edge: EdgeRig
+) -> None:
+    async with in_the_middle(core, edge) as (gated, _, told), edge.http() as http:
+        gated.more.set()
+        await told.rest()
+        assert (await http.get("/v1/chat/ui/c1/stream")).status_code == 204
+        found = (await http.get("/v1/streams?label=chat:c1&page_size=1")).json()["items"]
+        assert [item["status"] for item in found] == ["finished"]
+        whole = (await http.get(f"/v1/streams/{found[0]['stream_id']}")).json()
+        assert whole["text"] == told.text
+        assert (await http.get("/v1/streams?label=chat:c2")).json()["items"] == []
+        assert (await http.get("/v1/streams?label=chat:c1&label=x:y")).json()["items"] == []
+        assert (await http.get("/v1/streams?label=chat")).status_code == 400
+
+
 async def test_another_identity_cannot_resume_or_stop_a_chat(core: str, edge: EdgeRig) -> None:
     mallory = token("mallory", "stream.>", "subscribe", "manage")
     headers = {"authorization": f"Bearer {mallory}"}

@@ -14,6 +14,7 @@ class ChatError(Struct, omit_defaults=True):
     code: str
     message: str
     retryable: bool | UnsetType = UNSET
+    retry_after_seconds: float | UnsetType = UNSET
 
 
 class Chunk(Struct, omit_defaults=True):
@@ -65,6 +66,7 @@ class SocketError(Struct, omit_defaults=True, tag_field="type", tag="error"):
     message: str
     id: str | None = None
     retryable: bool | UnsetType = UNSET
+    retry_after_seconds: float | UnsetType = UNSET
     stream_id: str | UnsetType = UNSET
     usage: Usage | UnsetType = UNSET
 
@@ -102,7 +104,9 @@ def _has_more(frame: AnswerFrame) -> bool:
 def _done(frame: AnswerFrame) -> Done:
     done = Done(done=True, usage=frame.usage, stream_id=frame.stream_id, output=frame.output)
     if frame.status == "failed":
-        done.error = ChatError(_text(frame.code), _text(frame.message), frame.retryable)
+        done.error = ChatError(
+            _text(frame.code), _text(frame.message), frame.retryable, frame.retry_after_seconds
+        )
     else:
         done.finish_reason = _finish_reason(frame)
     return done
@@ -137,6 +141,7 @@ def _socket_frame(frame: AnswerFrame, request_id: str | None) -> Struct:
                 message=_text(frame.message),
                 id=request_id,
                 retryable=frame.retryable,
+                retry_after_seconds=frame.retry_after_seconds,
                 stream_id=frame.stream_id,
                 usage=frame.usage,
             )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from blackroad.edge import rendering
 from blackroad.edge.chat.frames import SocketError, snapshot_socket_json
@@ -46,7 +46,14 @@ class ChatPeer:
             self.receiver.send(text_frame(server.encode(frame)))
 
     def _tell_error(self, refusal: Refusal, request_id: str | None) -> None:
-        error = SocketError(refusal.code, refusal.message, request_id, retryable=refusal.retryable)
+        seconds = refusal.retry_after_seconds
+        error = SocketError(
+            refusal.code,
+            refusal.message,
+            request_id,
+            retryable=refusal.retryable,
+            retry_after_seconds=UNSET if seconds is None else seconds,
+        )
         self._tell(error)
 
     @property

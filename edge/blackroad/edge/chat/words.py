@@ -8,6 +8,7 @@ from blackroad.edge.chat.retold import FAILURES, Retold, Telling, retell
 from blackroad.edge.errors import Refusal
 from blackroad.edge.fanout import Sink
 from blackroad.edge.frames import server, sse
+from blackroad.edge.frames.times import duration_of
 from blackroad.edge.frames.values import ENCODER
 from blackroad.realtime.v1 import common_pb2, event_pb2
 
@@ -91,5 +92,7 @@ class OwnWords:
             message=refusal.message,
             retryable=refusal.retryable,
         )
+        if refusal.retry_after_seconds is not None:
+            failed.retry_after.CopyFrom(duration_of(refusal.retry_after_seconds))
         event = event_pb2.Event(answer=event_pb2.AnswerUpdate(failed=failed))
         return event_pb2.Delivery(events=[event]).SerializeToString()

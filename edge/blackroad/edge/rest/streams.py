@@ -1,5 +1,6 @@
 """Answers and conversations over HTTP."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -32,6 +33,7 @@ from blackroad.realtime.v1 import channel_pb2, event_pb2, stream_pb2
 router = APIRouter(route_class=StrictRoute, tags=["streams"])
 State = Literal["queued", "running", "waiting", "finished", "failed", "cancelled"]
 CONVERSATION = "conversation."
+Labels = Annotated[Sequence[str], Query(description="`name:value`, more than once where needed")]
 RUNNING = (
     event_pb2.ANSWER_STATE_RUNNING,
     event_pb2.ANSWER_STATE_WAITING,
@@ -46,11 +48,19 @@ async def list_streams(
     page_token: PageToken = "",
     status: State | None = None,
     conversation: str = "",
+    label: Labels = (),
 ) -> Response:
-    """List the answers that the caller may see, newest first, without their parts."""
+    """List the answers that the caller may see, newest first, without their parts.
+
+    Each `label` is a name and a value, and all must be there: `label=chat:ID` are the answers of a
+    `useChat` chat.
+    """
     caller = await caller_of(request)
     asked = stream_pb2.ListStreamsRequest(
-        page_size=page_size, page_token=page_token, conversation=conversation
+        page_size=page_size,
+        page_token=page_token,
+        conversation=conversation,
+        labels=_labels(label),
     )
     if status is not None:
         asked.state = words.ANSWER_STATE_VALUES[status]
@@ -136,6 +146,13 @@ async def get_conversation(
     if not messages and running is None and before is None:
         raise Refusal("not_found")
     return reply(Conversation(conversation, messages, found.more, running))
+
+
+def _labels(given: Sequence[str]) -> Mapping[str, str]:
+    pairs = [each.partition(":") for each in given]
+    if not all(name and colon for name, colon, _ in pairs):
+        raise Refusal("bad_frame", "`label` is `name:value`")
+    return {name: value for name, _, value in pairs}
 
 
 async def _running(caller: Caller, conversation: str) -> str | None:

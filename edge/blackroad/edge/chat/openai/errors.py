@@ -5,7 +5,7 @@ import re
 from typing import Final
 
 from fastapi.responses import Response
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from blackroad.edge.errors import Refusal
 from blackroad.edge.frames.values import ENCODER
@@ -21,12 +21,16 @@ _TYPES: Final = {
 
 
 class ApiError(Struct):
-    """Why a request failed; `code` is one of ours, `param` the field that is wrong."""
+    """Why a request failed; `code` is one of ours, `param` the field that is wrong.
+
+    `retry_after_seconds` is ours too: a stream that fails has no header left to say it in.
+    """
 
     message: str
     type: str
     param: str | None
     code: str
+    retry_after_seconds: float | UnsetType = UNSET
 
 
 class ApiErrorBody(Struct):
@@ -40,7 +44,15 @@ def body_of(refusal: Refusal) -> ApiErrorBody:
     status = refusal.meaning.http_status
     kind = _TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
     named = _FIELD.search(refusal.message) if status == 400 else None
-    return ApiErrorBody(ApiError(refusal.message, kind, named[1] if named else None, refusal.code))
+    seconds = refusal.retry_after_seconds
+    error = ApiError(
+        refusal.message,
+        kind,
+        named[1] if named else None,
+        refusal.code,
+        UNSET if seconds is None else seconds,
+    )
+    return ApiErrorBody(error)
 
 
 def response_of(refusal: Refusal) -> Response:

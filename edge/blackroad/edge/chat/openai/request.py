@@ -143,6 +143,7 @@ class CompletionRequest(Struct, kw_only=True):
     conversation: str | None = None
     deadline_seconds: Seconds | None = None
     on_abandoned: Literal["continue", "cancel"] = "cancel"
+    abandoned_after_seconds: Annotated[float, Meta(ge=0, le=86400)] | None = None
 
     @property
     def includes_usage(self) -> bool:
@@ -187,6 +188,8 @@ def invoke_of(request: CompletionRequest) -> stream_pb2.Invoke:
         on_abandoned=ABANDONED[request.on_abandoned],
         options=_options(request),
     )
+    if request.abandoned_after_seconds is not None:
+        invoke.abandoned_after.CopyFrom(duration_of(request.abandoned_after_seconds))
     if request.deadline_seconds is not None:
         invoke.deadline.CopyFrom(duration_of(request.deadline_seconds))
     return invoke

@@ -15,6 +15,14 @@ class UiUsage(Struct, rename="camel"):
     total_tokens: int
 
 
+class UiFailure(Struct, rename="camel", omit_defaults=True):
+    """Why the answer failed, for programs; people read the error's text."""
+
+    code: str
+    retryable: bool
+    retry_after_seconds: float | UnsetType = UNSET
+
+
 class UiMetadata(Struct, rename="camel", omit_defaults=True):
     """What is known of the answer besides what it says: the message's metadata."""
 
@@ -23,6 +31,7 @@ class UiMetadata(Struct, rename="camel", omit_defaults=True):
     model: str | UnsetType = UNSET
     usage: UiUsage | UnsetType = UNSET
     output: Raw | str | UnsetType = UNSET
+    failure: UiFailure | UnsetType = UNSET
 
 
 class Start(UiChunk, tag="start"):

@@ -63,6 +63,7 @@ class UiRequest(Struct, kw_only=True):
     capability: str | None = None
     deadline_seconds: Annotated[float, Meta(gt=0, le=86400)] | None = None
     on_abandoned: Literal["continue", "cancel"] | None = None
+    abandoned_after_seconds: Annotated[float, Meta(ge=0, le=86400)] | None = None
     options: Options | None = None
 
     @property
@@ -100,6 +101,8 @@ def invoke_of(request: UiRequest, target: stream_pb2.Target) -> stream_pb2.Invok
     )
     if not invoke.messages:
         raise Refusal("missing_field", "`messages` say nothing")
+    if request.abandoned_after_seconds is not None:
+        invoke.abandoned_after.CopyFrom(duration_of(request.abandoned_after_seconds))
     if request.deadline_seconds is not None:
         invoke.deadline.CopyFrom(duration_of(request.deadline_seconds))
     if request.options is not None:

@@ -6,7 +6,8 @@ from typing import Final
 from msgspec import UNSET, Raw
 
 from blackroad.edge.chat.ui import chunks
-from blackroad.edge.chat.ui.chunks import UiChunk, UiMetadata, UiUsage
+from blackroad.edge.chat.ui.chunks import UiChunk, UiFailure, UiMetadata, UiUsage
+from blackroad.edge.errors import from_failed
 from blackroad.edge.frames import sse, words
 from blackroad.edge.frames.answer import CHANNEL_PREFIX
 from blackroad.edge.frames.values import ENCODER, json_of, optional_json
@@ -159,6 +160,7 @@ class UiStream:
                 yield chunks.FinishStep()
                 yield chunks.Finish(reason, metadata)
             case "failed":
+                metadata.failure = _failure(update.failed)
                 yield from self._account(update.failed)
                 yield chunks.Error(update.failed.message or "the answer failed")
             case _:
@@ -171,6 +173,12 @@ class UiStream:
         if ending.HasField("usage"):
             self._metadata.usage = _usage(ending.usage)
         yield chunks.MessageMetadata(self._metadata)
+
+
+def _failure(failed: event_pb2.AnswerFailed) -> UiFailure:
+    refusal = from_failed(failed)
+    seconds = refusal.retry_after_seconds
+    return UiFailure(refusal.code, refusal.retryable, UNSET if seconds is None else seconds)
 
 
 def _usage(usage: event_pb2.Usage) -> UiUsage:
