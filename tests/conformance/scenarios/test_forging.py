@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from blackroad.realtime.v1 import channel_pb2
 from tests.conformance.conftest import Deployment
 from tests.conformance.doors import Door, Refused
+from tests.conformance.grpc_door import GrpcDoor
 from tests.conformance.neighbours import neighbours
 from tests.conformance.sse_door import SseDoor, refusal
 from tests.conformance.websocket_door import Frame, WebSocketDoor
@@ -88,7 +90,7 @@ async def test_only_an_own_channel_answers_for_a_client(deployment: Deployment) 
 
 
 async def test_nobody_takes_a_conversation_by_a_header(deployment: Deployment, room: str) -> None:
-    """Only the server notes whose a conversation is, and it shows the note to no browser."""
+    """Only the server notes whose a conversation is, for gRPC and for no browser."""
     conversation = room.partition(".")[2]
     channel = f"conversation.{conversation}"
     forged = {"channel": channel, "content": "mine", "headers": {"owner": "forger"}}
@@ -96,6 +98,7 @@ async def test_nobody_takes_a_conversation_by_a_header(deployment: Deployment, r
         WebSocketDoor(deployment.http).session("forger") as forger,
         WebSocketDoor(deployment.http).session("victim") as victim,
         SseDoor(deployment.http).session() as http,
+        GrpcDoor(deployment.grpc).session() as service,
     ):
         with pytest.raises(Refused) as refused:
             await forger.ask(Frame, type="message", **forged)
@@ -114,3 +117,7 @@ async def test_nobody_takes_a_conversation_by_a_header(deployment: Deployment, r
         page = (await http.http.get(f"/v1/channels/{channel}/events")).json()["items"]
         assert page
         assert all("headers" not in event for event in page)
+        request = channel_pb2.ListEventsRequest(channel=channel)
+        told = (await service.channels.ListEvents(request)).events
+        owners = {event.headers.get("owner") for event in told}
+        assert owners == {None, "victim"}, "the forger's message has none"

@@ -216,7 +216,10 @@ class Event(_message.Message):
 
     @_builtins.property
     def headers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """At most 16 entries and 4 KiB; the server does not look into them."""
+        """At most 16 entries and 4 KiB; the server does not look into them. On a channel
+        `conversation.<id>` the server writes one of its own: `owner` is the subject whose conversation
+        it is. Browsers do not see that one.
+        """
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
@@ -312,7 +315,7 @@ class Draft(_message.Message):
     """The name of the body's schema. Optional, at most 128 bytes."""
     @_builtins.property
     def headers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """At most 16 entries and 4 KiB together."""
+        """At most 16 entries and 4 KiB together; not `owner` on a channel `conversation.<id>`."""
 
     @_builtins.property
     def ttl(self) -> _duration_pb2.Duration:
