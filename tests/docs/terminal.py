@@ -91,8 +91,9 @@ class Terminal:
 
     @contextmanager
     def _running(self, line: str) -> Generator["Screen"]:
+        # Started in the background, we ignore SIGINT, and our children would too.
         process = subprocess.Popen(
-            ["bash", "-c", f"exec {line}"],
+            ["env", "--default-signal=INT", "bash", "-c", f"exec {line}"],
             cwd=self._folder,
             env=self._environ,
             stdin=subprocess.PIPE,
@@ -165,9 +166,10 @@ class Screen:
             self._process.kill()
             self._process.wait()
             raise
-        self._reader.join(1)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        finally:
+            self._reader.join(1)
+            if self._process.stdout is not None:
+                self._process.stdout.close()
 
     def _read(self) -> None:
         if self._process.stdout is not None:
