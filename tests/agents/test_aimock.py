@@ -167,7 +167,7 @@ async def test_a_cancel_closes_the_providers_connection(
         assert ending.usage is not None
         assert ending.usage.output_tokens >= 5
     figures = ", ".join(f"{1000 * each:.1f}" for each in sorted(times))
-    print(f"{model}: cancel to close in {figures} ms")  # noqa: T201 - a figure for people
+    print(f"{model}: cancel to close in {figures} ms")
     assert max(times) < 0.2
 
 

@@ -73,7 +73,7 @@ async def told(client: Client, model: str, *turns: Message, options: Options = F
             parts.append(part)
     seconds = time.monotonic() - begin
     text = "".join(part.text for part in parts if isinstance(part, Text))
-    print(f"{model}: first token {first:.2f} s, all {seconds:.2f} s: {text!r} {parts[-1]}")  # noqa: T201
+    print(f"{model}: first token {first:.2f} s, all {seconds:.2f} s: {text!r} {parts[-1]}")
     return parts
 
 
@@ -134,7 +134,7 @@ async def test_a_cancel_ends_it_with_its_cost(client: Client, model: str) -> Non
         begin = time.monotonic()
         await answer.cancel()
         ending = [part async for part in answer][-1]
-    print(f"{model}: cancelled after {1000 * (time.monotonic() - begin):.1f} ms: {ending}")  # noqa: T201
+    print(f"{model}: cancelled after {1000 * (time.monotonic() - begin):.1f} ms: {ending}")
     assert isinstance(ending, Cancelled)
     assert ending.usage is not None
     assert ending.usage.output_tokens > 0

@@ -150,5 +150,5 @@ async def test_the_first_token_is_added_less_than_100_ms(
             assert [part async for part in answer]
         await sdk.hang_up()
         added = statistics.median(through) - statistics.median(direct)
-        print(f"first token: {1000 * added:.1f} ms added")  # noqa: T201 - a figure for people
+        print(f"first token: {1000 * added:.1f} ms added")
         assert added < 0.1
