@@ -69,6 +69,7 @@ class Outbox(Generic[Live]):
         self._overflow = overflow
         self._max_bytes = max_bytes
         self._items: deque[bytes | Live] = deque()
+        self._live = 0  # how many of them are
         self._filled = asyncio.Event()
         self._roomy = asyncio.Event()
         self._roomy.set()
@@ -94,6 +95,7 @@ class Outbox(Generic[Live]):
     def drop_live(self) -> list[Live]:
         """Drop all live frames; return them in their order."""
         dropped = [item for item in self._items if not isinstance(item, bytes)]
+        self._live = 0
         self._items = deque(item for item in self._items if isinstance(item, bytes))
         self._sized(self.size - sum(frame.size for frame in dropped))
         return dropped
@@ -108,16 +110,18 @@ class Outbox(Generic[Live]):
         newest = next((item for item in reversed(self._items) if not isinstance(item, bytes)), None)
         if newest is not None:
             self._items.remove(newest)
+            self._live -= 1
             self._sized(self.size - newest.size)
             self._overflow(newest)
         elif self.exhausted is not None:
-            self._items.clear()
+            self._items.clear()  # of which none is live
             self._sized(0)
             self.exhausted()
 
     def forget(self) -> None:
         """Hold nothing any more: nobody will take it. Idempotent."""
         self._items.clear()
+        self._live = 0
         self._sized(0)
         self._budget.leave(self)
 
@@ -140,13 +144,22 @@ class Outbox(Generic[Live]):
                 return None
             self._filled.clear()
             await self._filled.wait()
-        frames = [self._next(MAX_BYTES)]
-        if self.batching and self._items:
-            room = MAX_BYTES - len(frames[0])
-            while self._items and _size(self._items[0]) <= room:
-                frames.append(self._next(room))
-                room -= len(frames[-1])
+        frames = self._all() if self.batching else [self._next(MAX_BYTES)]
         return frames[0] if len(frames) == 1 else self._batch(frames)
+
+    def _all(self) -> list[bytes]:
+        """Take all that fits into one frame, at least one item."""
+        if not self._live and self.size <= MAX_BYTES:
+            frames = [item for item in self._items if isinstance(item, bytes)]
+            self._items.clear()
+            self._sized(0)
+            return frames
+        frames = [self._next(MAX_BYTES)]
+        room = MAX_BYTES - len(frames[0])
+        while self._items and _size(self._items[0]) <= room:
+            frames.append(self._next(room))
+            room -= len(frames[-1])
+        return frames
 
     def _next(self, room: int) -> bytes:
         """Take the first item, with the live frames that follow it where it is one."""
@@ -156,6 +169,7 @@ class Outbox(Generic[Live]):
             return first
         others: list[Live] = []
         size = first.size
+        self._live -= 1
         while self._items and not first.alone:
             item = self._items[0]
             if isinstance(item, bytes) or item.alone or size + item.size > room:
@@ -163,11 +177,13 @@ class Outbox(Generic[Live]):
             others.append(item)
             size += item.size
             self._items.popleft()
+            self._live -= 1
         self._sized(self.size - size)
         return first.joined(others) if others else first.response
 
     def _add(self, item: bytes | Live, size: int) -> None:
         self._items.append(item)
+        self._live += not isinstance(item, bytes)
         self._sized(self.size + size)
         if self._budget.total > self._budget.limit:
             self._budget.relieve()

@@ -1,7 +1,7 @@
 """The hub: who is offered what, in which order, and when a place is reached."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 import pytest
@@ -20,8 +20,8 @@ class Taken:
     def __init__(self) -> None:
         self.offers: list[tuple[str, str]] = []
 
-    def offer(self, entry: Entry, topic: str) -> None:
-        self.offers.append((entry.key, topic))
+    def offer(self, run: Sequence[Entry], topic: str) -> None:
+        self.offers += [(entry.key, topic) for entry in run]
 
 
 @asynccontextmanager

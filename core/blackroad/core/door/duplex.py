@@ -76,6 +76,7 @@ class Duplex(Generic[Frame]):
         self._writer = writer
         self._handler = handler
         self._ended = asyncio.Event()
+        self._stalled = False
         self._ending: Ending | None = None
         self.on_half_close: Callable[[], None] = lambda: None
         self.on_written: Callable[[], None] = lambda: None
@@ -111,7 +112,7 @@ class Duplex(Generic[Frame]):
             await self._ended.wait()
             self._outbox.put(self._handler.closing(self._ending))
             self._outbox.close()
-            await asyncio.wait([writing], timeout=CLOSING_SECONDS)
+            await asyncio.wait([writing], timeout=0 if self._stalled else CLOSING_SECONDS)
             for task in (writing, *running):
                 task.cancel()
         if self._ending is not None:
@@ -134,11 +135,16 @@ class Duplex(Generic[Frame]):
             self._handler.reject(request, rejection)
 
     async def _write(self) -> None:
+        later = asyncio.get_running_loop().call_later
         while (frame := await self._outbox.take()) is not None:
+            stalled = later(STALL_SECONDS, self._stall)
             try:
-                async with asyncio.timeout(STALL_SECONDS):
-                    await self._writer.write(frame)
-            except TimeoutError:
-                self.end(Ending(Code.SLOW_CONSUMER))
-                return
+                await self._writer.write(frame)
+            finally:
+                stalled.cancel()
             self.on_written()
+
+    def _stall(self) -> None:
+        """End the session of a client that reads no more."""
+        self._stalled = True
+        self.end(Ending(Code.SLOW_CONSUMER))

@@ -1,7 +1,7 @@
 """The live events of a trunk: each crosses once, with the numbers of those who get it."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from blackroad.core.channel.directory import Change, Directory
 from blackroad.core.channel.pump import Pump
@@ -67,17 +67,18 @@ class Feed:
         self._operations: deque[Operation] = deque()
         directory.listeners.append(self._note)
 
-    def offer(self, entry: Entry, topic: str) -> None:
-        """Take an entry; the numbers of several topics that match it are joined."""
+    def offer(self, run: Sequence[Entry], topic: str) -> None:
+        """Take entries; the numbers of several topics that match them are joined."""
         if self._behind is not None:
             return
         # A topic may have gone while its entry is offered around.
         numbers = self._numbers.of(topic)
         pending = self._pending
-        if pending and pending[-1][0] is entry:
-            pending[-1][1].extend(numbers)
+        if pending and pending[-1][0] is run[-1]:
+            for _, joined in pending[-len(run) :]:
+                joined.extend(numbers)
         else:
-            pending.append((entry, numbers))
+            pending += [(entry, numbers.copy()) for entry in run]
             self._gate.request()
 
     def operate(self, frame: bytes) -> None:

@@ -94,12 +94,12 @@ class Group:
         for topic in topics:
             hub.attach(self, topic)
 
-    def offer(self, entry: Entry, topic: str) -> None:
-        """Take an entry, once though several topics match it."""
+    def offer(self, run: Sequence[Entry], topic: str) -> None:
+        """Take entries, once though several topics match them."""
         pending = self._pending
-        if pending and pending[-1] is entry:
+        if pending and pending[-1] is run[-1]:
             return
-        pending.append(entry)
+        pending += run
         self._gate.request()
 
     def join(self, member: Receiver) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from bisect import insort
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from blackroad.core.hub.gate import Turn
@@ -18,10 +18,10 @@ CONTROL_TYPES = ("channel.", "token.")
 class Sink(Protocol):
     """Takes entries of the topics that it is attached to."""
 
-    def offer(self, entry: Entry, topic: str) -> None:
-        """Take an entry. Called once for each topic of the sink that matches, one after the other.
+    def offer(self, run: Sequence[Entry], topic: str) -> None:
+        """Take neighbouring entries of one channel.
 
-        Never blocks.
+        Called once for each topic of the sink that matches, one after the other. Never blocks.
         """
         ...
 
@@ -107,8 +107,8 @@ class Hub:
         """Follow the log until it closes or the task is cancelled."""
         async for batch in self._batches:
             with self.turn.batch():
-                for entry in batch:
-                    self._dispatch(entry)
+                for run in _runs(batch):
+                    self._dispatch(run)
             if self._waiting:
                 self._wake()
 
@@ -123,30 +123,37 @@ class Hub:
             insort(self._waiting, (positions, self._tickets, future))
             await future
 
-    def _dispatch(self, entry: Entry) -> None:
-        if entry.record.type.startswith(CONTROL_TYPES):
-            self.control(entry)
-        self._advance(entry)
-        key = entry.key
+    def _dispatch(self, run: Sequence[Entry]) -> None:
+        if run[0].record.type.startswith(CONTROL_TYPES):
+            self.control(run[0])
+        self._advance(run)
+        key = run[0].key
         if sinks := self._exact.get(key):
             for sink, topic in tuple(sinks.items()):
-                sink.offer(entry, topic)
+                sink.offer(run, topic)
         if self._pattern_count and not self.is_private(key):
             for sink, topic in self._patterns.match(key):
-                sink.offer(entry, topic)
+                sink.offer(run, topic)
 
-    def _advance(self, entry: Entry) -> None:
-        number, sequence = entry.partition, entry.sequence
-        if sequence != self._sequences[number] + 1 or entry.epoch != self._epochs[number]:
+    def _advance(self, run: Sequence[Entry]) -> None:
+        first, last = run[0], run[-1]
+        number = first.partition
+        if first.sequence != self._sequences[number] + 1 or first.epoch != self._epochs[number]:
             before = self.heads
-            self._epochs[number], self._sequences[number] = entry.epoch, sequence
-            self._heads = None
+            self._move(last)
             self.missed(before)  # with this entry: who falls back reads it, too
         else:
-            self._sequences[number] = sequence
-            self._heads = None
+            self._move(last)
         if len(self._sequences) > 1:
-            entry.heads = self.heads
+            for entry in run:
+                entry.heads = entry.after(self.heads)
+
+    def _move(self, entry: Entry) -> None:
+        self._epochs[entry.partition], self._sequences[entry.partition] = (
+            entry.epoch,
+            entry.sequence,
+        )
+        self._heads = None
 
     def _wake(self) -> None:
         still: list[tuple[Positions, int, asyncio.Future[None]]] = []
@@ -168,9 +175,31 @@ class _Watch:
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
 
-    def offer(self, entry: Entry, topic: str) -> None:
+    def offer(self, run: Sequence[Entry], topic: str) -> None:
         """Call the function."""
-        self._watcher(entry)
+        for entry in run:
+            self._watcher(entry)
+
+
+def _runs(batch: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """Cut a batch into neighbours of one channel; what changes rights is alone."""
+    begin, end = 0, 1
+    while begin < len(batch):
+        first = batch[begin]
+        if not first.record.type.startswith(CONTROL_TYPES):
+            while end < len(batch) and _joins(first, batch[end], end - begin):
+                end += 1
+        yield batch[begin:end]
+        begin, end = end, end + 1
+
+
+def _joins(first: Entry, entry: Entry, distance: int) -> bool:
+    return (
+        entry.key == first.key
+        and entry.sequence == first.sequence + distance
+        and entry.epoch == first.epoch
+        and not entry.record.type.startswith(CONTROL_TYPES)
+    )
 
 
 def _covers(heads: Positions, positions: Positions) -> bool:

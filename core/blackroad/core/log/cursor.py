@@ -30,6 +30,7 @@ def layout_number(partitions: int) -> int:
 
 # Filled anew for each cursor of one partition: setting fields costs half of making a message.
 _ONE = common_pb2.Cursor(layout=layout_number(1), epochs=[0], sequences=[0])
+_EPOCHS, _SEQUENCES = _ONE.epochs, _ONE.sequences
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
@@ -37,7 +38,7 @@ def encode_cursor(places: Places) -> str:
     """Return the cursor of a place in every partition."""
     if len(places) == 1:
         cursor = _ONE
-        cursor.epochs[0], cursor.sequences[0] = places[0]
+        _EPOCHS[0], _SEQUENCES[0] = places[0]
     else:
         cursor = common_pb2.Cursor(
             layout=layout_number(len(places)),

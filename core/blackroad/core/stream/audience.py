@@ -3,18 +3,20 @@
 Each update is put into a frame once for all of them.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from blackroad.core.hub.hub import Hub
 from blackroad.core.log.entry import Entry
 from blackroad.core.stream.frames import frame_of
+from blackroad.core.stream.update import update_of
 
 
 class Viewer(Protocol):
     """A session that views the answer."""
 
-    def take(self, entry: Entry, frame: bytes, *, ends: bool) -> None:
-        """Take an update and its frame, without request and answer.
+    def take(self, run: Sequence[Entry], frames: Sequence[bytes], *, ends: bool) -> None:
+        """Take updates and their frames, without request and answer; whether the last ends it.
 
         Never blocks; it may leave in the call.
         """
@@ -30,11 +32,12 @@ class Audience:
         self.key = key
         self.viewers: dict[Viewer, None] = {}
 
-    def offer(self, entry: Entry, topic: str) -> None:
-        """Hand an update to all viewers (hub.Sink)."""
-        frame, ends = frame_of(entry)
+    def offer(self, run: Sequence[Entry], topic: str) -> None:
+        """Hand updates to all viewers (hub.Sink)."""
+        frames = [frame_of(entry) for entry in run]
+        ends = update_of(run[-1]).ends
         for viewer in tuple(self.viewers):
-            viewer.take(entry, frame, ends=ends)
+            viewer.take(run, frames, ends=ends)
 
 
 class Audiences:

@@ -22,8 +22,8 @@ _DELIVERIES = Stencil(_delivered)
 _CURSORS = Stencil(stream_pb2.OpenResponse)
 
 
-def frame_of(entry: Entry) -> tuple[bytes, bool]:
-    """Return an update as a serialized OpenResponse, and whether it is the ending.
+def frame_of(entry: Entry) -> bytes:
+    """Return an update as a serialized OpenResponse.
 
     The frame names neither request nor answer: concatenated with one that does, the two parse as
     one message.
@@ -32,11 +32,11 @@ def frame_of(entry: Entry) -> tuple[bytes, bool]:
     if update.arm in OWN:
         cursor = _CURSORS.take()
         cursor.cursor = entry.cursor
-        return _framed(update) + cursor.SerializeToString(), update.ends
+        return _framed(update) + cursor.SerializeToString()
     if update.arm == "text_delta" and update.agent:
-        return _text_delivered(entry, update), False
+        return _text_delivered(entry, update)
     delivery = frames_pb2.Delivery(events=[entry.wire])
-    return frames_pb2.OpenResponse(delivery=delivery).SerializeToString(), False
+    return frames_pb2.OpenResponse(delivery=delivery).SerializeToString()
 
 
 def _text_delivered(entry: Entry, update: Update) -> bytes:

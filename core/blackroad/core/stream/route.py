@@ -85,7 +85,7 @@ def route_of(
     """
     match target.WhichOneof("target"):
         case "agent":
-            return agent_route(tenant, check_agent(target.agent))
+            return _named_agent(tenant, target.agent)
         case "capability":
             return capability_route(tenant, target.capability)
         case "model" if "/" in target.model:
@@ -96,6 +96,11 @@ def route_of(
             raise Rejection(
                 Code.MISSING_FIELD, "target is required: an agent, a capability or a model"
             )
+
+
+@lru_cache(maxsize=4096)
+def _named_agent(tenant: str, agent: str) -> Route:
+    return agent_route(tenant, check_agent(agent))
 
 
 def served_names(register: stream_pb2.Register) -> tuple[str, ...]:

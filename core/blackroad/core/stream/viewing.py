@@ -1,6 +1,6 @@
 """One answer as one session of `Open` views it: live, or catching up page by page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from blackroad.core.channel.pump import Pump
@@ -11,6 +11,7 @@ from blackroad.core.log.entry import Entry, Positions
 from blackroad.core.stream.answer import Answer
 from blackroad.core.stream.answers import Answers
 from blackroad.core.stream.frames import frame_of
+from blackroad.core.stream.update import update_of
 from blackroad.realtime.v1 import event_pb2, stream_pb2
 
 PAGE_BYTES = 64 << 10
@@ -111,15 +112,20 @@ class Viewing:
         self._pump.discard(self)
         self._answers.audiences.leave(self.answer.key, self)
 
-    def take(self, entry: Entry, frame: bytes, *, ends: bool) -> None:
-        """Hand on a live update, or fall back (audience.Viewer)."""
-        if not self.live or entry.offset <= self.offset:
+    def take(self, run: Sequence[Entry], frames: Sequence[bytes], *, ends: bool) -> None:
+        """Hand on live updates, or fall back (audience.Viewer)."""
+        if not self.live or run[-1].offset <= self.offset:
             return
         if self._window.queued_bytes > MAX_LIVE_BYTES:
             self._fall_back()
             return
-        self._last = entry
-        self._hand_on(entry, frame, ends)
+        prefix, skipped = self.prefix, max(self.offset + 1 - run[0].offset, 0)
+        for frame in frames[skipped:]:
+            self._window.put(prefix + frame)
+        self._last = run[-1]
+        self.offset = self._last.offset
+        if ends:
+            self._finish()
 
     @property
     def roomy(self) -> bool:
@@ -150,7 +156,7 @@ class Viewing:
     def _turn_page(self, page: Page) -> None:
         for entry in page.entries:
             if not self.over:
-                self._hand_on(entry, *frame_of(entry))
+                self._hand_on(entry)
         self.after = page.reached
         if self.over:
             return
@@ -160,10 +166,10 @@ class Viewing:
             if self.answer.folded.ended and self._answers.place_of(self.answer) <= page.reached:
                 self._finish()  # the client had the ending already
 
-    def _hand_on(self, entry: Entry, frame: bytes, ends: bool) -> None:
+    def _hand_on(self, entry: Entry) -> None:
         self.offset = entry.offset
-        self._window.put(self.prefix + frame)
-        if ends:
+        self._window.put(self.prefix + frame_of(entry))
+        if update_of(entry).ends:
             self._finish()
 
     def _finish(self) -> None:
