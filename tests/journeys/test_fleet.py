@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from functools import partial
 
 import pytest
 from grpc.aio import AioRpcError, Channel
@@ -17,12 +18,15 @@ from blackroad.realtime.v1 import (
     admin_pb2_grpc,
     channel_pb2,
     channel_pb2_grpc,
+    common_pb2,
     event_pb2,
+    presence_pb2,
+    presence_pb2_grpc,
 )
 from tests.conformance.grpc_door import GrpcDoor, dialled
 from tests.conformance.sse_door import SseDoor
 from tests.conformance.websocket_door import WebSocketDoor
-from tests.processes import part
+from tests.processes import Part, part
 from tests.servers import Server
 
 
@@ -160,3 +164,81 @@ async def test_sessions_and_nodes_are_listed_explained_and_ended_from_any_core(
             await admin_pb2_grpc.AdminServiceStub(one).DisconnectSession(
                 admin_pb2.DisconnectSessionRequest(session_id="se_nobody")
             )
+
+
+async def sessions_of(channel: Channel, name: str) -> int:
+    """Ask a core how many sessions a user has, wherever they are."""
+    answer = await presence_pb2_grpc.PresenceServiceStub(channel).GetPresence(
+        presence_pb2.GetPresenceRequest(entity_id=name, entity_type=common_pb2.ENTITY_KIND_USER)
+    )
+    return len(answer.presence.sessions)
+
+
+async def test_who_comes_and_goes_at_one_core_shows_at_the_other_within_a_second(
+    cores: tuple[str, str], room: str
+) -> None:
+    name = room.replace(".", "-")
+    async with both(cores) as (_, other), GrpcDoor(cores[1]).session() as watcher:
+        await watcher.subscribe(f"presence.user.{name}")
+        with (
+            part("edge", HTTP="127.0.0.1:0", CORE=cores[0]) as edge,
+            part("edge", HTTP="127.0.0.1:0", CORE=cores[1]) as second,
+        ):
+            async with WebSocketDoor(second.addresses["http"]).session(name):
+                async with WebSocketDoor(edge.addresses["http"]).session(name):
+                    assert await until(lambda: has(other, name, 2)) < 1
+                assert await until(lambda: has(other, name, 1)) < 1
+            assert await until(lambda: has(other, name, 0)) < 1
+        statuses = [(await watcher.inbox.event()).field("status")]
+        while statuses[-1] != "offline":
+            statuses.append((await watcher.inbox.event()).field("status"))
+        assert set(statuses[:-1]) == {"online"}
+
+
+async def has(channel: Channel, name: str, count: int) -> bool:
+    """Tell whether a user has so many sessions, as a core knows."""
+    return await sessions_of(channel, name) == count
+
+
+async def test_the_sessions_of_a_killed_core_are_gone_at_the_others_and_each_leave_comes_once() -> (
+    None
+):
+    with fleet_of_three() as (first, *rest):
+        async with (
+            dialled(rest[0].addresses["grpc"]) as one,
+            dialled(rest[1].addresses["grpc"]) as two,
+            GrpcDoor(rest[0].addresses["grpc"]).session() as watcher,
+        ):
+            await watcher.subscribe("presence.user.*")
+            with part("edge", HTTP="127.0.0.1:0", CORE=first.addresses["grpc"]) as edge:
+                async with AsyncExitStack() as browsers:
+                    names = [f"ann-{number}" for number in range(20)]
+                    for name in names:
+                        door = WebSocketDoor(edge.addresses["http"])
+                        await browsers.enter_async_context(door.session(name))
+                    for name in names:
+                        for channel in (one, two):
+                            await until(partial(has, channel, name, 1))
+                    first.process.kill()
+                    for name in names:
+                        for channel in (one, two):
+                            assert await until(partial(has, channel, name, 0)) < 10
+                    events = await watcher.inbox.events(2 * len(names))
+                    told = [(event.channel, event.field("status")) for event in events]
+                    assert sorted(told) == sorted(
+                        (f"presence.user.{name}", status)
+                        for name in names
+                        for status in ("online", "offline")
+                    )
+
+
+@contextmanager
+def fleet_of_three() -> Generator[list[Part]]:
+    """Run three cores on one server."""
+    server = Server(server_binary())
+    log = f"redis://127.0.0.1:{server.port}"
+    try:
+        with ExitStack() as cores:
+            yield [cores.enter_context(part("core", GRPC="127.0.0.1:0", LOG=log)) for _ in range(3)]
+    finally:
+        server.end()

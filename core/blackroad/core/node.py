@@ -99,6 +99,7 @@ class Node:
             self.name,
             settings.presence,
             alive=lambda session_id: self.sessions.get(session_id) is not None,
+            board=self.fleet.board,
         )
         self.answers = Answers(
             self.log, self.hub, self.publisher, self.directory, self.roster, clock, settings.answers

@@ -24,6 +24,7 @@ class Change(NamedTuple):
     key: str
     value: bytes | None  # None: it is gone
     mine: bool  # whether this node has said so, or, of a lost one, is to tell clients of it
+    order: int = 0  # where in the log, growing; 0 where there is no other node
     lost: bool = False  # whether it went with its node
     left: bool = False  # whether that node went by itself, so that clients move from it
 
@@ -87,7 +88,7 @@ class Board:
         self._written.clear()
         self.say_all()
 
-    def take(self, items: Items) -> None:
+    def take(self, items: Items, order: int) -> None:
         """Take up an event of the board."""
         mine = items.node == self.node
         known = self._written if mine else self._others[items.node]
@@ -97,17 +98,17 @@ class Board:
         for topic, key, value in items.items:
             if seen is not None:
                 seen.add((topic, key))
-            self._set(known, (topic, key), Change(items.node, key, value, mine))
+            self._set(known, (topic, key), Change(items.node, key, value, mine, order))
         if items.last and seen is not None:
             del self._seen[items.node]
             for place in [place for place in known if place not in seen]:
-                self._set(known, place, Change(items.node, place[1], None, mine))
+                self._set(known, place, Change(items.node, place[1], None, mine, order))
 
-    def lose(self, node: str, *, mine: bool, left: bool = False) -> None:
+    def lose(self, node: str, order: int, *, mine: bool, left: bool = False) -> None:
         """Take all items of a node from the board. `mine`: this node tells clients of it."""
         self._seen.pop(node, None)
         for place in self._others.pop(node, {}):
-            self._tell(place, Change(node, place[1], None, mine, lost=True, left=left))
+            self._tell(place, Change(node, place[1], None, mine, order, lost=True, left=left))
 
     async def run(self) -> None:
         """Write until cancelled."""

@@ -165,13 +165,13 @@ class Fleet:
         data = data_of(entry)
         match entry.type:
             case "fleet.beat":
-                self._hear_beat(msgspec.msgpack.decode(data, type=Beat))
+                self._hear_beat(msgspec.msgpack.decode(data, type=Beat), entry.offset)
             case "fleet.board":
                 items = msgspec.msgpack.decode(data, type=Items)
                 if items.node == self._node or items.node not in self._dead:
-                    self.board.take(items)
+                    self.board.take(items, entry.offset)
             case "fleet.lost":
-                self._hear_lost(msgspec.msgpack.decode(data, type=Lost))
+                self._hear_lost(msgspec.msgpack.decode(data, type=Lost), entry.offset)
             case _:
                 pass  # of a later version
 
@@ -181,7 +181,7 @@ class Fleet:
         elif entry.type == ANSWER:
             self.asks.take_answer(data_of(entry))
 
-    def _hear_beat(self, beat: Beat) -> None:
+    def _hear_beat(self, beat: Beat, order: int) -> None:
         if beat.node == self._node:
             if not beat.leaves:
                 self._judge()
@@ -189,7 +189,7 @@ class Fleet:
         if beat.node in self._dead:
             return
         if beat.leaves:
-            self._lose(beat.node, mine=self._is_heir(beat.node), left=True)
+            self._lose(beat.node, order, mine=self._is_heir(beat.node), left=True)
             return
         peer = self._peers.get(beat.node)
         if peer is None:
@@ -209,20 +209,20 @@ class Fleet:
                 self._suspects[node] = None
                 self._sooner.set()
 
-    def _hear_lost(self, lost: Lost) -> None:
+    def _hear_lost(self, lost: Lost, order: int) -> None:
         if lost.node == self._node:
             self._begin_anew()
         elif lost.node in self._peers:
-            self._lose(lost.node, mine=lost.by == self._node)
+            self._lose(lost.node, order, mine=lost.by == self._node)
 
-    def _lose(self, node: str, *, mine: bool, left: bool = False) -> None:
+    def _lose(self, node: str, order: int, *, mine: bool, left: bool = False) -> None:
         LOG.warning("fleet.left" if left else "fleet.lost", node=node, mine=mine)
         self._peers.pop(node, None)
         self._dead[node] = None
         if len(self._dead) > MAX_DEAD:
             self._dead.popitem(last=False)
         self.asks.lose(node)
-        self.board.lose(node, mine=mine, left=left)
+        self.board.lose(node, order, mine=mine, left=left)
         for listener in self.listeners:
             listener(node, mine)
 
