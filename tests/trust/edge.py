@@ -48,10 +48,17 @@ class Browser:
         async with connect(url, subprotocols=[*map(Subprotocol, offered)]) as socket:
             yield socket
 
-    async def ask(self, method: str, path: str, body: object = None) -> str:
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> str:
         """Make a request; return the code of its refusal, or nothing. Streams are left at once."""
-        json_body = {} if body is None else {"json": body}
-        async with self.http.stream(method, path, **json_body) as answer:  # type: ignore[arg-type]  # any JSON
+        content = None if body is None else json.dumps(body).encode()
+        sent = {"content-type": "application/json", **(headers or {})}
+        async with self.http.stream(method, path, content=content, headers=sent) as answer:
             if answer.status_code < 400:
                 return ""
             document = an_object(json.loads(await answer.aread()))
