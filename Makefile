@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(bin):$(CURDIR)/.tools/bin:$(PATH)
 node := tests/node/node_modules/.installed
 
 # What a test may need beyond Python and PyPI; `make check` runs these, `make test` does not.
-elsewhere := go or java or node or rust or redis or browser or slow or bench
+elsewhere := go or java or node or rust or redis or browser or slow
 
 ##@ Use
 
@@ -34,28 +34,26 @@ run-model: .venv/.run ## The same, with a model of your own Ollama behind the ag
 ##@ Test
 
 # grpc.aio has one poller for a process and all its event loops: a loop that one test closes can cost
-# another its events. So each kind of test has a process of its own, and two run at a time.
+# another its events. So each kind of test has a process of its own; they wait more than they
+# compute, so that three run at a time.
+system := tests/conformance tests/journeys tests/docs tests/guide
 core := tests/core
-contract := tests/contract tests/examples
 edge := tests/edge tests/hostile
+contract := tests/contract tests/examples
 transport := tests/edge/transport
 client := tests/client tests/agents
-system := tests/conformance tests/journeys tests/docs tests/guide
-groups := system core client edge contract transport
+groups := system edge rest core contract client transport
 ignore_edge := --ignore=tests/edge/transport
+ignore_rest := $(foreach group,$(filter-out rest,$(groups)),$(addprefix --ignore=,$($(group))))
+parallel := $(MAKE) --no-print-directory --jobs=3 --output-sync=target
 
 .PHONY: test
 test: .venv/.test ## Run every test that needs Python and PyPI only
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(groups:%=test-%) test-rest
+	@$(parallel) $(groups:%=test-%)
 
 .PHONY: $(groups:%=test-%)
 $(groups:%=test-%): test-%: .venv/.test
-	$(bin)/python -m pytest -m "not ($(elsewhere) or real_model)" $($*) $(ignore_$*)
-
-.PHONY: test-rest
-test-rest: .venv/.test
-	$(bin)/python -m pytest -m "not ($(elsewhere) or real_model)" \
-	  $(foreach group,$(groups),$(addprefix --ignore=,$($(group))))
+	$(bin)/python -m pytest -m "not ($(elsewhere) or bench or real_model)" $($*) $(ignore_$*)
 
 .PHONY: test-model
 test-model: .venv/.test ## Test with a real model: wants an Ollama that answers
@@ -64,9 +62,16 @@ test-model: .venv/.test ## Test with a real model: wants an Ollama that answers
 .PHONY: check
 check: lint types protos breaking check-generated test-elsewhere ## Run everything that `make test` leaves out
 
+# What `make test` leaves out, and with many more examples what it generates.
 .PHONY: test-elsewhere
 test-elsewhere: .venv/.test .tools/bin/grpcurl $(node)
-	$(bin)/python -m pytest -m "$(elsewhere)" || test $$? -eq 5 # 5: there is none yet
+	@$(parallel) $(groups:%=elsewhere-%)
+	$(bin)/python -m pytest -m bench tests
+
+.PHONY: $(groups:%=elsewhere-%)
+$(groups:%=elsewhere-%): elsewhere-%: .venv/.test
+	THOROUGH=1 $(bin)/python -m pytest -m "($(elsewhere) or examples) and not bench" $($*) $(ignore_$*) \
+	  || test $$? -eq 5 # 5: there is none
 
 .PHONY: audit
 audit: .venv/.test ## Look for known weaknesses in what the runtime lock names (asks PyPI)

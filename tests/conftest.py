@@ -1,11 +1,26 @@
-"""What every test shares: the event loop, and the rule that a skip may be forbidden."""
+"""What every test shares: the event loop, how hard it tries, and that a skip may be forbidden."""
 
 import os
 from collections.abc import AsyncGenerator, Generator
 
 import pytest
+from hypothesis import is_hypothesis_test, settings
 
+THOROUGH = os.environ.get("THOROUGH") == "1"
 SKIPS_FORBIDDEN = os.environ.get("REQUIRE_ALL_TESTS") == "1"
+
+# On a busy machine any example may take long; what takes for ever ends by pytest's timeout.
+settings.register_profile("ours", max_examples=100 if THOROUGH else 20, deadline=None)
+settings.load_profile("ours")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that are worth running again with more examples."""
+    for item in items:
+        test = getattr(item, "obj", None)
+        model = getattr(getattr(item, "cls", None), "settings", None)
+        if is_hypothesis_test(test) or isinstance(model, settings):
+            item.add_marker("examples")
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.cases import calls, fanout, first_token, idle, latency, log, presence
+from benchmarks.cases import answers, calls, fanout, first_token, idle, latency, log, presence
 from benchmarks.harness.measure import Bench
 
 
@@ -20,6 +20,7 @@ CASES: Final[Mapping[str, Case]] = {
     "latency": Case("an agent's publish to a WebSocket and to SSE", latency.measure),
     "presence": Case("an agent's change of presence to a WebSocket", presence.measure),
     "first_token": Case("what is added to an agent's first token", first_token.measure),
+    "answers": Case("a model's answer, beside a relay and LiteLLM's proxy", answers.measure),
     "fanout": Case("deliveries per CPU second, beside peers", fanout.measure),
     "calls": Case("agent request and reply, 64 in flight and one at a time", calls.measure),
     "idle": Case("KiB for each idle client, and connects per CPU second", idle.measure),

@@ -51,11 +51,16 @@ def resident_bytes(pid: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """A running core and edge of ours."""
+    """A running core and edge of ours, and agents where they were asked for."""
 
     grpc: str
     http: str
     pids: Mapping[str, int]
+
+    @property
+    def grpc_port(self) -> int:
+        """Where agents and services connect."""
+        return int(self.grpc.rpartition(":")[2])
 
     @property
     def http_port(self) -> int:
@@ -64,13 +69,18 @@ class Installation:
 
 
 @asynccontextmanager
-async def installation(*, edge: bool = True) -> AsyncGenerator[Installation]:
-    """Start the parts of `blackroad up` as it does, without the five agents; end them after."""
+async def installation(*, edge: bool = True, ollama_port: int = 0) -> AsyncGenerator[Installation]:
+    """Start the parts of `blackroad up` as it does, and end them after.
+
+    The agents and models are among them only where there is an Ollama for them.
+    """
     names = {name: value for name, value in os.environ.items() if not name.startswith("BLACKROAD")}
+    names |= {"OLLAMA_HOST": f"127.0.0.1:{ollama_port}"}
+    parts = ["core"] + ["agents"] * bool(ollama_port) + ["edge"] * edge
     children: list[Child] = []
     addresses: dict[str, str] = {}
     try:
-        for part in ("core", "edge") if edge else ("core",):
+        for part in parts:
             flags = (*FLAGS, "--core", addresses["grpc"]) if addresses else FLAGS
             child = await Child.start(part, flags, names)
             children.append(child)
@@ -79,4 +89,5 @@ async def installation(*, edge: bool = True) -> AsyncGenerator[Installation]:
         yield Installation(addresses["grpc"], addresses.get("http", ""), pids)
     finally:
         for child in reversed(children):
+            child.drain()
             await child.end(GRACE_SECONDS)

@@ -1,7 +1,8 @@
 """A peer's server in a process of its own: told to broadcast, it paces itself as our publisher."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -34,9 +35,26 @@ def event(number: int) -> dict[str, object]:
     }
 
 
-async def _serve(pipe: Pipe, app: ASGIApp, broadcast: Broadcast, progress: Pipe | None) -> None:
+@asynccontextmanager
+async def serving(app: ASGIApp) -> AsyncGenerator[uvicorn.Server]:
+    """Serve an application on a free port while the context lasts."""
     config = uvicorn.Config(app, port=0, log_level="error", lifespan="off", backlog=4096)
     server = uvicorn.Server(config)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(server.serve())
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        yield server
+        server.should_exit = True
+        server.force_exit = True
+
+
+def port_of(server: uvicorn.Server) -> int:
+    """Return the port of a server that serves."""
+    return int(server.servers[0].sockets[0].getsockname()[1])
+
+
+async def _serve(pipe: Pipe, app: ASGIApp, broadcast: Broadcast, progress: Pipe | None) -> None:
     window = Window(progress)
     came = 0
 
@@ -44,17 +62,13 @@ async def _serve(pipe: Pipe, app: ASGIApp, broadcast: Broadcast, progress: Pipe 
         for number in range(first, first + count):
             await broadcast(event(number))
 
-    async def do(order: Publish) -> int:
-        nonlocal came
-        if not order.count:
-            return int(server.servers[0].sockets[0].getsockname()[1])
-        came = await publish_all(order, came + 1, window, send)
-        return came
+    async with serving(app) as server:
 
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(server.serve())
-        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-            await asyncio.sleep(0.01)
+        async def do(order: Publish) -> int:
+            nonlocal came
+            if not order.count:
+                return port_of(server)
+            came = await publish_all(order, came + 1, window, send)
+            return came
+
         await obey(pipe, do)
-        server.should_exit = True
-        server.force_exit = True

@@ -15,6 +15,7 @@ from blackroad.client import AnswerFailed, Cancelled, Client, Finished, NotFound
 from blackroad.core.server import CoreServer
 from blackroad.core.settings import CoreSettings
 from tests.agents.hosting import hosted
+from tests.effort import examples
 
 FIVE = {"LUCIDIA", "ALICE", "OCTAVIA", "PRISM", "ECHO"}
 FAST = ModelsSettings(default="builtin/echo", echo_words_per_second=0)
@@ -42,7 +43,9 @@ async def test_the_echos_usage_is_the_callers_words(client: Client) -> None:
 
 
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(20),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200))
 async def test_the_echo_says_exactly_what_it_is_told(client: Client, text: str) -> None:

@@ -31,6 +31,7 @@ from blackroad.client import (
 from blackroad.core.server import CoreServer
 from blackroad.core.settings import CoreSettings
 from tests.client.cable import Cable
+from tests.effort import examples
 
 
 @asynccontextmanager
@@ -208,7 +209,9 @@ async def test_a_deadline_ends_the_answer_and_stops_the_agent(client: Client) ->
 
 
 @settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(6),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     cuts=st.sets(st.integers(1, 199), min_size=1, max_size=2),

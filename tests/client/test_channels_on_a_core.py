@@ -17,6 +17,7 @@ from blackroad.client import (
     Unavailable,
 )
 from tests.client.cable import Cable
+from tests.effort import examples
 
 
 async def test_what_is_published_is_received_once_and_in_order(client: Client) -> None:
@@ -148,7 +149,9 @@ async def test_channels_are_managed(client: Client) -> None:
 
 
 @settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(8),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(cuts=st.lists(st.integers(0, 300), max_size=3, unique=True), room=st.uuids())
 async def test_cuts_at_random_lose_nothing_and_repeat_nothing(

@@ -46,7 +46,11 @@ def run_next(block: Block, others: Iterator[Block], terminal: Terminal) -> int:
         return 1 + run_next(next(others), others, terminal)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=names)
+@pytest.mark.parametrize(
+    "page",
+    [PAGES[0], *(pytest.param(page, marks=pytest.mark.slow) for page in PAGES[1:])],
+    ids=names,
+)
 def test_the_page_is_true(page: Path, tmp_path: Path, installation: Installation) -> None:
     expected = sum(
         len(block.commands)

@@ -16,6 +16,7 @@ from tests.conformance.grpc_door import GrpcDoor
 from tests.conformance.sse_door import SseDoor
 from tests.conformance.websocket_door import Frame, WebSocketDoor, WebSocketSession
 from tests.edge.rig import EdgeRig
+from tests.effort import examples
 
 
 class Piece(NamedTuple):
@@ -101,7 +102,7 @@ def answer_frames(session: WebSocketSession) -> list[Frame]:
 
 
 @settings(
-    max_examples=40,
+    max_examples=examples(40),
     phases=(Phase.generate,),  # an example that fails waits for what never comes: none is shrunk
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -20,6 +20,7 @@ from blackroad.edge.frames import client
 from blackroad.edge.transport import Socket, Transport
 from tests.edge.transport.rig import Peer
 from tests.edge.transport.test_inbox import Wire
+from tests.effort import examples
 from tests.hostile.target import Target
 
 FRAMES: Final[tuple[dict[str, object], ...]] = (
@@ -158,6 +159,7 @@ def test_a_socket_takes_any_bytes_and_ends_at_most_once(data: bytes, cuts: list[
     assert len(ended(cut(data, cuts))) == 1
 
 
+@pytest.mark.examples
 @pytest.mark.slow
 @pytest.mark.parametrize("method", UNARY)
 def test_a_message_of_any_bytes_is_no_fault_of_the_core(target: Target, method: str) -> None:
@@ -165,7 +167,7 @@ def test_a_message_of_any_bytes_is_no_fault_of_the_core(target: Target, method: 
     with grpc.insecure_channel(target.grpc) as channel:
         call: Call = channel.unary_unary(path)
 
-        @settings(max_examples=150, deadline=None)
+        @settings(max_examples=examples(150), deadline=None)
         @given(st.binary(max_size=120))
         def send(payload: bytes) -> None:
             answer = call.future(payload, timeout=5)

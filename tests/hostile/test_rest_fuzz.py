@@ -10,11 +10,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 from schemathesis.core.result import Ok
 
+from tests.effort import examples
 from tests.hostile.target import Target
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES: Final = 25
+EXAMPLES: Final = examples(25)
 STREAMS: Final = ("/events/", "/v1/chat/stream", "/v1/streams/{stream_id}/events")
 """They answer for as long as somebody listens."""
 FAULT: Final = 500
@@ -64,6 +65,7 @@ def operations(target: Target) -> Iterator[Operation]:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.examples
 def test_no_request_makes_a_fault(target: Target) -> None:
     tried: list[str] = []
     for operation in operations(target):

@@ -14,6 +14,8 @@ from tests.conformance.websocket_door import WebSocketDoor
 from tests.journeys.serving import fresh, serving
 from tests.processes import part
 
+pytestmark = pytest.mark.slow
+
 VIEWERS = 100
 UNLIMITED = {
     f"LIMITS__{kind}__{name}": "1000000"

@@ -15,6 +15,8 @@ from tests.conformance.websocket_door import Frame, WebSocketDoor, WebSocketSess
 from tests.journeys.serving import fresh, serving
 from tests.processes import Installation, part
 
+pytestmark = pytest.mark.slow
+
 
 class Waiting:
     """Says `half`, then waits; notes which calls were stopped."""

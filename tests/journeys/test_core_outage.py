@@ -6,8 +6,11 @@ import time
 from collections.abc import Callable
 
 import httpx
+import pytest
 
 from tests.processes import part
+
+pytestmark = pytest.mark.slow
 
 AGENTS = {"LUCIDIA", "ALICE", "OCTAVIA", "PRISM", "ECHO"}
 # Long enough for the waits of before, which doubled up to 20 s, to be far apart.

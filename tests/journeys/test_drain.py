@@ -16,6 +16,8 @@ from blackroad.client import Answer, Client, RealtimeError
 from tests.edge.rig import Browser
 from tests.processes import alive, children_of, up
 
+pytestmark = pytest.mark.slow
+
 WORDS = " ".join(f"word{number}" for number in range(30))
 PACE = {"MODELS__ECHO_WORDS_PER_SECOND": "10"}  # so that the answer takes three seconds
 SECONDS = 30

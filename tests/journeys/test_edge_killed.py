@@ -2,11 +2,15 @@
 
 import asyncio
 
+import pytest
+
 from tests.conformance.doors import Door
 from tests.conformance.grpc_door import GrpcDoor
 from tests.conformance.sse_door import SseDoor
 from tests.conformance.websocket_door import WebSocketDoor
 from tests.processes import part
+
+pytestmark = pytest.mark.slow
 
 
 async def test_browsers_resume_at_an_edge_that_was_started_again(room: str) -> None:

@@ -17,6 +17,8 @@ from tests.conformance.websocket_door import WebSocketDoor
 from tests.processes import part
 from tests.servers import Server
 
+pytestmark = pytest.mark.slow
+
 BEFORE, MEANWHILE, AFTER = 20, 50, 10
 
 

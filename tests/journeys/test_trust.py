@@ -16,7 +16,7 @@ from tests.journeys import keys
 from tests.journeys.keys import SECRET, bearer, token
 from tests.processes import Part, blackroad
 
-pytestmark = pytest.mark.usefixtures("one_loop")
+pytestmark = [pytest.mark.usefixtures("one_loop"), pytest.mark.slow]
 SECONDS = 10.0
 
 

@@ -76,6 +76,7 @@ def test_up_serves_every_door_and_the_five_agents() -> None:
         assert node["workers"] >= len(AGENTS)
 
 
+@pytest.mark.slow
 def test_whoever_finds_it_ready_finds_all_five_agents() -> None:
     with taken() as port:
         http = "{}:{}".format(*port.getsockname())
@@ -83,6 +84,7 @@ def test_whoever_finds_it_ready_finds_all_five_agents() -> None:
         assert agents_when_ready(http) >= AGENTS
 
 
+@pytest.mark.slow
 def test_sigterm_drains_everything_and_exits_0() -> None:
     with up() as installation:
         children = parts_of(installation.process.pid)
@@ -90,6 +92,7 @@ def test_sigterm_drains_everything_and_exits_0() -> None:
         all_gone(children.values())
 
 
+@pytest.mark.slow
 def test_sigint_while_it_starts_leaves_nothing() -> None:
     with starting_up() as process:
         wait_until(lambda: bool(parts_of(process.pid)))
@@ -107,6 +110,7 @@ def test_a_killed_up_leaves_no_orphan() -> None:
         all_gone(children.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["core", "agents", "edge"])
 def test_a_killed_part_ends_everything_with_its_status(part: str) -> None:
     with up() as installation:
@@ -116,6 +120,7 @@ def test_a_killed_part_ends_everything_with_its_status(part: str) -> None:
         all_gone(children.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", ["HTTP", "GRPC"])
 def test_the_last_line_says_which_setting_has_a_port_that_is_taken(setting: str) -> None:
     with taken() as port:
@@ -128,6 +133,7 @@ def test_the_last_line_says_which_setting_has_a_port_that_is_taken(setting: str)
             assert "Traceback" not in process.output
 
 
+@pytest.mark.slow
 def test_a_missing_file_of_agents_is_told_before_anything_starts(tmp_path: Path) -> None:
     missing = str(tmp_path / "nowhere.toml")
     with starting_up(AGENTS=missing) as process:
@@ -137,11 +143,13 @@ def test_a_missing_file_of_agents_is_told_before_anything_starts(tmp_path: Path)
         assert "core.ready" not in process.output
 
 
+@pytest.mark.slow
 def test_the_start_says_the_default_model_once() -> None:
     with up() as installation:
         assert installation.process.output.count("the default model is") == 1
 
 
+@pytest.mark.slow
 def test_with_a_secret_the_parts_get_tokens_of_their_own() -> None:
     with up(AUTH__SECRET=SECRET) as installation:
         wait_until(lambda: httpx.get(f"http://{installation.http}/readyz").status_code == 200)

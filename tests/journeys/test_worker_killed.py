@@ -15,6 +15,8 @@ from tests.conformance.sse_door import SseDoor
 from tests.conformance.websocket_door import WebSocketDoor
 from tests.processes import Installation, Process, running
 
+pytestmark = pytest.mark.slow
+
 WORKER = Path(__file__).parent / "worker.py"
 
 

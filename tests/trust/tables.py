@@ -19,7 +19,16 @@ def channels() -> Mapping[tuple[str, str], Mapping[str, str]]:
 
 def acts() -> Mapping[str, str]:
     """Return, by call or frame, the first word of what it needs."""
-    rows = [row for row in _rows("### Every call and frame") if len(row) == 2][1:]
+    return _needs("### Every call and frame")
+
+
+def routes() -> Mapping[str, str]:
+    """Return, by frame of a browser or route, the first word of what it needs."""
+    return _needs("### Every frame and route of the edge")
+
+
+def _needs(heading: str) -> Mapping[str, str]:
+    rows = [row for row in _rows(heading) if len(row) == 2][1:]
     assert len({row[0] for row in rows}) == len(rows)
     return {row[0].strip("`"): re.findall(r"`([^`]+)`", row[1])[0] for row in rows}
 

@@ -9,17 +9,21 @@ from typing import Self
 
 import structlog
 
+from blackroad.core.admin.calls import AdminCalls
 from blackroad.core.channel.calls import ChannelCalls
 from blackroad.core.channel.control import BODIES
 from blackroad.core.channel.directory import Directory
 from blackroad.core.channel.folding import LOOK_SECONDS as FOLD_SECONDS
 from blackroad.core.channel.folding import Folding
+from blackroad.core.channel.invitations import MemoryInvitations
 from blackroad.core.channel.occupants import Occupants
 from blackroad.core.channel.parts import Parts
 from blackroad.core.channel.rules import Rules
 from blackroad.core.channel.start import Starter
 from blackroad.core.clock import Clock, SystemClock
 from blackroad.core.errors import Code, Ending
+from blackroad.core.fleet.codes import FleetInvitations, FleetTickets
+from blackroad.core.fleet.fleet import Fleet
 from blackroad.core.gateway.requests import Requests
 from blackroad.core.gateway.session import BrowserSession
 from blackroad.core.gateway.trunk import Trunk, Trunks
@@ -31,11 +35,12 @@ from blackroad.core.identity.identity import Identity
 from blackroad.core.identity.peer import Peers
 from blackroad.core.identity.renewal import Renewal
 from blackroad.core.identity.revocations import REVOKED, Revocation
+from blackroad.core.identity.tickets import MemoryTickets
 from blackroad.core.limits.budget import Budget
 from blackroad.core.limits.rates import SWEEP_SECONDS, Rates
 from blackroad.core.log.base import Append
-from blackroad.core.log.engine import EngineSettings, engine_of
-from blackroad.core.log.entry import Entry
+from blackroad.core.log.engine import EMBEDDED, MEMORY, EngineSettings, engine_of
+from blackroad.core.log.entry import Entry, Positions
 from blackroad.core.names import scope
 from blackroad.core.presence.calls import PresenceCalls
 from blackroad.core.presence.roster import Roster
@@ -70,10 +75,12 @@ class Node:
         self.engine = engine_of(_engine(settings), clock)
         self.log = self.engine.log
         self.hub = Hub(self.log)
+        self.fleet = Fleet(self.log, self.hub, alone=not _is_shared(settings.log))
         self.ticker = Ticker()
         self.expiry = Expiry(clock)
         self.sessions = Sessions(self.expiry)
-        self.peers = Peers(settings.auth, clock, settings.tls)
+        tickets = FleetTickets(MemoryTickets(clock), self.fleet)
+        self.peers = Peers(settings.auth, clock, settings.tls, tickets=tickets)
         self.peers.revocations.listeners.append(self._end_revoked)
         self.renew = Renewal(self.peers, self.expiry).renew
         self.directory = Directory(Rules(settings.namespaces))
@@ -92,22 +99,44 @@ class Node:
             self.name,
             settings.presence,
             alive=lambda session_id: self.sessions.get(session_id) is not None,
+            board=self.fleet.board,
         )
         self.answers = Answers(
             self.log, self.hub, self.publisher, self.directory, self.roster, clock, settings.answers
         )
         self.answers.charge = self.rates.charge
         self.answers.charge_command = self.roster.charge_command = self.rates.charge_command
+        kept = MemoryInvitations(clock)
+        self.directory.listeners.append(kept.take_up)
+        invitations = FleetInvitations(kept, self.fleet)
         self.channels = ChannelCalls(
-            self.log, self.hub, self.directory, self.occupants, self.publisher, clock
+            self.log,
+            self.hub,
+            self.directory,
+            self.occupants,
+            self.publisher,
+            clock,
+            invitations,
         )
         self.presences = PresenceCalls(self.roster, self.directory, self.occupants)
         starter = Starter(self.hub, self.directory, self.answers)
         self.parts = Parts(self.hub, self.directory, self.occupants, starter, self.answers)
         self.parts.charge_command = self.rates.charge_command
         self.parts.budget = self.answers.budget = self.budget
+        self._lose = self.hub.missed
+        self.hub.missed = self._missed
         self.groups = Groups(self.hub)
         self.trunks = Trunks()
+        self.admin = AdminCalls(
+            self.sessions,
+            self.directory,
+            self.trunks,
+            self.fleet,
+            self.log,
+            self.name,
+            self.started_ns,
+            lambda: self.draining,
+        )
         self._requests = Requests(
             self.peers,
             self.hub,
@@ -154,8 +183,17 @@ class Node:
         self._ends.enter_context(self.ticker.every(SWEEP_SECONDS, self.rates.sweep))
         self._ends.enter_context(self.ticker.every(LOOK_SECONDS, self.expiry.end_due))
         self._ends.enter_context(self.ticker.every(FOLD_SECONDS, self._fold))
-        parts = (self.hub, self.ticker, self.occupants, self.roster, self.answers, self.peers)
+        parts = (
+            self.hub,
+            self.fleet,
+            self.ticker,
+            self.occupants,
+            self.roster,
+            self.answers,
+            self.peers,
+        )
         self._running = [self._tasks.create_task(part.run()) for part in parts]
+        await self.fleet.settled()
         return self
 
     async def __aexit__(
@@ -164,6 +202,7 @@ class Node:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self.fleet.leave()
         for task in self._running:
             task.cancel()
         try:
@@ -196,6 +235,10 @@ class Node:
         """Forget a trunk that has ended. Idempotent."""
         self.expiry.remove(trunk)
         self.trunks.remove(trunk)
+
+    def _missed(self, after: Positions) -> None:
+        self._lose(after)
+        self.fleet.missed(after)
 
     def _fold(self) -> None:
         if self.folding.due:
@@ -259,6 +302,11 @@ class Node:
         record = self.publisher.record("alerts", "alert", json=said)
         keys = [scope(tenant, "alerts") for tenant in sorted(tenants)]
         await self.log.append([Append(key, [record], self.publisher.keep(key)) for key in keys])
+
+
+def _is_shared(log: str) -> bool:
+    """Tell whether other nodes may use the log that the setting names."""
+    return log != MEMORY and not log.startswith(EMBEDDED)
 
 
 def _engine(settings: CoreSettings) -> EngineSettings:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from blackroad.realtime.v1 import common_pb2
 from tests.conformance.conftest import NAMES, PAIRS, Deployment
 from tests.conformance.doors import Door, Event, Refused, Session
+from tests.effort import THOROUGH
 
 EVENTS = 60
 # More of them find rarer places; the default is sized for every run.
-EXAMPLES = int(os.environ.get("CONFORMANCE_EXAMPLES", "5"))
+EXAMPLES = int(os.environ.get("CONFORMANCE_EXAMPLES", "10" if THOROUGH else "2"))
 # Each entry: how many events a connection takes before it is cut; and whether it says goodbye.
 CUTS = st.lists(st.tuples(st.integers(0, 25), st.booleans()), min_size=1, max_size=3)
 

@@ -30,7 +30,12 @@ from blackroad.realtime.v1 import (
 SECRET = "a secret of thirty-two bytes, at least"
 ALL = ("subscribe", "publish", "presence", "invoke", "serve", "manage")
 Grants: TypeAlias = Mapping[str, Sequence[str]]
-MANY = {"messages_per_second": 1e6, "burst_limit": 1_000_000}
+MANY = {
+    "messages_per_second": 1e6,
+    "burst_limit": 1_000_000,
+    "commands_per_second": 1e6,
+    "commands_burst": 1_000_000,
+}
 EVERYTHING: Grants = {">": ALL, "presence.>": ALL, "system.>": ALL, "stream.>": ALL}
 _numbers = itertools.count(1)
 
@@ -151,8 +156,9 @@ def _code(number: int) -> str:
 class Core:
     """A running core and how to reach it."""
 
-    def __init__(self, server: CoreServer, channel: grpc.aio.Channel) -> None:
+    def __init__(self, server: CoreServer, channel: grpc.aio.Channel, address: str) -> None:
         self.server = server
+        self.address = address
         self.node = server.node
         self.channel = channel
 
@@ -270,7 +276,7 @@ async def running(**auth: object) -> AsyncGenerator[Core]:
         {
             "grpc": "127.0.0.1:0",
             "auth": {"secret": SECRET, **auth},
-            "limits": {"user": MANY},
+            "limits": dict.fromkeys(("user", "agent", "service"), MANY),
             "drain_seconds": 0.1,
         }
     )
@@ -279,7 +285,7 @@ async def running(**auth: object) -> AsyncGenerator[Core]:
         server.open() as addresses,
         grpc.aio.insecure_channel(addresses["grpc"]) as channel,
     ):
-        yield Core(server, channel)
+        yield Core(server, channel, addresses["grpc"])
 
 
 class MovedClock(SystemClock):

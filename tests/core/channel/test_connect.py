@@ -31,6 +31,7 @@ from blackroad.core.publisher import Publisher
 from blackroad.core.settings import AuthSettings
 from blackroad.core.ticker import Ticker
 from blackroad.realtime.v1 import channel_pb2, common_pb2, event_pb2
+from tests.effort import examples
 
 Request = channel_pb2.ConnectRequest
 Response = channel_pb2.ConnectResponse
@@ -372,7 +373,7 @@ class Trial:
         return all(last[c] >= max(self.expected[c], default=0) for c in MATCHES[self.topic])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(topic=st.sampled_from(TOPICS), steps=STEPS, partitions=st.sampled_from([1, 3]))
 def test_resuming_by_any_cursor_of_the_subscription_misses_and_doubles_nothing(
     topic: str, steps: list[Step], partitions: int

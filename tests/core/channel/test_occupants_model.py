@@ -19,6 +19,7 @@ from blackroad.core.errors import Code, Rejection
 from blackroad.core.publisher import Publisher
 from tests.core.channel.tape import TapeLog
 from tests.core.channel.world import identity
+from tests.effort import examples
 
 KEY = "acme.plans"
 BOUND = 2  # of the lists that are told, so that few identities get over it
@@ -148,4 +149,6 @@ def fold(tape: list[tuple[str, dict[str, object]]]) -> tuple[int, set[str] | Non
 
 
 TestOccupantsModel = OccupantsMachine.TestCase
-TestOccupantsModel.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestOccupantsModel.settings = settings(
+    max_examples=examples(150), stateful_step_count=40, deadline=None
+)

@@ -12,6 +12,7 @@ from blackroad.core.log.entry import Entry, Position
 from blackroad.core.topics import matches
 from blackroad.realtime.v1 import channel_pb2, event_pb2
 from tests.core.gateway.edge import DEVELOPER, Browser, Edge, Followed, running
+from tests.effort import examples
 
 CHANNELS = ("room.a", "room.b", "room.secret")
 FOLLOWED = ("room.a", "room.b", "room.*", "room.>")
@@ -177,7 +178,7 @@ async def play(steps: list[tuple[str, object, object]], max_queued_bytes: int) -
         assert len(edge.node.sessions) == len(edge.trunk.sessions) == 3
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(step, max_size=40), st.sampled_from([500, 2000, 1 << 20]))
 async def test_each_subscription_gets_its_contiguous_run(
     steps: list[tuple[str, object, object]], max_queued_bytes: int

@@ -14,6 +14,7 @@ from blackroad.core.log.base import Append, Appended
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
 from blackroad.core.log.record import Record
 from blackroad.realtime.v1 import channel_pb2, event_pb2
+from tests.effort import examples
 
 CHANNELS = ("t.a", "t.b", "t.c")
 
@@ -104,7 +105,7 @@ Steps = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(steps=Steps)
 def test_a_member_gets_exactly_what_came_while_it_followed(
     steps: list[tuple[str, str] | tuple[str, frozenset[str]]],

@@ -12,6 +12,7 @@ from blackroad.core.identity.identity import Identity, Kind
 from blackroad.core.presence.entity import Status
 from blackroad.realtime.v1 import presence_pb2
 from tests.core.presence.world import ADA, BOB, LUCIDIA, TENANT, Fields, World, identity, open_world
+from tests.effort import examples
 
 ONLINE, AWAY, BUSY = Status.ONLINE, Status.AWAY, Status.BUSY
 
@@ -385,7 +386,7 @@ _CALLS = st.lists(
 _ENTITIES = (ADA, BOB, LUCIDIA, identity("ada", Kind.SERVICE))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(_CALLS)
 def test_folding_the_events_gives_the_list(calls: list[tuple[str, int, int, Status, str]]) -> None:
     asyncio.run(_fold_and_compare(calls))

@@ -30,6 +30,7 @@ from tests.core.presence.world import (
     identity,
     open_world,
 )
+from tests.effort import examples
 
 Request = presence_pb2.TrackRequest
 Response = presence_pb2.TrackResponse
@@ -411,7 +412,7 @@ _ACTS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(_ACTS, st.integers(1, 3))
 def test_folding_what_a_watcher_gets_gives_the_list(
     acts: list[tuple[str, int, Status]], partitions: int

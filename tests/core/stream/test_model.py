@@ -32,6 +32,7 @@ from blackroad.core.stream.update import Update
 from blackroad.core.stream.wheel import Wheel
 from blackroad.core.stream.worker import Worker
 from blackroad.realtime.v1 import event_pb2, stream_pb2
+from tests.effort import examples
 
 LIMITS = StreamLimits(queue_items=3)
 DEVELOPER = developer_service()
@@ -227,4 +228,4 @@ class Stream(RuleBasedStateMachine):
 
 
 TestStream = Stream.TestCase
-TestStream.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+TestStream.settings = settings(max_examples=examples(100), stateful_step_count=50, deadline=None)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from blackroad.edge.fanout import Budget, Fanout
 from tests.edge.fanout.rig import Session, render
+from tests.effort import examples
 
 RECEIVERS = 3
 NUMBERS = 4
@@ -160,7 +161,7 @@ async def play(steps: list[Step], budget: Budget) -> Model:
     return model
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(steps)
 def test_everybody_gets_exactly_what_is_for_them(steps: list[Step]) -> None:
     model = asyncio.run(play(steps, Budget()))
@@ -181,13 +182,13 @@ def slow(chosen: list[Step]) -> list[Step]:
 slow_steps = steps.map(slow)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(slow_steps, st.integers(3, 12))
 def test_who_overflows_is_told_from_where(steps: list[Step], each: int) -> None:
     asyncio.run(play(steps, Budget(each=each))).check()
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(slow_steps, st.integers(3, 20))
 def test_a_common_budget_is_kept_and_those_who_pay_are_told(steps: list[Step], limit: int) -> None:
     asyncio.run(play(steps, Budget(limit=limit))).check()

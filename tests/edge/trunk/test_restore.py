@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from blackroad.client import Client
 from tests.client.cable import Cable
 from tests.edge.rig import Browser, EdgeRig, next_event, running_edge, until
+from tests.effort import examples
 
 BROWSERS = 25
 EVENTS = 60
@@ -82,7 +83,7 @@ async def test_all_browsers_share_one_catching_up(core: str) -> None:
 
 
 @settings(
-    max_examples=8,
+    max_examples=examples(8),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -23,6 +23,7 @@ class Invitation:
     key: str
     uses: int
     expires_ns: int
+    node: str = ""  # that keeps it, where this is another
 
 
 class Invitations(Protocol):

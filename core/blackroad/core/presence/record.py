@@ -34,6 +34,7 @@ class Stay:
     renewed: float  # monotonic seconds: when its lease was last renewed
     active: int = 0
     lost_ns: int = 0  # Unix time at which its connection was lost; 0: it is there
+    origin: str = ""  # the generation of the node that has it; empty: this one
     key: str = field(init=False)  # of the entity's record
 
     def __post_init__(self) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from blackroad.core.clock import Clock
 from blackroad.core.errors import Code, Rejection
+from blackroad.core.fleet.board import Board, Change
 from blackroad.core.identity.identity import Identity, Kind
 from blackroad.core.log.base import Log
 from blackroad.core.presence.claims import (
@@ -19,6 +20,7 @@ from blackroad.core.presence.lease import Leases
 from blackroad.core.presence.page import list_page
 from blackroad.core.presence.record import Record, Stay
 from blackroad.core.presence.records import MemoryRecords, Records
+from blackroad.core.presence.shared import TOPIC, decoded, encoded
 from blackroad.core.presence.teller import Teller
 from blackroad.core.publisher import Publisher
 from blackroad.core.settings import PresenceSettings
@@ -52,6 +54,7 @@ class Roster:
         records: Records | None = None,
         max_entities: int = MAX_ENTITIES,
         max_sessions: int = MAX_SESSIONS,
+        board: Board | None = None,
     ) -> None:
         settings = settings or PresenceSettings()
         # Counts what somebody asks for on its session, and may refuse it.
@@ -66,6 +69,11 @@ class Roster:
         self._leases = Leases(settings.lease_seconds, alive)
         self._records: Records = MemoryRecords() if records is None else records
         self._stays: dict[str, Stay] = {}
+        self._board = None if board is None or board.alone else board
+        self._keys: dict[str, str] = {}  # of records, by the sessions on the board
+        self._inherited: set[Stay] = set()  # of nodes that left: this one tells of them
+        if self._board is not None:
+            self._board.listen(TOPIC, self._hear)
         self._spoken = 0
         self._running = False
         self._draining = False
@@ -155,7 +163,7 @@ class Roster:
             stay.capacity = max_concurrency
         if active is not None:
             stay.active = active
-        self._changed(self._record_of(stay))
+        self._share(stay)
         await self._told()
 
     def load(self, session_id: str, active: int) -> None:
@@ -163,7 +171,7 @@ class Roster:
         stay = self._stays.get(session_id)
         if stay is not None and stay.active != active:
             stay.active = active
-            self._changed(self._record_of(stay))
+            self._share(stay)
 
     async def leave(self, session_id: str, clean: bool, stay: Stay | None = None) -> None:
         """End a session's entry; return when a clean leave was told. See `depart`."""
@@ -246,6 +254,9 @@ class Roster:
             for stay in self._graces.ended(now):
                 if self._stays.get(stay.session_id) is stay:
                     self._forget(stay)
+                elif stay.origin:
+                    self._remove(stay, owe=stay in self._inherited)
+                    self._inherited.discard(stay)
         await self._teller.tell()
 
     async def _wait(self) -> None:
@@ -260,7 +271,7 @@ class Roster:
             pass
 
     async def _told(self) -> None:
-        if self._running:
+        if self._running and self._board is None:
             await self._teller.told()
 
     def _admit(self, stay: Stay) -> None:
@@ -273,7 +284,7 @@ class Roster:
         self._stays[stay.session_id] = stay
         record.stays[stay.session_id] = stay
         self._records.arrive(record)
-        self._changed(record)
+        self._share(stay)
 
     def _check_room(self, record: Record, former: Stay | None) -> None:
         if former is None and len(record.stays) >= self._max_sessions:
@@ -298,16 +309,96 @@ class Roster:
         record.seen_ns = max(record.seen_ns, stay.lost_ns or self._clock.time_ns())
         if not record.stays:
             self._records.depart(record)
-        self._changed(record)
+        record.touch(self._clock.time_ns())
+        if self._board is None:
+            self._teller.owe(record)
+        else:
+            self._board.drop(TOPIC, stay.session_id)
 
     def _record_of(self, stay: Stay) -> Record:
         record = self._records.get(stay.key)
         assert record is not None  # noqa: S101 (an entry is always in the record of its entity)
         return record
 
-    def _changed(self, record: Record) -> None:
+    def _share(self, stay: Stay) -> None:
+        """Let others know of an entry; clients are told once all nodes can know."""
+        record = self._record_of(stay)
         record.touch(self._clock.time_ns())
-        self._teller.owe(record)
+        if self._board is None:
+            self._teller.owe(record)
+        else:
+            self._board.put(TOPIC, stay.session_id, encoded(stay))
+
+    # What the board tells.
+
+    def _hear(self, change: Change) -> None:
+        """Take up an entry of another node, or that one of this node's own is known to all."""
+        self._teller.order = change.order
+        if change.mine and not change.lost:
+            self._hear_own(change)
+        elif change.value is not None:
+            self._take_in(decoded(change.key, change.value, change.node))
+        elif (stay := self._elsewhere(change)) is None:
+            return
+        elif change.left:
+            stay.lost_ns = self._clock.time_ns()
+            if change.mine:
+                self._inherited.add(stay)
+            self._graces.begin(stay, self._clock.monotonic())
+            self._teller.changed.set()
+        else:
+            self._remove(stay, owe=change.mine)
+
+    def _hear_own(self, change: Change) -> None:
+        if change.value is not None:
+            self._keys[change.key] = decoded(change.key, change.value, "").key
+        key = self._keys.get(change.key, "")
+        record = self._records.get(key)
+        stay = record.stays.get(change.key) if record is not None else None
+        if stay is not None and stay.origin:
+            return  # it has moved on, and its node tells of it
+        if stay is None:
+            self._keys.pop(change.key, None)
+        if record is not None:
+            self._teller.owe(record)
+
+    def _elsewhere(self, change: Change) -> Stay | None:
+        """Return the entry that another node has had; None where the session has moved on."""
+        record = self._records.get(self._keys.get(change.key, ""))
+        stay = record.stays.get(change.key) if record is not None else None
+        return stay if stay is not None and stay.origin == change.node else None
+
+    def _take_in(self, stay: Stay) -> None:
+        """Have an entry of another node in its record, in the place of one that was lost here."""
+        own = self._stays.get(stay.session_id)
+        if own is not None:
+            if not own.lost_ns:
+                return  # it has come here since
+            self._forget(own)
+        record = self._records.get(stay.key) or Record(stay.entity)
+        record.stays[stay.session_id] = stay
+        self._keys[stay.session_id] = stay.key
+        self._records.arrive(record)
+        self._learn(record)
+
+    def _remove(self, stay: Stay, *, owe: bool) -> None:
+        """Take an entry of another node out of its record, if it is still there."""
+        record = self._records.get(stay.key)
+        if record is None or record.stays.get(stay.session_id) is not stay:
+            return
+        del record.stays[stay.session_id]
+        self._keys.pop(stay.session_id, None)
+        record.seen_ns = max(record.seen_ns, self._clock.time_ns())
+        if not record.stays:
+            self._records.depart(record)
+        self._learn(record)
+        if owe:
+            self._teller.owe(record)
+
+    def _learn(self, record: Record) -> None:
+        """Note that a record changed elsewhere: what was told of it there is not known here."""
+        record.touch(self._clock.time_ns())
+        record.told = None
 
     def _next_word(self) -> int:
         """Return a number above all before it, on every node: who speaks later has the greater."""

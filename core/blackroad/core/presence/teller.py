@@ -5,8 +5,8 @@ from heapq import heappop, heappush
 from itertools import islice
 
 from blackroad.core.clock import Clock
-from blackroad.core.errors import Rejection
-from blackroad.core.log.base import MAX_APPEND_EVENTS, Append, Appended, Log
+from blackroad.core.errors import Code, Rejection
+from blackroad.core.log.base import MAX_APPEND_EVENTS, Append, Appended, Fence, Log
 from blackroad.core.presence.record import ABSENT, Record, View
 from blackroad.core.publisher import Publisher
 
@@ -19,13 +19,15 @@ class Teller:
 
     A change of what the entries come to (`View`) is owed at once; any other (sessions behind an
     unchanged view, how busy they are) is told at most once a second. What the log refuses stays
-    owed, as it stands when it is tried again.
+    owed, as it stands when it is tried again. Where there are other nodes, each event says what its
+    node knew of the board, and one that knew less than an earlier one is refused.
     """
 
     def __init__(self, log: Log, publisher: Publisher, clock: Clock) -> None:
         self._log = log
         self._publisher = publisher
         self._clock = clock
+        self.order = 0  # grows with what is known of other nodes; 0: there are none
         self._owed: dict[str, Record] = {}
         self._later: list[tuple[float, str, Record]] = []
         self._retry_at = float("-inf")
@@ -119,7 +121,8 @@ class Teller:
             kind=entity.kind,
             json=record.news(view, self._clock.time_ns()),
         )
-        return Append(record.key, [event], keep=self._publisher.keep(record.key))
+        fence = Fence(self.order) if self.order else None
+        return Append(record.key, [event], keep=self._publisher.keep(record.key), fence=fence)
 
     def _settle(
         self, record: Record, view: View, version: int, answer: Appended | Rejection, now: float
@@ -127,6 +130,9 @@ class Teller:
         """Note what the log made of an event; where it may not be there, it is owed again."""
         if isinstance(answer, Rejection):
             record.told = None
+            if self.order and answer.code is Code.CONFLICT:
+                record.told_version = version  # another node told it that knew all this, and more
+                return True
             self._retry_at = now + RETRY_SECONDS
             self._owed.setdefault(record.key, record)
             return False

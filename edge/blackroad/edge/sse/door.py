@@ -18,6 +18,7 @@ from blackroad.edge.sse.listener import Listener, closing_blocks
 from blackroad.realtime.v1 import admin_pb2, channel_pb2
 
 DEFAULT_CHANNELS: Final = ("agents", "tasks", "alerts")
+BROADCAST: Final = "broadcast"
 MAX_CHANNELS: Final = 128
 DRAINING_SECONDS: Final = 2.0
 PASSING: Final = frozenset({"rate_limited", "draining", "unavailable", "deadline_exceeded"})
@@ -40,8 +41,8 @@ class Query(Struct):
 async def follow(context: Context, request: Request, segment: bytes) -> Response:
     """Follow channels as one unit; `segment` is the client's id as the path spells it.
 
-    `Last-Event-ID` beats `cursor`, and either beats `history`. The stream also follows `broadcast`
-    and `client.<client_id>`.
+    `Last-Event-ID` beats `cursor`, and either beats `history`. The stream also follows
+    `client.<client_id>`, and `broadcast` where that is allowed.
     """
     try:
         if context.draining:
@@ -52,7 +53,7 @@ async def follow(context: Context, request: Request, segment: bytes) -> Response
         opening = context.opening(request, client_id, admin_pb2.DOOR_SSE)
         session = await context.trunk.open(opening)
         listener = Listener(context, session, rendering_of(query.full, query.unnamed))
-        await listener.follow(subscribe)
+        await listener.follow(subscribe, _without_broadcast(subscribe, query.channels))
     except Refusal as refusal:
         return refused(refusal)
     return listener.stream.response()
@@ -97,7 +98,7 @@ def subscription(
     """Return the one subscription of a stream: all its channels as a unit."""
     asked = [part.strip() for part in (channels or "").split(",") if part.strip()]
     own = client_channel(client_id)
-    unit = list(dict.fromkeys([*(asked or DEFAULT_CHANNELS), "broadcast", own]))
+    unit = list(dict.fromkeys([*(asked or DEFAULT_CHANNELS), BROADCAST, own]))
     if len(unit) > MAX_CHANNELS:
         raise Refusal("too_many_subscriptions", f"a stream follows at most {MAX_CHANNELS} channels")
     subscribe = channel_pb2.Subscribe(channel=unit[0], unit=unit[1:])
@@ -106,6 +107,19 @@ def subscription(
     elif history is not None:
         subscribe.history = history
     return subscribe
+
+
+def _without_broadcast(
+    subscribe: channel_pb2.Subscribe, channels: str | None
+) -> channel_pb2.Subscribe | None:
+    """Return the same but for what everybody is told, unless that was asked for by name."""
+    asked = [part.strip() for part in (channels or "").split(",")]
+    if BROADCAST in asked:
+        return None
+    lesser = channel_pb2.Subscribe()
+    lesser.CopyFrom(subscribe)
+    lesser.unit.remove(BROADCAST)
+    return lesser
 
 
 def rendering_of(full: bool, unnamed: bool) -> str:

@@ -17,6 +17,7 @@ from blackroad.edge.transport import SseStream
 from blackroad.edge.trunk import Session
 from blackroad.realtime.v1 import channel_pb2, event_pb2
 
+DENIED: Final = frozenset({"forbidden", "not_member"})
 RETRY_SECONDS: Final = (1.0, 3.0)
 
 
@@ -45,17 +46,31 @@ class Listener:
         self.receiver = Receiver(context.fanout, self.stream, rendered, session)
         session.attach(self, self.receiver)
 
-    async def follow(self, subscribe: channel_pb2.Subscribe) -> None:
-        """Subscribe; returns when it stands and `connected` is said."""
+    async def follow(
+        self, subscribe: channel_pb2.Subscribe, lesser: channel_pb2.Subscribe | None = None
+    ) -> None:
+        """Subscribe; returns when it stands and `connected` is said.
+
+        What is forbidden is tried again as the lesser.
+        """
         try:
-            self._session.subscribe(subscribe, None, self._refused)
-            if self._stands is not None:
-                await self._stands
+            try:
+                await self._subscribe(subscribe)
+            except Refusal as refusal:
+                if lesser is None or refusal.code not in DENIED:
+                    raise
+                self._stands = asyncio.get_running_loop().create_future()
+                await self._subscribe(lesser)
         except BaseException:
             self.stream.close()
             raise
         finally:
             self._stands = None  # an idle stream keeps nothing that it does not need
+
+    async def _subscribe(self, subscribe: channel_pb2.Subscribe) -> None:
+        self._session.subscribe(subscribe, None, self._refused)
+        if self._stands is not None:
+            await self._stands
 
     def _refused(self, refusal: Refusal) -> None:
         if self._stands is not None and not self._stands.done():

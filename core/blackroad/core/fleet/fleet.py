@@ -1,0 +1,246 @@
+"""The nodes of a fleet: who is there, who is lost, and what each says of itself."""
+
+import asyncio
+import contextlib
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+import structlog
+
+from blackroad.core.errors import Rejection
+from blackroad.core.fleet.asks import Asks
+from blackroad.core.fleet.board import Board
+from blackroad.core.fleet.words import (
+    ANSWER,
+    ASK,
+    BEAT,
+    COMMON,
+    LOST,
+    Beat,
+    Items,
+    Lost,
+    append_of,
+    data_of,
+    inbox,
+)
+from blackroad.core.hub.hub import Hub
+from blackroad.core.log.base import Log
+from blackroad.core.log.entry import Entry, Positions
+from blackroad.realtime.v1 import admin_pb2
+
+LOG = structlog.get_logger(__name__)
+
+BEAT_SECONDS: Final = 1.0
+SILENT_BEATS: Final = 4  # own beats that came back without one of the other
+SETTLE_SECONDS: Final = 0.3
+SETTLED_SECONDS: Final = 3.0
+LEAVE_SECONDS: Final = 1.0
+MAX_DEAD: Final = 10_000
+
+
+class Peer:
+    """Another node, as its beats tell."""
+
+    __slots__ = ("info", "silent")
+
+    def __init__(self, info: bytes) -> None:
+        self.info = info
+        self.silent = 0
+
+
+class Fleet:
+    """This node among others. `alone`: there are none, and nothing is written or read.
+
+    A node lives while its beats come, judged by one's own: only a beat of this node that came back
+    through the log counts against another. Whoever says first that a node is lost has decided it,
+    and tells clients what follows; what a lost node says afterwards is passed over. One that hears
+    that it was lost goes on as a new generation.
+    """
+
+    def __init__(self, log: Log, hub: Hub, *, alone: bool) -> None:
+        self.alone = alone
+        self.info: Callable[[], admin_pb2.NodeInfo] = admin_pb2.NodeInfo
+        self.listeners: list[Callable[[str, bool], None]] = []  # of a lost node; whether it is ours
+        self._log = log
+        self._hub = hub
+        self._node = _generation()
+        self.board = Board(log, self._node, alone=alone)
+        self.asks = Asks(log, self._node)
+        self._peers: dict[str, Peer] = {}
+        self._dead: OrderedDict[str, None] = OrderedDict()
+        self._count = 0
+        self._asking = True
+        self._suspects: dict[str, None] = {}  # to be declared lost
+        self._beaten = asyncio.Event()
+        self._sooner = asyncio.Event()
+
+    @property
+    def node(self) -> str:
+        """This node's generation."""
+        return self._node
+
+    @property
+    def others(self) -> list[str]:
+        """The other nodes' generations."""
+        return list(self._peers)
+
+    def infos(self) -> list[admin_pb2.NodeInfo]:
+        """Return what the other nodes last said of themselves."""
+        return [admin_pb2.NodeInfo.FromString(peer.info) for peer in self._peers.values()]
+
+    def knows(self, node: str) -> bool:
+        """Tell whether a node is there."""
+        return node in self._peers
+
+    async def run(self) -> None:
+        """Write, judge and answer until cancelled."""
+        if self.alone:
+            return
+        self._hub.watch(COMMON, self._hear)
+        self._hub.watch(inbox(self._node), self._hear_own)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.board.run())
+                tasks.create_task(self._beat())
+        finally:
+            await self.asks.close()
+
+    async def settled(self) -> None:
+        """Return when this node has heard itself and what others have to say, or after 3 s."""
+        if self.alone:
+            return
+        try:
+            async with asyncio.timeout(SETTLED_SECONDS):
+                await self._beaten.wait()
+                await asyncio.sleep(SETTLE_SECONDS)
+        except TimeoutError:
+            LOG.warning("fleet.unsettled")
+
+    async def leave(self) -> None:
+        """Tell the others that this node goes; its clients may go on with them."""
+        if self.alone:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._log.append([append_of(COMMON, BEAT, self._word(leaves=True))])
+
+    def missed(self, after: Positions) -> None:
+        """Ask anew for all: something that was said did not come through."""
+        del after
+        self._asking = True
+        self._sooner.set()
+
+    async def _beat(self) -> None:
+        while True:
+            self._sooner.clear()
+            asking, self._asking = self._asking, False
+            (answer,) = await self._log.append([append_of(COMMON, BEAT, self._word(asks=asking))])
+            if isinstance(answer, Rejection):
+                self._asking = self._asking or asking
+                for peer in self._peers.values():
+                    peer.silent = 0
+            try:
+                async with asyncio.timeout(BEAT_SECONDS):
+                    await self._sooner.wait()
+            except TimeoutError:
+                continue
+            await self._declare()
+
+    async def _declare(self) -> None:
+        """Say which nodes are lost; then a little pause, for who is told may have more to say."""
+        suspects, self._suspects = self._suspects, {}
+        words = [append_of(COMMON, LOST, Lost(node, self._node)) for node in suspects]
+        if words:
+            await self._log.append(words)
+        await asyncio.sleep(SETTLE_SECONDS)
+
+    def _word(self, *, asks: bool = False, leaves: bool = False) -> Beat:
+        self._count += 1
+        return Beat(self._node, self._count, self.info().SerializeToString(), asks, leaves)
+
+    def _hear(self, entry: Entry) -> None:
+        data = data_of(entry)
+        match entry.type:
+            case "fleet.beat":
+                self._hear_beat(msgspec.msgpack.decode(data, type=Beat), entry.offset)
+            case "fleet.board":
+                items = msgspec.msgpack.decode(data, type=Items)
+                if items.node == self._node or items.node not in self._dead:
+                    self.board.take(items, entry.offset)
+            case "fleet.lost":
+                self._hear_lost(msgspec.msgpack.decode(data, type=Lost), entry.offset)
+            case _:
+                pass  # of a later version
+
+    def _hear_own(self, entry: Entry) -> None:
+        if entry.type == ASK:
+            self.asks.take_ask(data_of(entry))
+        elif entry.type == ANSWER:
+            self.asks.take_answer(data_of(entry))
+
+    def _hear_beat(self, beat: Beat, order: int) -> None:
+        if beat.node == self._node:
+            if not beat.leaves:
+                self._judge()
+            return
+        if beat.node in self._dead:
+            return
+        if beat.leaves:
+            self._lose(beat.node, order, mine=self._is_heir(beat.node), left=True)
+            return
+        peer = self._peers.get(beat.node)
+        if peer is None:
+            LOG.info("fleet.joined", node=beat.node)
+            peer = self._peers[beat.node] = Peer(beat.info)
+            self.board.say_all()
+        elif beat.asks:
+            self.board.say_all()
+        peer.info, peer.silent = beat.info, 0
+
+    def _judge(self) -> None:
+        """Count a beat of one's own that came back against those who are silent."""
+        self._beaten.set()
+        for node, peer in self._peers.items():
+            peer.silent += 1
+            if peer.silent > SILENT_BEATS:
+                self._suspects[node] = None
+                self._sooner.set()
+
+    def _hear_lost(self, lost: Lost, order: int) -> None:
+        if lost.node == self._node:
+            self._begin_anew()
+        elif lost.node in self._peers:
+            self._lose(lost.node, order, mine=lost.by == self._node)
+
+    def _lose(self, node: str, order: int, *, mine: bool, left: bool = False) -> None:
+        LOG.warning("fleet.left" if left else "fleet.lost", node=node, mine=mine)
+        self._peers.pop(node, None)
+        self._dead[node] = None
+        if len(self._dead) > MAX_DEAD:
+            self._dead.popitem(last=False)
+        self.asks.lose(node)
+        self.board.lose(node, order, mine=mine, left=left)
+        for listener in self.listeners:
+            listener(node, mine)
+
+    def _is_heir(self, node: str) -> bool:
+        """Tell whether this node tells clients what follows when another one left by itself."""
+        return self._node == min((self._node, *(peer for peer in self._peers if peer != node)))
+
+    def _begin_anew(self) -> None:
+        """Take a new generation: the others believe that the former one is dead."""
+        self._hub.unwatch(inbox(self._node), self._hear_own)
+        self._dead[self._node] = None
+        self._node = self.asks.node = _generation()
+        LOG.warning("fleet.begins_anew", node=self._node)
+        self._hub.watch(inbox(self._node), self._hear_own)
+        self.board.rename(self._node)
+        self._asking = True
+        self._sooner.set()
+
+
+def _generation() -> str:
+    return secrets.token_hex(8)

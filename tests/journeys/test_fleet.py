@@ -1,0 +1,244 @@
+"""Two cores on one server of the log, through whole processes: what is one, is everywhere."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from functools import partial
+
+import pytest
+from grpc.aio import AioRpcError, Channel
+from websockets.asyncio.client import connect
+
+from blackroad.core.log.redis.embedded import server_binary
+from blackroad.realtime.v1 import (
+    access_pb2,
+    access_pb2_grpc,
+    admin_pb2,
+    admin_pb2_grpc,
+    channel_pb2,
+    channel_pb2_grpc,
+    common_pb2,
+    event_pb2,
+    presence_pb2,
+    presence_pb2_grpc,
+)
+from tests.conformance.grpc_door import GrpcDoor, dialled
+from tests.conformance.sse_door import SseDoor
+from tests.conformance.websocket_door import WebSocketDoor
+from tests.processes import Part, part
+from tests.servers import Server
+
+
+@contextmanager
+def fleet(**settings: str) -> Generator[tuple[str, str]]:
+    """Run two cores on one server; give their addresses."""
+    server = Server(server_binary())
+    log = f"redis://127.0.0.1:{server.port}"
+    try:
+        with (
+            part("core", GRPC="127.0.0.1:0", LOG=log, **settings) as one,
+            part("core", GRPC="127.0.0.1:0", LOG=log, **settings) as other,
+        ):
+            yield one.addresses["grpc"], other.addresses["grpc"]
+    finally:
+        server.end()
+
+
+@pytest.fixture(scope="module")
+def cores() -> Generator[tuple[str, str]]:
+    with fleet() as addresses:
+        yield addresses
+
+
+async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> float:
+    """Return after how many seconds something holds; fail where it does not in time."""
+    began = time.monotonic()
+    async with asyncio.timeout(seconds):
+        while not await holds():  # noqa: ASYNC110 (it is asked over the network)
+            await asyncio.sleep(0.02)
+    return time.monotonic() - began
+
+
+@asynccontextmanager
+async def both(cores: tuple[str, str]) -> AsyncGenerator[tuple[Channel, Channel]]:
+    async with dialled(cores[0]) as one, dialled(cores[1]) as other:
+        yield one, other
+
+
+async def test_what_is_published_at_one_core_comes_out_at_every_door_of_another(
+    cores: tuple[str, str], room: str
+) -> None:
+    with part("edge", HTTP="127.0.0.1:0", CORE=cores[1]) as edge:
+        http = edge.addresses["http"]
+        async with (
+            GrpcDoor(cores[0]).session() as publisher,
+            GrpcDoor(cores[1]).session() as agent,
+            WebSocketDoor(http).session("ws") as browser,
+            SseDoor(http).session("sse") as curl,
+        ):
+            readers = (agent, browser, curl)
+            for reader in readers:
+                await reader.subscribe(room)
+            for number in range(10):
+                await publisher.publish(room, f"said {number}")
+            for reader in readers:
+                said = [(await reader.inbox.said()).content for _ in range(10)]
+                assert said == [f"said {number}" for number in range(10)]
+
+
+async def test_a_retry_at_another_core_is_a_duplicate(cores: tuple[str, str], room: str) -> None:
+    async with both(cores) as channels:
+        answers = [
+            await channel_pb2_grpc.ChannelServiceStub(channel).Publish(
+                channel_pb2.PublishRequest(
+                    channel=room, events=[event_pb2.Draft(text="once")], idempotency_key="k"
+                )
+            )
+            for channel in channels
+        ]
+    assert [answer.duplicate for answer in answers] == [False, True]
+    assert answers[0].events == answers[1].events
+
+
+async def test_channels_members_and_invitations_are_one(cores: tuple[str, str], room: str) -> None:
+    async with both(cores) as (one, other):
+        here = channel_pb2_grpc.ChannelServiceStub(one)
+        there = channel_pb2_grpc.ChannelServiceStub(other)
+        await here.CreateChannel(
+            channel_pb2.CreateChannelRequest(
+                name=room,
+                policy=channel_pb2.ChannelPolicy(access=channel_pb2.CHANNEL_ACCESS_PRIVATE),
+            )
+        )
+
+        async def private() -> bool:
+            found = await there.GetChannel(channel_pb2.GetChannelRequest(name=room))
+            return found.channel.policy.access == channel_pb2.CHANNEL_ACCESS_PRIVATE
+
+        await until(private)
+        invited = await here.CreateInvitation(
+            channel_pb2.CreateInvitationRequest(channel=room, max_uses=1)
+        )
+        accept = channel_pb2.AcceptInvitationRequest(code=invited.code)
+        assert (await there.AcceptInvitation(accept)).channel == room
+        with pytest.raises(AioRpcError):
+            await there.AcceptInvitation(channel_pb2.AcceptInvitationRequest(code="unknown"))
+
+
+async def test_a_ticket_of_one_core_opens_a_session_at_another_once(
+    cores: tuple[str, str],
+) -> None:
+    async with dialled(cores[0]) as channel:
+        ticket = await access_pb2_grpc.AccessServiceStub(channel).CreateTicket(
+            access_pb2.CreateTicketRequest(client_id="ann")
+        )
+    with part("edge", HTTP="127.0.0.1:0", CORE=cores[1]) as edge:
+        address = f"ws://{edge.addresses['http']}/ws/ann?ticket={ticket.ticket}"
+        async with connect(address, proxy=None) as opened:
+            assert "welcome" in str(await opened.recv())
+        async with connect(address, proxy=None) as refused:
+            assert "unauthenticated" in str(await refused.recv())
+
+
+async def test_sessions_and_nodes_are_listed_explained_and_ended_from_any_core(
+    cores: tuple[str, str], room: str
+) -> None:
+    async with both(cores) as (one, other), GrpcDoor(cores[0]).session() as session:
+        await session.subscribe(room)
+        there = admin_pb2_grpc.AdminServiceStub(other)
+        nodes = (await there.ListNodes(admin_pb2.ListNodesRequest())).nodes
+        assert len({node.name for node in nodes}) == 2
+        assert {node.engine for node in nodes} == {"redis"}
+        listed = (await there.ListSessions(admin_pb2.ListSessionsRequest())).sessions
+        (found,) = [one for one in listed if room in one.subscriptions]
+        explained = await there.Explain(
+            admin_pb2.ExplainRequest(session_id=found.session_id, channel=room)
+        )
+        assert explained.delivered
+        await there.DisconnectSession(
+            admin_pb2.DisconnectSessionRequest(session_id=found.session_id)
+        )
+        assert (await session.inbox.closed()).code == "forbidden"
+        with pytest.raises(AioRpcError):
+            await admin_pb2_grpc.AdminServiceStub(one).DisconnectSession(
+                admin_pb2.DisconnectSessionRequest(session_id="se_nobody")
+            )
+
+
+async def sessions_of(channel: Channel, name: str) -> int:
+    """Ask a core how many sessions a user has, wherever they are."""
+    answer = await presence_pb2_grpc.PresenceServiceStub(channel).GetPresence(
+        presence_pb2.GetPresenceRequest(entity_id=name, entity_type=common_pb2.ENTITY_KIND_USER)
+    )
+    return len(answer.presence.sessions)
+
+
+async def test_who_comes_and_goes_at_one_core_shows_at_the_other_within_a_second(
+    cores: tuple[str, str], room: str
+) -> None:
+    name = room.replace(".", "-")
+    async with both(cores) as (_, other), GrpcDoor(cores[1]).session() as watcher:
+        await watcher.subscribe(f"presence.user.{name}")
+        with (
+            part("edge", HTTP="127.0.0.1:0", CORE=cores[0]) as edge,
+            part("edge", HTTP="127.0.0.1:0", CORE=cores[1]) as second,
+        ):
+            async with WebSocketDoor(second.addresses["http"]).session(name):
+                async with WebSocketDoor(edge.addresses["http"]).session(name):
+                    assert await until(lambda: has(other, name, 2)) < 1
+                assert await until(lambda: has(other, name, 1)) < 1
+            assert await until(lambda: has(other, name, 0)) < 1
+        statuses = [(await watcher.inbox.event()).field("status")]
+        while statuses[-1] != "offline":
+            statuses.append((await watcher.inbox.event()).field("status"))
+        assert set(statuses[:-1]) == {"online"}
+
+
+async def has(channel: Channel, name: str, count: int) -> bool:
+    """Tell whether a user has so many sessions, as a core knows."""
+    return await sessions_of(channel, name) == count
+
+
+async def test_the_sessions_of_a_killed_core_are_gone_at_the_others_and_each_leave_comes_once() -> (
+    None
+):
+    with fleet_of_three() as (first, *rest):
+        async with (
+            dialled(rest[0].addresses["grpc"]) as one,
+            dialled(rest[1].addresses["grpc"]) as two,
+            GrpcDoor(rest[0].addresses["grpc"]).session() as watcher,
+        ):
+            await watcher.subscribe("presence.user.*")
+            with part("edge", HTTP="127.0.0.1:0", CORE=first.addresses["grpc"]) as edge:
+                async with AsyncExitStack() as browsers:
+                    names = [f"ann-{number}" for number in range(20)]
+                    for name in names:
+                        door = WebSocketDoor(edge.addresses["http"])
+                        await browsers.enter_async_context(door.session(name))
+                    for name in names:
+                        for channel in (one, two):
+                            await until(partial(has, channel, name, 1))
+                    first.process.kill()
+                    for name in names:
+                        for channel in (one, two):
+                            assert await until(partial(has, channel, name, 0)) < 10
+                    events = await watcher.inbox.events(2 * len(names))
+                    told = [(event.channel, event.field("status")) for event in events]
+                    assert sorted(told) == sorted(
+                        (f"presence.user.{name}", status)
+                        for name in names
+                        for status in ("online", "offline")
+                    )
+
+
+@contextmanager
+def fleet_of_three() -> Generator[list[Part]]:
+    """Run three cores on one server."""
+    server = Server(server_binary())
+    log = f"redis://127.0.0.1:{server.port}"
+    try:
+        with ExitStack() as cores:
+            yield [cores.enter_context(part("core", GRPC="127.0.0.1:0", LOG=log)) for _ in range(3)]
+    finally:
+        server.end()
