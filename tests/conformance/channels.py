@@ -1,8 +1,9 @@
 """Channels made over HTTP, as the scenarios need them."""
 
 from tests.conformance.conftest import Deployment
-from tests.conformance.doors import Published
-from tests.conformance.sse_door import SseDoor, checked
+from tests.conformance.records import Published
+from tests.conformance.sse_door import SseDoor
+from tests.conformance.sse_frames import checked
 
 
 class Owner:

@@ -2,16 +2,13 @@
 
 import asyncio
 import json
-from base64 import b64encode
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Final, TypeVar
+from typing import Final
 
 import grpc
 
 # The wheel of google.rpc ships stubs, but no py.typed.
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
-
 from blackroad.realtime.v1 import (
     channel_pb2,
     channel_pb2_grpc,
@@ -20,25 +17,28 @@ from blackroad.realtime.v1 import (
     stream_pb2,
     stream_pb2_grpc,
 )
-from tests.conformance.doors import (
-    Asked,
+from tests.conformance.doors import Asked, Inbox, View, soon
+from tests.conformance.grpc_frames import (
+    called,
+    code_of,
+    event_of,
+    gap_of,
+    refusal,
+    rejection,
+    step_of,
+    update_of,
+)
+from tests.conformance.records import (
     CaughtUp,
     Closed,
     Event,
     Gap,
-    Inbox,
     Published,
-    Refused,
     Subscribed,
     Unsubscribed,
-    Update,
-    View,
-    soon,
 )
 
-T = TypeVar("T")
 DEVELOPER: Final = "developer"
-DETAILS: Final = "grpc-status-details-bin"
 SINGLE: Final = frozenset({"queued", "started", "snapshot", "finished", "failed", "cancelled"})
 ConnectCall = grpc.aio.StreamStreamCall[channel_pb2.ConnectRequest, channel_pb2.ConnectResponse]
 OpenCall = grpc.aio.StreamStreamCall[stream_pb2.OpenRequest, stream_pb2.OpenResponse]
@@ -290,84 +290,3 @@ class GrpcSession:
         for task in tasks:
             if not task.cancelled():
                 task.result()
-
-
-async def called(call: Awaitable[T]) -> T:
-    """Await a unary call; raise Refused where it fails."""
-    try:
-        return await soon(call)
-    except grpc.aio.AioRpcError as error:
-        raise refusal(error) from None
-
-
-def refusal(error: grpc.aio.AioRpcError) -> Refused:
-    """Return what a failed call says; without an ErrorInfo its status."""
-    for key, value in error.trailing_metadata() or ():
-        if key == DETAILS and isinstance(value, bytes):
-            for detail in status_pb2.Status.FromString(value).details:
-                info = error_details_pb2.ErrorInfo()
-                if detail.Unpack(info):
-                    return Refused(info.reason.lower())
-    return Refused(f"status {error.code().name}")
-
-
-def rejection(rejected: common_pb2.Rejected) -> Refused:
-    """Return what a Rejected frame says."""
-    return Refused(code_of(rejected.code), rejected.retryable)
-
-
-def code_of(code: common_pb2.ErrorCode.ValueType) -> str:
-    """Return a code as the browser protocol spells it."""
-    name = common_pb2.ErrorCode.Name(code).removeprefix("ERROR_CODE_").lower()
-    return "" if name == "unspecified" else name
-
-
-def gap_of(reason: event_pb2.GapReason.ValueType) -> str:
-    """Return a reason as the browser protocol spells it."""
-    return event_pb2.GapReason.Name(reason).removeprefix("GAP_REASON_").lower()
-
-
-def event_of(event: event_pb2.Event) -> Event:
-    """Return an event as the common record."""
-    content: object
-    match event.WhichOneof("body"):
-        case "text":
-            content = event.text
-        case "json":
-            content = json.loads(event.json)
-        case "data":
-            content = {"data": b64encode(event.data).decode()}
-        case _:
-            content = None
-    return Event(
-        event.id, event.channel, event.type, event.sender, content, event.offset, event.cursor
-    )
-
-
-def update_of(update: event_pb2.AnswerUpdate, cursor: str) -> Update:
-    """Return one update of an answer as the common record."""
-    match update.WhichOneof("update"):
-        case "text_delta":
-            return Update("streaming", update.text_delta, cursor)
-        case "thinking_delta":
-            return Update("thinking", update.thinking_delta, cursor)
-        case other:
-            return Update(other or "", "", cursor)
-
-
-def step_of(frame: stream_pb2.OpenResponse) -> Update:
-    """Return a frame of Open that is one step of an answer as the common record."""
-    match frame.WhichOneof("frame"):
-        case "snapshot":
-            text = "".join(part.text for part in frame.snapshot.parts)
-            return Update("snapshot", text, frame.cursor)
-        case "failed":
-            return Update("failed", "", frame.cursor, code_of(frame.failed.code))
-        case "finished":
-            tokens = frame.finished.usage.output_tokens
-            return Update("finished", "", frame.cursor, "", tokens)
-        case "cancelled":
-            tokens = frame.cancelled.usage.output_tokens
-            return Update("cancelled", "", frame.cursor, "", tokens)
-        case other:
-            return Update(other or "", "", frame.cursor)

@@ -12,20 +12,17 @@ from msgspec import Raw, Struct
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.conformance.doors import (
-    Asked,
+from tests.conformance.doors import Asked, Inbox, View, soon
+from tests.conformance.records import (
     CaughtUp,
     Closed,
     Event,
     Gap,
-    Inbox,
     Published,
     Refused,
     Subscribed,
     Unsubscribed,
     Update,
-    View,
-    soon,
 )
 
 T = TypeVar("T")

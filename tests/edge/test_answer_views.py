@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from blackroad.client import Agent, Call, Client, Thinking
 from blackroad.client.parts import Yielded
-from tests.conformance.doors import ENDINGS, Door, Update, text_of
+from tests.conformance.doors import ENDINGS, Door
 from tests.conformance.grpc_door import GrpcDoor
+from tests.conformance.records import Update, text_of
 from tests.conformance.sse_door import SseDoor
 from tests.conformance.websocket_door import Frame, WebSocketDoor, WebSocketSession
 from tests.edge.rig import EdgeRig

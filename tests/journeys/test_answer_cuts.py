@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator, Sequence
 import pytest
 
 from blackroad.client import Call
-from tests.conformance.doors import ENDINGS, Door, Update, View, text_of
+from tests.conformance.doors import ENDINGS, Door, View
 from tests.conformance.grpc_door import GrpcDoor
+from tests.conformance.records import Update, text_of
 from tests.conformance.sse_door import SseDoor
 from tests.conformance.websocket_door import WebSocketDoor
 from tests.journeys.serving import fresh, serving

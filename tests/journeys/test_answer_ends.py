@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from blackroad.client import AnswerFailed, Call, Client, Text
-from tests.conformance.doors import text_of
 from tests.conformance.grpc_door import GrpcDoor
+from tests.conformance.records import text_of
 from tests.conformance.sse_door import SseDoor, SseSession
 from tests.conformance.websocket_door import Frame, WebSocketDoor, WebSocketSession
 from tests.journeys.serving import fresh, serving

@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from blackroad.client import AnswerFailed, Call, Client, Conflict, Part, Text
 from blackroad.client.event import JSONValue
-from tests.conformance.sse_door import SseDoor, checked
+from tests.conformance.sse_door import SseDoor
+from tests.conformance.sse_frames import checked
 from tests.conformance.websocket_door import Frame, WebSocketDoor, WebSocketSession
 from tests.journeys.serving import fresh, serving
 from tests.processes import Installation

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.conformance.doors import Lost
 from tests.conformance.grpc_door import GrpcDoor
+from tests.conformance.records import Lost
 from tests.conformance.sse_door import SseDoor
 from tests.conformance.websocket_door import WebSocketDoor
 from tests.processes import part

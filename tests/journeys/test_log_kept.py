@@ -10,8 +10,9 @@ from grpc.aio import AioRpcError
 
 from blackroad.core.log.redis.embedded import server_binary
 from blackroad.realtime.v1 import channel_pb2, channel_pb2_grpc, event_pb2
-from tests.conformance.doors import Event, Inbox
+from tests.conformance.doors import Inbox
 from tests.conformance.grpc_door import GrpcDoor, dialled
+from tests.conformance.records import Event
 from tests.conformance.sse_door import SseDoor
 from tests.conformance.websocket_door import WebSocketDoor
 from tests.processes import part

@@ -9,8 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.conformance.doors import ENDINGS, Refused, Session, text_of
+from tests.conformance.doors import ENDINGS, Session
 from tests.conformance.grpc_door import GrpcDoor
+from tests.conformance.records import Refused, text_of
 from tests.conformance.sse_door import SseDoor
 from tests.conformance.websocket_door import WebSocketDoor
 from tests.processes import Installation, Process, running

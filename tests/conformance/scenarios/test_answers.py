@@ -9,8 +9,10 @@ import pytest
 
 from blackroad.client import Agent, Call
 from tests.conformance.conftest import NAMES, Deployment
-from tests.conformance.doors import ENDINGS, Door, Refused, Session, Update, View, text_of
-from tests.conformance.sse_door import SseDoor, checked
+from tests.conformance.doors import ENDINGS, Door, Session, View
+from tests.conformance.records import Refused, Update, text_of
+from tests.conformance.sse_door import SseDoor
+from tests.conformance.sse_frames import checked
 from tests.conformance.websocket_door import Frame, WebSocketDoor
 
 # At the default pace ECHO takes 0.6 s for this.

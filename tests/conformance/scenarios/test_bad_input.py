@@ -7,10 +7,13 @@ import pytest
 
 from blackroad.realtime.v1 import channel_pb2, common_pb2, event_pb2
 from tests.conformance.conftest import Deployment
-from tests.conformance.doors import Door, Refused, Session
-from tests.conformance.grpc_door import GrpcDoor, GrpcSession, called
+from tests.conformance.doors import Door, Session
+from tests.conformance.grpc_door import GrpcDoor, GrpcSession
+from tests.conformance.grpc_frames import called
 from tests.conformance.neighbours import neighbours
-from tests.conformance.sse_door import SseDoor, refusal
+from tests.conformance.records import Refused
+from tests.conformance.sse_door import SseDoor
+from tests.conformance.sse_frames import refusal
 from tests.conformance.websocket_door import Frame, WebSocketDoor
 
 Attempt = Callable[[Session, str], Awaitable[object]]

@@ -6,10 +6,12 @@ import pytest
 
 from blackroad.realtime.v1 import channel_pb2
 from tests.conformance.conftest import Deployment
-from tests.conformance.doors import Door, Refused
+from tests.conformance.doors import Door
 from tests.conformance.grpc_door import GrpcDoor
 from tests.conformance.neighbours import neighbours
-from tests.conformance.sse_door import SseDoor, refusal
+from tests.conformance.records import Refused
+from tests.conformance.sse_door import SseDoor
+from tests.conformance.sse_frames import refusal
 from tests.conformance.websocket_door import Frame, WebSocketDoor
 
 RESERVED = [

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.conformance.doors import Door, Refused
+from tests.conformance.doors import Door
+from tests.conformance.records import Refused
 
 
 async def test_a_subscription_with_history_begins_with_the_last_events(

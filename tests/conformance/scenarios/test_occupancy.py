@@ -4,8 +4,10 @@ import pytest
 
 from tests.conformance.channels import Owner
 from tests.conformance.conftest import Deployment
-from tests.conformance.doors import Door, Event, Refused
-from tests.conformance.sse_door import SseDoor, checked
+from tests.conformance.doors import Door
+from tests.conformance.records import Event, Refused
+from tests.conformance.sse_door import SseDoor
+from tests.conformance.sse_frames import checked
 
 JOINED = ("room.joined", "channel.member_joined")
 LEFT = ("room.left", "channel.member_left")

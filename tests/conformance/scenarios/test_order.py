@@ -3,7 +3,8 @@
 import asyncio
 from contextlib import AsyncExitStack
 
-from tests.conformance.doors import Door, Event
+from tests.conformance.doors import Door
+from tests.conformance.records import Event
 
 
 def told(event: Event) -> tuple[object, ...]:

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.conformance.conftest import Deployment
-from tests.conformance.doors import Door, Refused
+from tests.conformance.doors import Door
+from tests.conformance.records import Refused
 
 MATCHES = {
     "a.*": ["a.b", "a.c"],

@@ -8,9 +8,11 @@ import pytest
 
 from blackroad.realtime.v1 import common_pb2, presence_pb2, presence_pb2_grpc
 from tests.conformance.conftest import Deployment
-from tests.conformance.doors import Door, Event, Session
+from tests.conformance.doors import Door, Session
 from tests.conformance.grpc_door import dialled
-from tests.conformance.sse_door import SseDoor, checked
+from tests.conformance.records import Event
+from tests.conformance.sse_door import SseDoor
+from tests.conformance.sse_frames import checked
 
 CLEAN_SECONDS = 1.0 * 10  # the promise, with room for a busy machine
 GRACE_SECONDS = 5.0

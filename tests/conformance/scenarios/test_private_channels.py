@@ -4,8 +4,10 @@ import pytest
 
 from tests.conformance.channels import Owner
 from tests.conformance.conftest import Deployment
-from tests.conformance.doors import Door, Refused, Unsubscribed
-from tests.conformance.sse_door import SseDoor, checked
+from tests.conformance.doors import Door
+from tests.conformance.records import Refused, Unsubscribed
+from tests.conformance.sse_door import SseDoor
+from tests.conformance.sse_frames import checked
 
 READ = ("conformance.>", "subscribe publish")
 BROADCAST = ("broadcast", "subscribe")  # every SSE stream follows it

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from blackroad.realtime.v1 import common_pb2
 from tests.conformance.conftest import NAMES, PAIRS, Deployment
-from tests.conformance.doors import Door, Event, Refused, Session
+from tests.conformance.doors import Door, Session
+from tests.conformance.records import Event, Refused
 from tests.effort import THOROUGH
 
 EVENTS = 60
