@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed
 
 from blackroad.edge.server import Edge
 from blackroad.edge.settings import Address, EdgeSettings
-from blackroad.edge.trunk.trunk import PublicDevelopmentError
+from blackroad.edge.trunk.options import PublicDevelopmentError
 
 PROGRAM = """
 import sys

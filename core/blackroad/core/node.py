@@ -26,7 +26,8 @@ from blackroad.core.fleet.codes import FleetInvitations, FleetTickets
 from blackroad.core.fleet.fleet import Fleet
 from blackroad.core.gateway.requests import Requests
 from blackroad.core.gateway.session import BrowserSession
-from blackroad.core.gateway.trunk import Trunk, Trunks
+from blackroad.core.gateway.trunk import Trunk
+from blackroad.core.gateway.trunks import Trunks
 from blackroad.core.hub.group import Groups
 from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.audit import AUDIT

@@ -11,7 +11,7 @@ from blackroad.core.channel.directory import Directory
 from blackroad.core.channel.paging import item_before, page_size, token_after
 from blackroad.core.errors import Code, Ending, Rejection
 from blackroad.core.fleet.fleet import Fleet
-from blackroad.core.gateway.trunk import Trunks
+from blackroad.core.gateway.trunks import Trunks
 from blackroad.core.identity.authorize import authorize
 from blackroad.core.identity.identity import Action, Identity
 from blackroad.core.log.base import Log

@@ -3,12 +3,9 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
-
-import grpc
 
 from blackroad.edge.errors import Refusal
 from blackroad.edge.fanout import Fanout
@@ -18,6 +15,7 @@ from blackroad.edge.trunk.catch_up import CatchUp
 from blackroad.edge.trunk.link import Link, LinkLost, connect
 from blackroad.edge.trunk.live import Live
 from blackroad.edge.trunk.opening import Opening
+from blackroad.edge.trunk.options import PublicDevelopmentError, TrunkOptions
 from blackroad.edge.trunk.session import Session
 from blackroad.edge.trunk.turns import Turns
 from blackroad.realtime.v1 import common_pb2, event_pb2, gateway_pb2
@@ -25,23 +23,6 @@ from blackroad.realtime.v1 import common_pb2, event_pb2, gateway_pb2
 _logger = logging.getLogger(__name__)
 RETRY_SECONDS: Final = (0.5, 3.0)
 OPENED: Final = frozenset({"session_accepted", "session_refused"})
-
-
-class PublicDevelopmentError(Exception):
-    """The core runs without keys, and this edge listens where others can reach it."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrunkOptions:
-    """Where the core is, and how long to wait for it."""
-
-    addresses: tuple[str, ...]
-    token: str = ""
-    public: bool = False
-    wait_seconds: float = 9.5
-    request_seconds: float = 15.0
-    credentials: Callable[[], grpc.ChannelCredentials] | None = None
-    server_name: str = ""
 
 
 class Trunk:

@@ -12,7 +12,7 @@ from blackroad.cli.settings.parts import EdgePart, LoggingPart
 from blackroad.cli.settings.read import settings_of
 from blackroad.edge.server import serve
 from blackroad.edge.settings import EdgeSettings, EdgeTls
-from blackroad.edge.trunk.trunk import PublicDevelopmentError
+from blackroad.edge.trunk.options import PublicDevelopmentError
 
 
 def run(flags: Sequence[str], lifeline_number: int | None) -> None:
