@@ -81,3 +81,21 @@ async def test_who_goes_on_regardless_is_closed_with_4429(edge: EdgeRig) -> None
         assert json.dumps(closing["retry_after_seconds"])
         await mallory.socket.wait_closed()
         assert mallory.socket.close_code == 4429
+
+
+async def test_a_flood_of_prompts_is_answered_by_one_error_a_second(edge: EdgeRig) -> None:
+    async with edge.browser("", "/v1/chat/ws") as chat:
+        begun = asyncio.get_running_loop().time()
+        for number in range(FLOOD):
+            await chat.say(prompt="hi", agent="NOBODY", id=f"p{number}")
+        answered: set[object] = set()
+        while len(answered) < FLOOD:
+            answered |= _ids([await chat.next()])
+        seconds = asyncio.get_running_loop().time() - begun
+        limited = [frame for frame in chat.passed if frame.get("code") == "rate_limited"]
+        assert 1 <= len(limited) <= 1 + seconds
+        for number in range(1500):
+            await chat.say(prompt="hi", agent="NOBODY", id=f"q{number}")
+        assert (await chat.find("closing"))["code"] == "rate_limited"
+        await chat.socket.wait_closed()
+        assert chat.socket.close_code == 4429

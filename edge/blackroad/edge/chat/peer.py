@@ -12,6 +12,8 @@ from blackroad.edge.context import Context
 from blackroad.edge.errors import Refusal
 from blackroad.edge.fanout import Receiver
 from blackroad.edge.frames import server
+from blackroad.edge.limits.refusals import CODE as RATE_LIMITED
+from blackroad.edge.limits.refusals import Refusals
 from blackroad.edge.transport import Socket, text_frame
 from blackroad.edge.trunk import Session
 from blackroad.edge.trunk.asks import Answer
@@ -23,7 +25,7 @@ BAD_PROTOCOL: Final = 4400
 class ChatPeer:
     """Takes prompts of a socket to the session and their answers back."""
 
-    __slots__ = ("_context", "_prompts", "_session", "receiver", "socket")
+    __slots__ = ("_context", "_prompts", "_refusals", "_session", "receiver", "socket")
 
     def __init__(self, context: Context, session: Session) -> None:
         self._context = context
@@ -31,6 +33,7 @@ class ChatPeer:
         self._prompts = Prompts()
         self.socket: Socket | None = None
         self.receiver: Receiver[str] | None = None
+        self._refusals: Refusals | None = None
 
     def begin(self, socket: Socket) -> None:
         """Take the open socket."""
@@ -46,6 +49,9 @@ class ChatPeer:
             self.receiver.send(text_frame(server.encode(frame)))
 
     def _tell_error(self, refusal: Refusal, request_id: str | None) -> None:
+        if refusal.code == RATE_LIMITED:
+            self._limited(server.error_of(refusal, request_id))
+            return
         seconds = refusal.retry_after_seconds
         error = SocketError(
             refusal.code,
@@ -56,6 +62,17 @@ class ChatPeer:
         )
         self._tell(error)
 
+    def _limited(self, error: server.Error) -> None:
+        """Tell that it asks too much: at most once a second."""
+        if self._refusals is None:
+            self._refusals = Refusals(self._tell, self._end_limited)
+        self._refusals.take(error)
+
+    def _end_limited(self, error: server.Error) -> None:
+        after = error.retry_after_seconds
+        seconds = after if isinstance(after, float) else None
+        self._session.end(Refusal(RATE_LIMITED, retry_after_seconds=seconds))
+
     @property
     def viewing(self) -> bool:
         """Whether it waits for an answer's end."""
@@ -65,6 +82,8 @@ class ChatPeer:
 
     def on_text(self, payload: bytes) -> None:
         """Take one frame; what is wrong with it is answered."""
+        if self._session.ended is not None:
+            return
         limits = self._context.settings.limits
         request_id: str | None = None
         try:
@@ -147,6 +166,8 @@ class ChatPeer:
 
     def on_close(self, _code: int) -> None:
         """End the session: the viewer of all its answers has left."""
+        if self._refusals is not None:
+            self._refusals.close()
         if self.receiver is not None:
             self.receiver.close()
         self._session.close(clean=True)
