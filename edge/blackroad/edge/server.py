@@ -7,7 +7,7 @@ import random
 import signal
 import socket
 from collections.abc import Callable, Generator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from typing import Final
 
@@ -36,6 +36,7 @@ Ready = Callable[[str], None]
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 RETRY_SECONDS: Final = (0.5, 5.0)
 LAST_SECONDS: Final = 5
+DATE_SECONDS: Final = 1.0
 FIRST_LINK_SECONDS: Final = 1.0
 BACKLOG: Final = 4096
 UNSENT_BYTES: Final = 256 * 1024
@@ -47,6 +48,23 @@ ANSWERS_SHARE: Final = 0.5
 
 class Server(uvicorn.Server):
     """uvicorn's server without its signal handlers: the edge has its own drain."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ending = asyncio.Event()
+
+    def end(self) -> None:
+        """Let `serve` end. Idempotent."""
+        self.should_exit = True
+        self._ending.set()
+
+    @override
+    async def main_loop(self) -> None:
+        """Renew the date of responses each second until the end, which uvicorn would look for."""
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(DATE_SECONDS):
+                    await self._ending.wait()
 
     @override
     @contextmanager
@@ -106,7 +124,7 @@ class Edge:
                 ready(str(Address(host=str(host), port=int(port))))
                 await self._draining.wait()
                 await self._drain()
-                server.should_exit = True
+                server.end()
                 await serving
                 trunk.cancel()
                 if watching is not None:
