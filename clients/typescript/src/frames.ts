@@ -133,7 +133,7 @@ export interface Frame {
 
 /** The frames of the server that are no events. */
 const CONTROL = new Set(
-  'welcome subscribed unsubscribed published history presence accepted pong gap caught_up bookmark error closing'.split(
+  'welcome subscribed unsubscribed published history presence accepted pong gap caught_up bookmark error closing agent.opened'.split(
     ' ',
   ),
 );

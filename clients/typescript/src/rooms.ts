@@ -2,7 +2,7 @@
 
 import { Backoff } from './backoff.js';
 import { errorOf, type RealtimeError } from './errors.js';
-import { type Frame, type Gap, isPattern, matches, roomOf } from './frames.js';
+import { type Frame, type Gap, isEvent, isPattern, matches, roomOf } from './frames.js';
 import type { Outbox } from './outbox.js';
 import { type Follower, Room, type Start } from './room.js';
 
@@ -104,7 +104,7 @@ export class Rooms {
         if (frame.room !== undefined) this.#refused(this.#all.get(frame.room), errorOf(frame));
         return;
       default:
-        this.#event(frame);
+        if (isEvent(frame)) this.#event(frame);
     }
   }
 

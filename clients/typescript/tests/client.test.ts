@@ -82,9 +82,11 @@ describe.each(TRANSPORTS)('over %s', transport => {
       subscription.on('event', event => seen.push(event.content));
       await subscription.ready;
       for (const each of rooms.slice(0, at + 1)) await installation.publish(each, at);
-      if (at === 3) subscription.close();
+      if (at !== 3) continue;
+      await until(() => seen.length === 1 + 2 + 3 + 4);
+      subscription.close();
     }
-    await until(() => seen.length >= 18);
+    await until(() => seen.length >= 19);
     await installation.publish(rooms[3] ?? '', 99);
     await installation.publish(rooms[0] ?? '', 100);
     await until(() => seen.includes(100));
@@ -111,7 +113,9 @@ describe.each(TRANSPORTS)('over %s', transport => {
     await expect(bad.ready).rejects.toMatchObject({ code: 'invalid_name' });
     await good.ready;
     await expect(ann.publish('a b', 1)).rejects.toMatchObject({ code: 'invalid_name' });
-    await expect(ann.publish('a', 1, { event: 'room.joined' })).rejects.toBeInstanceOf(RealtimeError);
+    await expect(ann.publish('a', 1, { event: 'room.joined' })).rejects.toBeInstanceOf(
+      RealtimeError,
+    );
     const nobody = ann.model('nobody').invoke('hi');
     await expect(nobody.ended).rejects.toMatchObject({ code: 'model_not_found' });
     await expect(nobody.started).rejects.toMatchObject({ code: 'model_not_found' });
@@ -123,14 +127,20 @@ describe.each(TRANSPORTS)('over %s', transport => {
     await agents.ready;
     expect(agents.get('ECHO')?.status).toBe('online');
     agents.close();
-    const room = ann.presence({ room: `${transport}.here` });
+    const here = `${transport}.here`;
+    await fetch(`${installation.url}/v1/channels`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ name: here, presence: true }),
+    });
+    const bob = client(installation.url, { transport: 'websocket', clientId: 'bob' });
+    if (transport === 'sse') await bob.subscribe(here).ready;
+    const room = ann.presence({ room: here });
     await room.ready;
-    if (transport === 'websocket') {
-      const bob = client(installation.url, { transport, clientId: 'bob' });
-      await bob.subscribe(`${transport}.here`).ready;
-      const before = room.current.length;
-      await until(() => room.current.length > before || room.current.length >= 1);
-    }
+    if (transport === 'websocket') await bob.subscribe(here).ready;
+    await until(() => room.get('bob')?.status === 'online');
+    bob.close();
+    if (transport === 'websocket') await until(() => room.get('bob') === undefined);
     room.close();
   });
 
@@ -149,14 +159,6 @@ describe.each(TRANSPORTS)('over %s', transport => {
     expect(ann.queue).toEqual({ items: 0, bytes: 0, waiting: 0, refused: 1 });
     ann.close();
     await network.stop();
-  });
-
-  it('keeps to the rate that it is told', async () => {
-    const ann = client(installation.url, { transport });
-    const all = Array.from({ length: 30 }, (_, at) => ann.publish(`${transport}.rate`, at));
-    await Promise.all(all);
-    const { events } = await ann.history<number>(`${transport}.rate`, { limit: 50 });
-    expect(events.map(event => event.content).sort((a, b) => a - b)).toEqual(all.map((_, at) => at));
   });
 
   it('ends everything when it is closed, and stays closed', async () => {

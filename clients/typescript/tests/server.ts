@@ -1,7 +1,7 @@
 /** A real installation for tests: the processes of `blackroad`, on free ports, ended by their ids. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer, type AddressInfo, connect, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -48,6 +48,8 @@ export async function part(name: string, settings: Record<string, string>): Prom
   return { process: started, addresses: JSON.parse(ready).ready, kill };
 }
 
+const FAST = { LIMITS__USER__MESSAGES_PER_SECOND: '100000', LIMITS__USER__BURST_LIMIT: '100000' };
+
 /** A core with agents and an edge, the edge of which can be killed and started again at its address. */
 export class Installation {
   #edge: Part | undefined;
@@ -61,7 +63,7 @@ export class Installation {
     this.#edge = edge;
   }
 
-  static async start(settings: Record<string, string> = {}): Promise<Installation> {
+  static async start(settings: Record<string, string> = FAST): Promise<Installation> {
     const core = await part('core', { GRPC: '127.0.0.1:0', ...settings });
     const CORE = core.addresses.grpc ?? '';
     const agents = await part('agents', { CORE, ...settings });
@@ -105,7 +107,10 @@ export class Network {
   #refusing = false;
   connections = 0;
 
-  private constructor(target: string, private readonly blocked: (head: string) => boolean) {
+  private constructor(
+    target: string,
+    private readonly blocked: (head: string) => boolean,
+  ) {
     const [host, port] = target.split(':');
     this.#server = createServer(from => {
       this.connections++;
@@ -131,7 +136,10 @@ export class Network {
     });
   }
 
-  static async before(target: string, blocked: (head: string) => boolean = () => false): Promise<Network> {
+  static async before(
+    target: string,
+    blocked: (head: string) => boolean = () => false,
+  ): Promise<Network> {
     const network = new Network(target, blocked);
     await new Promise<void>(resolve => network.#server.listen(0, '127.0.0.1', resolve));
     return network;

@@ -7,6 +7,8 @@ import type { Want } from './feed.js';
 import { refusal } from './reader.js';
 import { canShare, type Followed, OwnFeed, SharedFeed } from './shared.js';
 
+const ENDINGS = new Set(['finished', 'failed', 'cancelled']);
+
 type Body = Record<string, unknown>;
 
 export class SseConnection implements Connection {
@@ -103,6 +105,11 @@ export class SseConnection implements Connection {
     const { nonce, ...shown } = frame;
     const id = typeof nonce === 'number' ? this.#asked.get(nonce) : this.#answers.get(room);
     if (typeof nonce === 'number') this.#asked.delete(nonce);
+    if (ENDINGS.has(String(frame.status))) {
+      this.#answers.delete(room);
+      this.#wants.delete(room);
+      this.#feed.want([...this.#wants.values()]);
+    }
     this.#hear(id === undefined ? shown : { ...shown, id });
   }
 

@@ -108,7 +108,7 @@ export class Feed {
       const rooms = [...new Set(this.#entries.map(each => each.want.room))];
       const all = this.#stop && rooms.every(room => this.#rooms.includes(room));
       if (!all) void this.#open(rooms);
-      else if (this.#connected) this.#begin();
+      else if (this.#connected) this.#begin(false);
     });
   }
 
@@ -162,7 +162,7 @@ export class Feed {
       this.host.opened();
       for (const each of this.#entries)
         if (start !== undefined && each.cursor === start) this.#stand(each, 'live', start, true);
-      this.#begin();
+      this.#begin(true);
       return;
     }
     if (block.id) this.#cursor = block.id;
@@ -192,12 +192,13 @@ export class Feed {
     }
   }
 
-  /** Let what is new begin: now, or behind. */
-  #begin(): void {
+  /** Let what is new begin: now, or behind. Of an answer a new stream tells what was said so far. */
+  #begin(fresh: boolean): void {
     for (const each of this.#entries) {
-      if (each.phase !== 'new') continue;
-      const past = each.cursor !== undefined || each.want.history;
-      if (past) each.phase = 'behind';
+      const { room, history } = each.want;
+      if (each.phase !== 'new' || !this.#rooms.includes(room)) continue;
+      const told = fresh || !room.startsWith('stream.');
+      if (each.cursor !== undefined || history || !told) each.phase = 'behind';
       else {
         this.#stand(each, 'live', this.#cursor);
         if (this.#settled) this.#caughtUp(each);
@@ -244,6 +245,7 @@ export class Feed {
     const start = first.cursor;
     const rooms = [...new Set(group.map(each => each.want.room))];
     const seen = new Set<string>();
+    let said = 0; // how far a snapshot goes
     for await (const block of this.#read(rooms, start, first.want.history, signal)) {
       if (signal.aborted) return;
       const here = group.filter(each => this.#entries.includes(each));
@@ -254,11 +256,12 @@ export class Feed {
         continue;
       }
       if (!block.data) {
-        for (const each of here) this.#join(each, seen, start !== undefined);
+        for (const each of here) this.#join(each, seen, said);
         return;
       }
       const frame = parsed(block);
       seen.add(keyOf(frame));
+      if (frame.type === 'agent.response') said = Math.max(said, Number(frame.offset ?? 0));
       for (const each of here) {
         if (frame.type === 'gap') this.#tell(each, { ...frame, room: each.want.room });
         else if (matches(each.want.room, roomOf(frame))) this.#tell(each, frame);
@@ -267,11 +270,12 @@ export class Feed {
     if (!signal.aborted) throw new RealtimeError('unavailable', 'the stream ended', true);
   }
 
-  #join(each: Entry, seen: ReadonlySet<string>, resumed: boolean): void {
+  #join(each: Entry, seen: ReadonlySet<string>, said: number): void {
     each.phase = 'live';
     for (const frame of each.held.splice(0)) {
-      const retold = resumed && frame.status === 'snapshot'; // of an answer, which it has as it came
-      if (!retold && !seen.has(keyOf(frame))) this.#tell(each, frame);
+      const retold = frame.type === 'agent.response' && Number(frame.offset ?? 0) <= said;
+      const snapshot = frame.status === 'snapshot' && each.want.cursor !== undefined;
+      if (!retold && !snapshot && !seen.has(keyOf(frame))) this.#tell(each, frame);
     }
     this.#caughtUp(each);
   }
@@ -383,5 +387,6 @@ const frameOf = (error: RealtimeError): Frame => ({
   type: 'closing',
   code: error.code,
   message: error.message,
+  retryable: error.retryable,
   retry_after_seconds: error.retryAfterSeconds,
 });
