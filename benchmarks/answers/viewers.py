@@ -143,7 +143,9 @@ async def _read(
 
 
 async def _chunks(reader: asyncio.StreamReader) -> AsyncGenerator[bytes]:
-    while size := int(await reader.readline(), 16):
+    while size := int(await reader.readline() or b"-1", 16):
+        if size < 0:
+            raise WrongCount("the connection was cut")
         yield (await reader.readexactly(size + 2))[:-2]
 
 

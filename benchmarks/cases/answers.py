@@ -10,7 +10,7 @@ from benchmarks.answers import provider, viewers
 from benchmarks.answers.order import View, Viewed, Way
 from benchmarks.harness.measure import Bench, Contender, Metric, WrongCount, percentile
 from benchmarks.harness.processes import cpu_seconds, installation
-from benchmarks.harness.remote import Remote
+from benchmarks.harness.remote import Remote, RemoteFailed
 from benchmarks.peers import litellm, relay
 
 PROMISE: Final = "100 ms promised, 10 ms aimed at"
@@ -99,7 +99,10 @@ async def _times(far: Far, way: Way, port: int, work: Work) -> tuple[list[float]
 
 
 async def _asked(far: Far, order: View) -> Viewed:
-    heard = await far.ask(order)
+    try:
+        heard = await far.ask(order)
+    except RemoteFailed as failed:
+        raise WrongCount(f"{order}: {failed}") from None
     if heard.tokens != order.tokens * order.answers * order.viewers:
         raise WrongCount(f"{heard.tokens} tokens came of {order}")
     return heard
