@@ -38,9 +38,9 @@ run-model: .venv/.run ## The same, with a model of your own Ollama behind the ag
 # compute, so that three run at a time.
 system := tests/conformance tests/journeys tests/docs tests/guide
 core := tests/core
-edge := tests/edge tests/hostile
+edge := tests/edge
 contract := tests/contract tests/examples
-transport := tests/edge/transport
+transport := tests/edge/transport tests/hostile
 client := tests/client tests/agents
 groups := system edge rest core contract client transport
 ignore_edge := --ignore=tests/edge/transport
@@ -74,8 +74,17 @@ $(groups:%=elsewhere-%): elsewhere-%: .venv/.test
 	  || test $$? -eq 5 # 5: there is none
 
 .PHONY: audit
-audit: .venv/.test ## Look for known weaknesses in what the runtime lock names (asks PyPI)
-	pip-audit --disable-pip --require-hashes -r requirements/run.lock
+audit: .venv/.test ## Look for known weaknesses in what the locks name (asks PyPI and npm)
+	pip-audit --strict --disable-pip --require-hashes -r requirements/run.lock
+	for lock in $(npm_locks); do (cd "$$(dirname "$$lock")" && npm audit --package-lock-only) || exit 1; done
+
+npm_locks = $(wildcard tests/node/package-lock.json clients/typescript/package-lock.json)
+
+.PHONY: fuzz
+fuzz: .venv/.test .tools/fuzz/atheris ## Fuzz the parsers with atheris, a minute each
+	for parser in frame pattern cursor document proto; do \
+	  PYTHONPATH=.tools/fuzz:. $(bin)/python tests/hostile/fuzz.py $$parser \
+	    -max_total_time=$(or $(SECONDS_EACH),60) -artifact_prefix=.tools/fuzz/ || exit 1; done
 
 .PHONY: lint
 lint: .venv/.test ## Check style, format, layers and declared dependencies
@@ -156,6 +165,11 @@ lock = --quiet $(upgrade) --no-header --no-annotate --universal --python-version
 # What tests take from npm; `make $(node)` alone installs it.
 $(node): tests/node/package-lock.json
 	cd tests/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# For one interpreter and platform only, so it is in no lock.
+.tools/fuzz/atheris: .venv/.test
+	$(pip) install --target .tools/fuzz atheris==3.0.0
 	@touch $@
 
 .tools/bin/grpcurl:

@@ -114,6 +114,7 @@ async def test_fragments_that_never_end_are_1009_at_the_limit(target: Target) ->
         writer.close()
 
 
+@pytest.mark.slow
 async def test_half_a_handshake_is_408_after_ten_seconds(target: Target) -> None:
     async with neighbour(target) as talk:
         begun = asyncio.get_running_loop().time()

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import pytest
@@ -18,6 +19,7 @@ ATTACK_SECONDS: Final = 30
 GONE_SECONDS: Final = 15.0
 P99_SECONDS: Final = 0.05  # the test bears ten times: the machine has other work
 QUIET_SECONDS: Final = 3.0
+ROUNDS: Final = 3
 SPARE: Final = 10  # the neighbour's, the trunk's, and who may come and go
 COMMON: Final = (
     "-c",
@@ -57,24 +59,45 @@ async def attacking(arguments: Sequence[str]) -> AsyncGenerator[asyncio.subproce
         await process.wait()
 
 
-@pytest.mark.timeout(90)
-@pytest.mark.parametrize("attack", ATTACKS)
-async def test_the_attackers_are_gone_soon_and_a_neighbour_does_not_notice(
-    target: Target, attack: str
-) -> None:
+@dataclass(frozen=True)
+class Round:
+    """What one attack cost: the neighbour's p99 before and during it, and how long it stayed."""
+
+    quiet_seconds: float
+    attacked_seconds: float
+    gone_seconds: float
+
+    def __str__(self) -> str:
+        before, during = 1000 * self.quiet_seconds, 1000 * self.attacked_seconds
+        return f"p99 {before:.1f} -> {during:.1f} ms, gone after {self.gone_seconds:.1f} s"
+
+
+async def attack_once(target: Target, arguments: Sequence[str]) -> Round:
+    """Attack with 500 connections; every one must be gone in time, whatever the machine does."""
     pid = target.edge.process.pid
     before = sockets(pid)
-    arguments = [part.format(target.http) for part in ATTACKS[attack]]
     async with neighbour(target) as alone:
         await asyncio.sleep(QUIET_SECONDS)
-    quiet_seconds = alone.p99()  # a machine that is busy with other things is slow without attack
     async with neighbour(target) as talk, attacking([*COMMON, *arguments]) as process:
         most = 0
         for _ in range(round(10 * (CONNECTIONS / PER_SECOND + 1))):
             await asyncio.sleep(0.1)
             most = max(most, sockets(pid) - before)
         assert most > 50 or process.returncode is not None, "nobody has attacked"
-        await until_sockets(pid, before + SPARE, GONE_SECONDS)
-        print(f"{attack}: p99 {talk.p99():.4f} s, {quiet_seconds:.4f} s without attack")
-        assert talk.p99() < 10 * P99_SECONDS
+        gone_seconds = await until_sockets(pid, before + SPARE, GONE_SECONDS)
+        return Round(alone.p99(), talk.p99(), gone_seconds)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("attack", ATTACKS)
+async def test_the_attackers_are_gone_soon_and_a_neighbour_does_not_notice(
+    target: Target, attack: str
+) -> None:
+    """What else runs on the machine is no attack: one round of three has to show the time."""
+    arguments = [part.format(target.http) for part in ATTACKS[attack]]
+    rounds: list[Round] = []
+    while not rounds or (rounds[-1].attacked_seconds >= P99_SECONDS and len(rounds) < ROUNDS):
+        rounds.append(await attack_once(target, arguments))
+        print(f"{attack}: {rounds[-1]}")
+    assert rounds[-1].attacked_seconds < P99_SECONDS, [str(each) for each in rounds]
     target.check_alive()

@@ -22,6 +22,8 @@ FAST: Final = 10
 EVENTS: Final = 600
 EVENT_SECONDS: Final = 0.02
 PAYLOAD: Final = "x" * 4000
+ROUNDS: Final = 3
+FLOOR_SECONDS: Final = 0.01  # below it the figure is that of the scheduler
 BUDGET_BYTES: Final = 64 * MIB
 HANDSHAKE: Final = (
     "GET /ws/slow-{} HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
@@ -122,21 +124,37 @@ def p99(readers: list[Fast]) -> float:
     return seconds[int(len(seconds) * 0.99) - 1]
 
 
-@pytest.mark.timeout(180)
-async def test_the_fast_lose_nothing_and_the_memory_comes_back(crowded: Target) -> None:
+async def round_of(crowded: Target, first: int, before: tuple[int, int]) -> float:
+    """Publish to the fast among the slow; return their p99. They must lose nothing."""
     edge, core = crowded.edge.process.pid, crowded.core.process.pid
-    alone = p99(await listen(crowded, 0))
-    before = resident_bytes(edge), resident_bytes(core)
     async with slow_readers(crowded, SLOW):
-        readers = await listen(crowded, EVENTS)
+        readers = await listen(crowded, first)
         grown = resident_bytes(edge) - before[0], resident_bytes(core) - before[1]
     for fast in readers:
-        assert fast.numbers == list(range(EVENTS, 2 * EVENTS))
-    together = p99(readers)
+        assert fast.numbers == list(range(first, first + EVENTS))
     assert grown[0] < BUDGET_BYTES + 64 * MIB, f"the edge has grown by {grown[0] / MIB:.0f} MiB"
     assert grown[1] < BUDGET_BYTES + 64 * MIB, f"the core has grown by {grown[1] / MIB:.0f} MiB"
-    print(f"fast readers: p99 {together:.4f} s, {alone:.4f} s without slow ones")
-    assert together < max(10 * alone, 0.5)
-    async with asyncio.timeout(40):
-        while resident_bytes(edge) - before[0] > 48 * MIB:  # noqa: ASYNC110 - another process's
-            await asyncio.sleep(0.2)
+    print(f"grown by {grown[0] / MIB:.0f} MiB (edge), {grown[1] / MIB:.0f} MiB (core)")
+    return p99(readers)
+
+
+@pytest.mark.timeout(300)
+async def test_the_fast_lose_nothing_and_the_memory_comes_back(crowded: Target) -> None:
+    """What else runs on the machine is no slow reader: one round of three has to show the times."""
+    edge, core = crowded.edge.process.pid, crowded.core.process.pid
+    figures: list[tuple[float, float]] = []
+    while not figures or (not _at_most_doubled(*figures[-1]) and len(figures) < ROUNDS):
+        first = 2 * EVENTS * len(figures)
+        alone = p99(await listen(crowded, first))
+        before = resident_bytes(edge), resident_bytes(core)
+        together = await round_of(crowded, first + EVENTS, before)
+        figures.append((alone, together))
+        print(f"p99 {1000 * alone:.1f} -> {1000 * together:.1f} ms")
+        async with asyncio.timeout(40):
+            while resident_bytes(edge) - before[0] > 48 * MIB:  # noqa: ASYNC110 - another process's
+                await asyncio.sleep(0.2)
+    assert _at_most_doubled(*figures[-1]), figures
+
+
+def _at_most_doubled(alone: float, together: float) -> bool:
+    return together <= max(2 * alone, FLOOR_SECONDS)
