@@ -90,6 +90,7 @@ def test_token_is_signed_with_the_configured_secret(tmp_path: Path) -> None:
     assert jwt.decode(run.stdout.strip(), secret, algorithms=["HS256"])["kind"] == "gateway"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [["--kind", "root"], ["--grant", "a b:publish"], ["--grant", "a:fly"]]
 )
@@ -120,6 +121,7 @@ def test_run_runs_a_file_with_this_python(tmp_path: Path) -> None:
     assert blackroad("run", "absent.py", folder=tmp_path).returncode == 2
 
 
+@pytest.mark.slow
 def test_doctor_finds_a_taken_address(tmp_path: Path) -> None:
     import socket
 

@@ -82,6 +82,7 @@ async def test_a_stream_that_fails_on_a_standing_connection_is_tried_by_jitter()
         assert round(await elapsed(dial, pause), 1) == 0.5
 
 
+@pytest.mark.slow
 async def test_a_connection_that_is_lost_cuts_jitter_short_but_only_once() -> None:
     async with dialling(port := free_port()) as dial:
         backoff = Backoff(longest)

@@ -79,6 +79,7 @@ def test_the_protos_break_no_client_of_the_baseline(tree: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("proto", sorted((ROOT / "protos").rglob("*.proto")), ids=lambda p: p.name)
 def test_a_removed_field_breaks(tree: Path, proto: Path) -> None:
     path = tree / proto.relative_to(ROOT)

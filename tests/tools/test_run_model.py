@@ -64,6 +64,7 @@ async def test_without_a_model_it_says_how_to_get_one(tmp_path: Path) -> None:
         assert "ollama pull llama3.2:3b" in process.output
 
 
+@pytest.mark.slow
 async def test_an_ollama_of_the_path_is_started_and_ended(tmp_path: Path) -> None:
     program = tmp_path / "ollama"
     program.write_text("#!/bin/sh\nexit 3\n")
@@ -74,6 +75,7 @@ async def test_an_ollama_of_the_path_is_started_and_ended(tmp_path: Path) -> Non
         assert "does not answer" in process.output
 
 
+@pytest.mark.slow
 async def test_with_a_model_everything_starts_and_says_how_to_chat(tmp_path: Path) -> None:
     reply = Reply.json({"models": [{"name": "a:1b", "model": "a:1b"}], "model_info": {}})
     async with Peer(reply) as peer, running(peer.address, tmp_path) as process:

@@ -43,6 +43,7 @@ async def test_a_changed_file_is_run_again_and_a_signal_ends_it(tmp_path: Path) 
         assert await process.wait() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["", "\nmine.run()\n"], ids=["found", "run by itself"])
 def test_the_one_agent_of_a_file_is_served_once(tmp_path: Path, end: str) -> None:
     file = tmp_path / "mine.py"
@@ -56,6 +57,7 @@ def test_the_one_agent_of_a_file_is_served_once(tmp_path: Path, end: str) -> Non
             assert process.output.count("is ready") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "why"),
     [

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import pytest
+
 from blackroad.client import (
     Call,
     Finished,
@@ -249,6 +251,7 @@ async def test_a_cursor_of_another_time_gives_a_snapshot_and_no_cursor_is_refuse
         assert content(rest) == ", and the rest"
 
 
+@pytest.mark.slow
 async def test_an_invocation_may_ask_to_be_cancelled_when_nobody_views_it(
     core: str, edge: EdgeRig
 ) -> None:

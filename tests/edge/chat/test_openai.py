@@ -283,6 +283,7 @@ async def endless(call: Call) -> AsyncIterator[Yielded]:
     await asyncio.sleep(60)
 
 
+@pytest.mark.slow
 async def test_a_stream_that_is_closed_cancels_its_answer_after_a_while(
     core: str, edge: EdgeRig
 ) -> None:
@@ -295,6 +296,7 @@ async def test_a_stream_that_is_closed_cancels_its_answer_after_a_while(
         await until_set(acted.stopped, 8.0)
 
 
+@pytest.mark.slow
 async def test_a_client_that_waits_no_more_cancels_its_answer_after_a_while(
     core: str, edge: EdgeRig
 ) -> None:

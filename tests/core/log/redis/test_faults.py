@@ -68,6 +68,7 @@ async def test_two_nodes_agree_on_the_epoch_after_a_flush(server: Server) -> Non
         assert [answer.first_offset for answer in answers] == [1, 2, 3]
 
 
+@pytest.mark.slow
 async def test_while_the_server_hangs_publishing_fails_fast_and_nothing_comes_twice(
     server: Server,
 ) -> None:
