@@ -130,7 +130,7 @@ async def test_wherever_it_is_cut_everybody_gets_everything_once(
 @pytest.mark.parametrize("path", ["/v1/channels", "/v1/presence"])
 async def test_without_a_core_every_door_waits_alone(path: str) -> None:
     nowhere = "127.0.0.1:9"
-    async with running_edge(nowhere, core_wait_seconds=0.5) as rig, rig.http() as http:
+    async with running_edge(nowhere, core_wait_seconds=1.0) as rig, rig.http() as http:
         loop = asyncio.get_running_loop()
         begun = loop.time()
 
@@ -157,5 +157,5 @@ async def test_without_a_core_every_door_waits_alone(path: str) -> None:
             handshake(), stream(), call(), probe("/healthz", 200), probe("/readyz", 503)
         )
         assert [code for code, _ in waited] == ["unavailable"] * 3
-        assert all(0.4 < seconds < 2 for _, seconds in waited)
-        assert max(alive, ready) < 0.4, "the probes wait for nobody"
+        assert all(0.9 < seconds < 4 for _, seconds in waited)
+        assert max(alive, ready) < 0.9, "the probes wait for nobody"
