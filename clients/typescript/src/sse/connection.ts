@@ -22,6 +22,7 @@ export class SseConnection implements Connection {
   #feed: Followed;
   #timer: ReturnType<typeof setTimeout>;
   #nonce = 0;
+  #welcomed = false;
 
   constructor(
     private readonly address: Address,
@@ -71,7 +72,10 @@ export class SseConnection implements Connection {
     this.#hearer?.onframe(frame);
   }
 
+  /** The first time that the feed's stream opens; it does so again whenever its rooms change. */
   #welcome(): void {
+    if (this.#welcomed) return;
+    this.#welcomed = true;
     clearTimeout(this.#timer);
     this.#hear({ type: 'welcome', client_id: this.address.clientId, protocol: 1 });
   }

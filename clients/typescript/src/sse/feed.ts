@@ -32,10 +32,15 @@ interface Entry {
   cursor: string | undefined;
   /** What the stream had for it while it was behind. */
   held: Frame[];
+  /** What it has had before the stream tells it: the stream may lag behind what was read beside it. */
+  seen: Set<string> | undefined;
+  /** How many positions the stream may tell before it has surely passed that. */
+  lag: number;
 }
 
 const IDLE_SECONDS = 40; // the server says something every 15
 const HELD = 10_000;
+const LAG = 2;
 const OF_A_ROOM = new Set([
   'forbidden',
   'not_member',
@@ -85,7 +90,15 @@ export class Feed {
     const fresh = wants.filter(want => !known.has(want.nonce));
     this.#entries = [
       ...kept,
-      ...fresh.map(want => ({ tab, want, phase: 'new' as const, cursor: want.cursor, held: [] })),
+      ...fresh.map(want => ({
+        tab,
+        want,
+        phase: 'new' as const,
+        cursor: want.cursor,
+        held: [],
+        seen: undefined,
+        lag: 0,
+      })),
     ];
     if (fresh.length > 0) this.#plan();
   }
@@ -118,9 +131,8 @@ export class Feed {
     const stop = new AbortController();
     this.#stop = stop;
     for (const each of this.#entries) {
-      if (each.phase === 'live')
-        each.cursor = this.#settled ? this.#cursor : (each.cursor ?? this.#cursor);
       each.held = [];
+      each.seen = undefined;
       if (each.phase === 'live') each.phase = 'behind';
     }
     const starts = new Set(this.#entries.map(each => each.cursor ?? `${each.want.history ?? ''}`));
@@ -166,16 +178,20 @@ export class Feed {
       return;
     }
     if (block.id) this.#cursor = block.id;
-    if (!block.data) {
-      this.#position();
-      return;
-    }
-    const frame = parsed(block);
+    if (block.data) this.#share(parsed(block));
     for (const each of this.#entries) {
+      if (block.id && each.phase === 'live' && !each.seen) each.cursor = block.id;
+    }
+    if (!block.data) this.#position();
+  }
+
+  #share(frame: Frame): void {
+    for (const each of this.#entries) {
+      const { room } = each.want;
       if (each.phase === 'new') continue;
-      if (frame.type === 'gap' && each.phase === 'live')
-        this.#tell(each, { ...frame, room: each.want.room });
-      else if (!matches(each.want.room, roomOf(frame))) continue;
+      if (frame.type === 'gap') {
+        if (each.phase === 'live') this.#tell(each, { ...frame, room });
+      } else if (!matches(room, roomOf(frame)) || each.seen?.has(keyOf(frame))) continue;
       else if (each.phase === 'live') this.#tell(each, frame);
       else this.#hold(each, frame);
     }
@@ -183,10 +199,11 @@ export class Feed {
 
   /** All that lives on the stream has all up to here. */
   #position(): void {
+    for (const each of this.#entries) if (each.seen && --each.lag <= 0) each.seen = undefined;
     if (!this.#settled) {
       this.#settled = true;
       for (const each of this.#entries) if (each.phase === 'live') this.#caughtUp(each);
-    } else if (this.#entries.every(each => each.phase === 'live')) {
+    } else if (this.#entries.every(each => each.phase === 'live' && !each.seen)) {
       for (const tab of new Set(this.#entries.map(each => each.tab)))
         this.host.tell(tab, { type: 'bookmark', cursor: this.#cursor });
     }
@@ -256,11 +273,12 @@ export class Feed {
         continue;
       }
       if (!block.data) {
-        for (const each of here) this.#join(each, seen, said);
+        for (const each of here) this.#join(each, seen, said, block.id);
         return;
       }
       const frame = parsed(block);
       seen.add(keyOf(frame));
+      if (seen.size > HELD) for (const oldest of seen) if (seen.delete(oldest)) break;
       if (frame.type === 'agent.response') said = Math.max(said, Number(frame.offset ?? 0));
       for (const each of here) {
         if (frame.type === 'gap') this.#tell(each, { ...frame, room: each.want.room });
@@ -270,8 +288,11 @@ export class Feed {
     if (!signal.aborted) throw new RealtimeError('unavailable', 'the stream ended', true);
   }
 
-  #join(each: Entry, seen: ReadonlySet<string>, said: number): void {
+  #join(each: Entry, seen: Set<string>, said: number, cursor: string): void {
     each.phase = 'live';
+    each.cursor = cursor;
+    each.seen = seen;
+    each.lag = LAG;
     for (const frame of each.held.splice(0)) {
       const retold = frame.type === 'agent.response' && Number(frame.offset ?? 0) <= said;
       const snapshot = frame.status === 'snapshot' && each.want.cursor !== undefined;
@@ -304,7 +325,7 @@ export class Feed {
   }
 
   #caughtUp(each: Entry): void {
-    this.host.tell(each.tab, { type: 'caught_up', room: each.want.room, cursor: this.#cursor });
+    this.host.tell(each.tab, { type: 'caught_up', room: each.want.room, cursor: each.cursor });
   }
 
   #tell(each: Entry, frame: Frame): void {
