@@ -200,6 +200,7 @@ async def has(channel: Channel, name: str, count: int) -> bool:
     return await sessions_of(channel, name) == count
 
 
+@pytest.mark.slow
 async def test_the_sessions_of_a_killed_core_are_gone_at_the_others_and_each_leave_comes_once() -> (
     None
 ):

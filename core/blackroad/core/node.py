@@ -103,7 +103,14 @@ class Node:
             board=self.fleet.board,
         )
         self.answers = Answers(
-            self.log, self.hub, self.publisher, self.directory, self.roster, clock, settings.answers
+            self.log,
+            self.hub,
+            self.publisher,
+            self.directory,
+            self.roster,
+            clock,
+            settings.answers,
+            self.fleet,
         )
         self.answers.charge = self.rates.charge
         self.answers.charge_command = self.roster.charge_command = self.rates.charge_command
@@ -122,6 +129,7 @@ class Node:
         self.presences = PresenceCalls(self.roster, self.directory, self.occupants)
         starter = Starter(self.hub, self.directory, self.answers)
         self.parts = Parts(self.hub, self.directory, self.occupants, starter, self.answers)
+        self.parts.locate = self.answers.locate
         self.parts.charge_command = self.rates.charge_command
         self.parts.budget = self.answers.budget = self.budget
         self._lose = self.hub.missed

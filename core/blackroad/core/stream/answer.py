@@ -1,5 +1,6 @@
 """One answer: who asked whom, where it stands, and its way from queued to one of three endings."""
 
+from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from enum import IntEnum
@@ -68,6 +69,7 @@ class Answer:
         "earlier",
         "ended_ns",
         "folded",
+        "home",
         "index",
         "input_bytes",
         "invoke",
@@ -81,6 +83,7 @@ class Answer:
         "more",
         "on_refused",
         "on_written",
+        "opened",
         "output",
         "partition",
         "pending",
@@ -109,8 +112,11 @@ class Answer:
         invoke: stream_pb2.Invoke,
         route: Route,
         created_ns: int,
+        identifier: str = "",
     ) -> None:
-        self.stream_id = stream_id()
+        self.stream_id = identifier or stream_id()
+        self.home = ""  # the node that holds it, by its generation; empty: this one
+        self.opened: Future[None] | None = None  # once its home, another node, has taken it
         self.channel = f"stream.{self.stream_id}"
         self.key = f"{invoker.tenant}.{self.channel}"
         self.journal = journal

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+import msgspec
 import structlog
 
 from blackroad.core.channel.directory import Directory
 from blackroad.core.clock import Clock
 from blackroad.core.errors import Code, Rejection
+from blackroad.core.fleet.fleet import Fleet
 from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.authorize import authorize
 from blackroad.core.identity.identity import Action, Identity
@@ -19,7 +21,8 @@ from blackroad.core.log.entry import Positions
 from blackroad.core.presence.roster import Roster
 from blackroad.core.publisher import Publisher, check_json
 from blackroad.core.settings import AnswersSettings
-from blackroad.core.stream.answer import Answer
+from blackroad.core.stream.abroad import Abroad, Shown, Start
+from blackroad.core.stream.answer import Answer, Phase
 from blackroad.core.stream.archive import Archive, same
 from blackroad.core.stream.attendance import Attendance
 from blackroad.core.stream.audience import Audiences
@@ -59,6 +62,7 @@ class Answers:
         roster: Roster,
         clock: Clock,
         settings: AnswersSettings,
+        fleet: Fleet | None = None,
     ) -> None:
         limits = StreamLimits(**settings.model_dump())
         # Count invocations, and other requests, of those who make them; may refuse them.
@@ -79,6 +83,8 @@ class Answers:
         self.rooms = Rooms(hub, self.journal, self._begin)  # what is said there was counted
         publisher.spoken = self.rooms.spoke
         self._views = Views(self.wheel, limits, self.dispatcher.cancel)
+        self.abroad = Abroad(fleet or Fleet(log, hub, alone=True), log, hub, limits)
+        self._join_fleet(self.abroad)
         self._waiting: dict[Answer, asyncio.Event] = {}
         self._running: set[Answer] = set()
         self._emptied: asyncio.Event | None = None  # while draining
@@ -91,6 +97,7 @@ class Answers:
             tasks.create_task(self.journal.run())
             tasks.create_task(self.wheel.run())
             tasks.create_task(self.attendance.run())
+            tasks.create_task(self.abroad.run())
 
     async def drain(self, seconds: float) -> bool:
         """Refuse new answers from now on; return when none is in progress, or after so long.
@@ -114,12 +121,16 @@ class Answers:
         del session_id  # an answer outlives the session that asked for it
         if invoke.conversation:
             await self.conversations.load(identity, invoke.conversation)
-        return self.begin(identity, invoke).stream_id
+        answer = self.begin(identity, invoke)
+        if answer.opened is not None:
+            await answer.opened
+        return answer.stream_id
 
     def begin(self, identity: Identity, invoke: stream_pb2.Invoke) -> Answer:
         """Start an answer; its conversation, where it has one, was loaded.
 
-        Raises what `Invoke` says.
+        Raises what `Invoke` says. `opened`, where it is set, tells when another node has taken it,
+        or raises what that node says.
         """
         self.charge(identity)
         return self._begin(identity, invoke)
@@ -128,13 +139,29 @@ class Answers:
         if self._emptied is not None and not invoke.parent_stream_id:
             raise Rejection(Code.DRAINING)
         input_bytes = self._check(invoke)
-        pool = self.dispatcher.pool
-        route = route_of(identity.tenant, invoke.target, pool.served, pool.serves_under)
+        pool, abroad = self.dispatcher.pool, self.abroad.pool
+        route = route_of(
+            identity.tenant,
+            invoke.target,
+            lambda key: pool.served(key) or abroad.served(key),
+            lambda prefix: pool.serves_under(prefix) or abroad.serves_under(prefix),
+        )
         authorize(identity, Action.INVOKE, route.name)
         answer = Answer(self.journal, identity, invoke, route, self._clock.time_ns())
         answer.input_bytes = input_bytes
         answer.deadline_at = self._clock.monotonic() + self._deadline_seconds(invoke)
         parent = self._parent(answer, identity) if invoke.parent_stream_id else None
+        answer.home = self.abroad.home_for(answer, pool)
+        if answer.home:
+            self._send(answer)
+        else:
+            self._take(answer)
+        if parent is not None:
+            parent.children.append(answer)
+        return answer
+
+    def _take(self, answer: Answer) -> None:
+        """Hold an answer here. Raises what `Invoke` says of workers and conversations."""
         if answer.conversation:
             self.conversations.enter(answer)
         try:
@@ -143,32 +170,159 @@ class Answers:
             self.conversations.abort(answer)
             raise
         if answer.conversation:
-            self.conversations.tell(answer, messages_of(invoke))
-        if parent is not None:
-            parent.children.append(answer)
+            self.conversations.tell(answer, messages_of(answer.invoke))
         answer.on_written = self._close
         answer.on_refused = self._disown
         self.archive.add(answer)
+        self.abroad.hold(answer)
         self._views.expect(answer)
         self._running.add(answer)
-        return answer
+
+    # Answers that other nodes hold.
+
+    def _join_fleet(self, abroad: Abroad) -> None:
+        abroad.closed = self._close
+        abroad.orphaned = self._take_orphan
+        self.conversations.shared = not abroad.alone
+        if not abroad.alone:
+            self.attendance.show, self.attendance.hide = abroad.show, abroad.hide
+        self.dispatcher.cancel_elsewhere = lambda answer: abroad.tell(answer, "answer.cancel")
+        abroad.fleet.asks.handlers |= {
+            "answer.start": self._asked_to_start,
+            "answer.find": self._asked_to_find,
+            "answer.cancel": self._asked_to_cancel,
+            "answer.input": self._asked_to_give,
+            "answer.view": self._asked_to_count,
+        }
+
+    def _send(self, answer: Answer) -> None:
+        """Hand an answer to its home, and follow it here."""
+        self.archive.add(answer)
+        self.abroad.follow(answer)
+        answer.opened = asyncio.get_running_loop().create_future()
+        answer.opened.add_done_callback(lambda done: done.exception())  # somebody may wait, or not
+        self.abroad.soon(self._open(answer, answer.opened))
+
+    async def _open(self, answer: Answer, opened: asyncio.Future[None]) -> None:
+        try:
+            await self.abroad.start(answer, answer.deadline_at - self._clock.monotonic())
+        except Rejection as rejection:
+            self.abroad.leave(answer)
+            self.archive.drop(answer)
+            opened.set_exception(rejection)
+        else:
+            opened.set_result(None)
+
+    async def _asked_to_start(self, question: bytes) -> bytes:
+        start = msgspec.msgpack.decode(question, type=Start)
+        invoke = stream_pb2.Invoke.FromString(start.invoke)
+        if self._emptied is not None and not start.ancestors:
+            raise Rejection(Code.DRAINING)
+        if invoke.conversation:
+            await self.conversations.load(start.identity, invoke.conversation)
+        pool, now = self.dispatcher.pool, self._clock.time_ns()
+        tenant = start.identity.tenant
+        route = route_of(tenant, invoke.target, pool.served, pool.serves_under)
+        answer = Answer(self.journal, start.identity, invoke, route, now, start.stream_id)
+        answer.input_bytes = invoke.ByteSize()
+        answer.attempt = start.attempt
+        answer.ancestors, answer.lineage = start.ancestors, start.lineage
+        answer.deadline_at = self._clock.monotonic() + start.seconds
+        self._take(answer)
+        return b""
+
+    async def _asked_to_find(self, question: bytes) -> bytes:
+        answer = self.archive.find(question.decode())
+        if answer is None or (answer.home and not answer.ended):
+            raise Rejection(Code.NOT_FOUND, "this node does not hold it")
+        return self.abroad.shown(answer)
+
+    async def _asked_to_cancel(self, question: bytes) -> bytes:
+        (key,) = msgspec.msgpack.decode(question, type=tuple[str])
+        if answer := self.archive.find(key):
+            self.dispatcher.cancel(answer)
+        return b""
+
+    async def _asked_to_give(self, question: bytes) -> bytes:
+        key, json, sender = msgspec.msgpack.decode(question, type=tuple[str, str, str])
+        if (answer := self.archive.find(key)) is None:
+            raise Rejection(Code.NOT_FOUND, "there is no such answer, or it is not kept any more")
+        self.dispatcher.give(answer, event_pb2.AnswerInput(json=json, sender=sender))
+        return b""
+
+    async def _asked_to_count(self, question: bytes) -> bytes:
+        key, session_id, what = msgspec.msgpack.decode(question, type=tuple[str, str, str])
+        if what == "joined":
+            self.viewer_joined(key, session_id)
+        else:
+            self.viewer_left(key, session_id)
+        return b""
+
+    def _take_orphan(self, answer: Answer) -> bool:
+        """Place anew an answer whose home was lost before it said anything; tell whether it is."""
+        if answer.folded.parts or not (answer.invoke.text or answer.invoke.messages):
+            return False
+        self.abroad.leave(answer)
+        self.archive.drop(answer)
+        answer.phase = Phase.QUEUED
+        answer.attempt = max(answer.attempt, answer.folded.attempt, 1)
+        answer.home = self.abroad.home_for(answer, self.dispatcher.pool)
+        if answer.home:
+            self._send(answer)
+            return True
+        try:
+            self._take(answer)
+        except Rejection:
+            self.archive.add(answer)
+            self.abroad.follow(answer)
+            return False
+        return True
+
+    async def locate(self, identity: Identity, stream_id: str) -> None:
+        """Know an answer of the identity's tenant here, if any node does. It need not be there."""
+        key = f"{identity.tenant}.stream.{stream_id}"
+        if not stream_id or self.abroad.alone or self.archive.find(key) is not None:
+            return
+        found = await self.abroad.find(key, lambda shown: self._mirror(stream_id, shown))
+        if found is None or self.archive.find(key) is not None:
+            return
+        self.archive.add(found)
+        if found.ended:
+            self.archive.keep(found)
+
+    def _mirror(self, stream_id: str, shown: Shown) -> Answer:
+        invoke = stream_pb2.Invoke(
+            target=stream_pb2.Target.FromString(shown.target),
+            on_abandoned=stream_pb2.OnAbandoned.ValueType(shown.on_abandoned),
+            conversation=shown.conversation,
+            labels=shown.labels,
+        )
+        invoker = Identity(shown.tenant, shown.subject, shown.kind)
+        route = route_of(shown.tenant, invoke.target, lambda key: True, lambda prefix: True)
+        return Answer(self.journal, invoker, invoke, route, shown.created_ns, stream_id)
 
     async def cancel(self, identity: Identity, stream_id: str) -> None:
         """Cancel an answer, as its invoker or with `manage` on it.
 
         Idempotent. NOT_FOUND, FORBIDDEN.
         """
+        await self.locate(identity, stream_id)
         self.dispatcher.cancel(self.archive.managed(identity, stream_id))
 
     async def input(self, identity: Identity, stream_id: str, json: str) -> None:
         """Give a waiting answer its input. NOT_FOUND, FORBIDDEN, CONFLICT, BAD_FRAME, TOO_LARGE."""
+        await self.locate(identity, stream_id)
         answer = self.archive.managed(identity, stream_id)
         if not json:
             raise Rejection(Code.MISSING_FIELD, "an input is required")
         if len(json.encode()) > self._limits.update_bytes:
             raise Rejection(Code.TOO_LARGE, "an input to an answer is at most 64 KiB")
         check_json(json)
-        self.dispatcher.give(answer, event_pb2.AnswerInput(json=json, sender=identity.subject))
+        if answer.home:
+            words = msgspec.msgpack.encode((answer.key, json, identity.subject))
+            await self.abroad.fleet.asks.ask(answer.home, "answer.input", words)
+        else:
+            self.dispatcher.give(answer, event_pb2.AnswerInput(json=json, sender=identity.subject))
 
     # How answers are looked at.
 
@@ -179,6 +333,7 @@ class Answers:
 
         NOT_FOUND, FORBIDDEN.
         """
+        await self.locate(identity, key.rpartition(".")[2])
         return self.snapshot_of(self.archive.viewed(identity, key.rpartition(".")[2]))
 
     def snapshot_of(self, answer: Answer) -> tuple[event_pb2.AnswerSnapshot, Positions]:
@@ -215,7 +370,10 @@ class Answers:
     def viewer_joined(self, key: str, session_id: str) -> None:
         """Count a session that follows an answer."""
         if answer := self.archive.find(key):
-            self._views.join(answer, session_id)
+            if answer.home and answer.invoke.on_abandoned == stream_pb2.ON_ABANDONED_CANCEL:
+                self.abroad.tell(answer, "answer.view", session_id, "joined")
+            else:
+                self._views.join(answer, session_id)
 
     def viewer_left(self, key: str, session_id: str) -> None:
         """Count it no more.
@@ -223,7 +381,10 @@ class Answers:
         The last that leaves may cancel the answer, if its invocation said so.
         """
         if answer := self.archive.find(key):
-            self._views.leave(answer, session_id)
+            if answer.home and answer.invoke.on_abandoned == stream_pb2.ON_ABANDONED_CANCEL:
+                self.abroad.tell(answer, "answer.view", session_id, "left")
+            else:
+                self._views.leave(answer, session_id)
 
     # Within.
 
@@ -274,7 +435,8 @@ class Answers:
 
     def _close(self, answer: Answer) -> None:
         """Keep an answer whose ending is in the log."""
-        if answer.conversation:
+        self.abroad.drop(answer)
+        if answer.conversation and not answer.home:
             self.conversations.leave(answer)
         if answer.room:
             self.rooms.reply(answer)
@@ -290,6 +452,7 @@ class Answers:
 
     def _disown(self, answer: Answer) -> None:
         self._leave(answer)
+        self.abroad.drop(answer)
         self.conversations.abort(answer)
         self.archive.drop(answer)
 

@@ -1,6 +1,7 @@
 """Which workers there are, and how busy, as presence shows it."""
 
 import asyncio
+from collections.abc import Callable
 
 from blackroad.core.identity.identity import Kind
 from blackroad.core.presence.roster import Roster
@@ -18,6 +19,9 @@ class Attendance:
 
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
+        # Let other nodes know a worker, or forget it.
+        self.show: Callable[[Worker], None] = _ignore
+        self.hide: Callable[[Worker], None] = _ignore
         self._changed: dict[Worker, None] = {}
         self._wanted = asyncio.Event()
 
@@ -38,6 +42,7 @@ class Attendance:
     async def leave(self, worker: Worker, *, clean: bool) -> None:
         """End a worker's entry. Idempotent."""
         self._changed.pop(worker, None)
+        self.hide(worker)
         if worker.stay is not None:
             await self._roster.leave(worker.session_id, clean, worker.stay)
 
@@ -45,6 +50,7 @@ class Attendance:
         """Note that a worker may have become busy, or free. Never blocks."""
         self._changed[worker] = None
         self._wanted.set()
+        self.show(worker)
 
     async def run(self) -> None:
         """Tell until cancelled."""
@@ -68,3 +74,7 @@ class Attendance:
             )
         else:
             self._roster.load(worker.session_id, len(worker.holding))
+
+
+def _ignore(worker: Worker) -> None:
+    """Do nothing: there are no other nodes."""

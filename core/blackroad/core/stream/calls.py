@@ -1,6 +1,9 @@
 """The unary calls of StreamService: what each checks, does and answers."""
 
+from collections.abc import Sequence
 from typing import Final
+
+import msgspec
 
 from blackroad.core.identity.identity import Identity
 from blackroad.core.stream.answer import Answer
@@ -9,21 +12,24 @@ from blackroad.core.stream.archive import same
 from blackroad.core.stream.targets import offers
 from blackroad.realtime.v1 import event_pb2, stream_pb2
 
+_ENCODE = msgspec.msgpack.encode
 PAGE: Final = 50
 MAX_PAGE: Final = 500
 CONFIRM_SECONDS: Final = 5.5  # a worker's time to confirm a cancel, and a little more
 
 
 class StreamCalls:
-    """Answers each call from what the node knows."""
+    """Answers each call from what this node knows, and what it asks of others."""
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
+        answers.abroad.fleet.asks.handlers["answer.list"] = self._asked_to_list
 
     async def get_stream(
         self, identity: Identity, request: stream_pb2.GetStreamRequest
     ) -> stream_pb2.GetStreamResponse:
         """Return one answer in its folded form; NOT_FOUND, FORBIDDEN."""
+        await self._answers.locate(identity, request.stream_id)
         answer = self._answers.archive.viewed(identity, request.stream_id)
         return stream_pb2.GetStreamResponse(answer=self._message(answer))
 
@@ -34,12 +40,30 @@ class StreamCalls:
 
         A page's token is its last id.
         """
+        pages = [self._listed(identity, request)]
+        abroad = self._answers.abroad
+        if not abroad.alone:
+            question = _ENCODE((identity, request.SerializeToString()))
+            asks = abroad.fleet.asks
+            answers = await asks.ask_each(abroad.fleet.others, "answer.list", question)
+            pages += map(stream_pb2.ListStreamsResponse.FromString, answers)
+        return _merged(pages, min(request.page_size or PAGE, MAX_PAGE))
+
+    async def _asked_to_list(self, question: bytes) -> bytes:
+        identity, request = msgspec.msgpack.decode(question, type=tuple[Identity, bytes])
+        asked = stream_pb2.ListStreamsRequest.FromString(request)
+        return self._listed(identity, asked).SerializeToString()
+
+    def _listed(
+        self, identity: Identity, request: stream_pb2.ListStreamsRequest
+    ) -> stream_pb2.ListStreamsResponse:
+        """Return a page of what this node holds, or has seen the end of."""
         size = min(request.page_size or PAGE, MAX_PAGE)
         page: list[Answer] = []
         for answer in self._answers.visible(identity, request.labels):
             if request.page_token and answer.stream_id >= request.page_token:
                 continue
-            if not _matches(answer, request):
+            if not _matches(answer, request) or (answer.home and not answer.ended):
                 continue
             if request.own and not same(identity, answer.invoker):
                 continue
@@ -55,6 +79,7 @@ class StreamCalls:
 
         Or as it stands, when the worker has not confirmed in time.
         """
+        await self._answers.locate(identity, request.stream_id)
         answer = self._answers.archive.managed(identity, request.stream_id)
         self._answers.dispatcher.cancel(answer)
         await self._answers.ended(answer, CONFIRM_SECONDS)
@@ -65,7 +90,8 @@ class StreamCalls:
     ) -> stream_pb2.ListTargetsResponse:
         """Return a page of who can be asked now."""
         size = min(request.page_size or PAGE, MAX_PAGE)
-        served = offers(self._answers.dispatcher.pool.all(), identity)
+        pools = self._answers.dispatcher.pool, self._answers.abroad.pool
+        served = offers((worker for pool in pools for worker in pool.all()), identity)
         rest = [offer for offer in served if offer.page_token > request.page_token]
         more = len(rest) > size
         return stream_pb2.ListTargetsResponse(
@@ -91,6 +117,21 @@ class StreamCalls:
         if answer.folded.ended:
             message.end_time.FromNanoseconds(answer.ended_ns)
         return message
+
+
+def _merged(
+    pages: Sequence[stream_pb2.ListStreamsResponse], size: int
+) -> stream_pb2.ListStreamsResponse:
+    """Return the newest of several nodes' pages, each answer once, the first page's before."""
+    if len(pages) == 1:
+        return pages[0]
+    found = {one.snapshot.stream_id: one for page in reversed(pages) for one in page.answers}
+    newest = sorted(found, reverse=True)
+    more = len(newest) > size or any(page.next_page_token for page in pages)
+    return stream_pb2.ListStreamsResponse(
+        answers=[found[stream_id] for stream_id in newest[:size]],
+        next_page_token=newest[size - 1] if more else "",
+    )
 
 
 def _matches(answer: Answer, request: stream_pb2.ListStreamsRequest) -> bool:

@@ -74,6 +74,7 @@ class Conversations:
         self._journal = journal
         self._clock = clock
         self._limits = limits
+        self.shared = False  # with other nodes
         self._at_hand: dict[str, Conversation] = {}  # the least lately used first
         self._owners: dict[str, str] = {}  # as above, and of those that are not at hand any more
 
@@ -91,6 +92,9 @@ class Conversations:
         FORBIDDEN where it is another's.
         """
         key = _key(identity.tenant, conversation_id)
+        known = self._at_hand.get(key)
+        if known is not None and self.shared and known.active is None:
+            del self._at_hand[key]  # it may have gone on at another node
         if key not in self._at_hand:
             page = await self._log.history(key, MAX_HISTORY)
             if key not in self._at_hand:

@@ -1,5 +1,6 @@
 """The dispatcher gives invocations to workers, and takes them back."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from blackroad.core.clock import Clock
@@ -39,6 +40,8 @@ class Dispatcher:
         self, pool: Pool, wheel: Wheel, clock: Clock, limits: StreamLimits, attendance: Attendance
     ) -> None:
         self.pool = pool
+        # Asks the node that holds an answer to cancel it.
+        self.cancel_elsewhere: Callable[[Answer], None] = lambda answer: None
         self._wheel = wheel
         self._clock = clock
         self._limits = limits
@@ -71,7 +74,9 @@ class Dispatcher:
         """
         if answer.ended or answer.stopping:
             return
-        if answer.worker is None:
+        if answer.home:
+            self.cancel_elsewhere(answer)
+        elif answer.worker is None:
             self.end(answer, endings.cancelled(answer.used))
         else:
             answer.stopping = True

@@ -152,7 +152,7 @@ class OpenSession:
                 await self._start(request)
             case "join":
                 self._answers.charge_command(self.identity)
-                self._join(request)
+                await self._join(request)
             case "input":
                 self._answers.charge_command(self.identity)
                 await self._answers.input(
@@ -191,10 +191,19 @@ class OpenSession:
         if request.start.conversation:
             await self._answers.conversations.load(self.identity, request.start.conversation)
         answer = self._answers.begin(self.identity, request.start)
-        self._view(request.request_id, answer).begin()
+        viewing = self._view(request.request_id, answer)
+        viewing.begin()
+        if answer.opened is not None:
+            try:
+                await answer.opened
+            except Rejection:
+                viewing.leave()
+                self._over(viewing)
+                raise
 
-    def _join(self, request: stream_pb2.OpenRequest) -> None:
+    async def _join(self, request: stream_pb2.OpenRequest) -> None:
         self._check_new(request.request_id)
+        await self._answers.locate(self.identity, request.join.stream_id)
         answer = self._answers.archive.viewed(self.identity, request.join.stream_id)
         if request.join.cursor:
             places = _places(request.join.cursor, len(self._hub.heads))

@@ -1,0 +1,161 @@
+"""Answers across two cores: asked at one, worked on at the other, seen and stopped from both."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+from grpc.aio import Channel
+
+from blackroad.client import AnswerFailed, Call, Client, InputRequired, Snapshot, Text
+from blackroad.client.job import Answerer
+from blackroad.realtime.v1 import event_pb2, stream_pb2, stream_pb2_grpc
+from tests.conformance.grpc_door import dialled
+from tests.conformance.records import text_of
+from tests.conformance.websocket_door import WebSocketDoor
+from tests.journeys.serving import fresh, serving
+from tests.journeys.test_fleet import fleet, fleet_of_three, until
+from tests.processes import part
+
+
+@pytest.fixture(scope="module")
+def cores() -> Generator[tuple[str, str]]:
+    with fleet() as addresses:
+        yield addresses
+
+
+async def words(call: Call) -> AsyncGenerator[str]:
+    """Say back what was asked, word by word."""
+    for word in call.text.split():
+        yield f"{word} "
+
+
+async def endless(call: Call) -> AsyncGenerator[str]:
+    """Say something until cancelled."""
+    del call
+    while True:
+        yield "on "
+        await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def known(
+    at: str, among: Sequence[str], name: str, answerer: Answerer
+) -> AsyncGenerator[None]:
+    """Serve an agent at one core, once all these know it."""
+    async with serving(at, name, answerer):
+        for core in among:
+            async with dialled(core) as channel:
+                await until(partial(is_target, channel, name))
+        yield
+
+
+async def is_target(channel: Channel, name: str) -> bool:
+    """Tell whether a core knows an agent."""
+    streams = stream_pb2_grpc.StreamServiceStub(channel)
+    listed = await streams.ListTargets(stream_pb2.ListTargetsRequest(page_size=500))
+    return name in [target.agent for target in listed.targets]
+
+
+async def test_a_browser_of_one_core_asks_an_agent_of_another(cores: tuple[str, str]) -> None:
+    name = fresh("agent")
+    async with known(cores[1], cores, name, words):
+        with part("edge", HTTP="127.0.0.1:0", CORE=cores[0]) as edge:
+            async with WebSocketDoor(edge.addresses["http"]).session() as browser:
+                view = await browser.invoke(name, "one two three")
+                assert text_of(await view.rest()).split() == ["one", "two", "three"]
+
+
+async def test_whoever_comes_late_at_any_core_sees_the_whole_and_may_cancel(
+    cores: tuple[str, str],
+) -> None:
+    name = fresh("agent")
+    async with (
+        known(cores[1], cores, name, endless),
+        Client(f"grpc://{cores[0]}") as here,
+        Client(f"grpc://{cores[1]}") as there,
+    ):
+        held = there.invoke(name, "go")
+        stream_id = await held.started()
+        async with here.join(stream_id) as seen:
+            assert isinstance(await anext(seen), Snapshot)
+            said = await anext(seen)
+            assert isinstance(said, Text)
+        async with dialled(cores[0]) as channel:
+            streams = stream_pb2_grpc.StreamServiceStub(channel)
+            listed = await streams.ListStreams(stream_pb2.ListStreamsRequest(own=True))
+            assert stream_id in [one.snapshot.stream_id for one in listed.answers]
+        await here.join(stream_id).cancel()
+        assert (await held.text()).startswith("on on")
+        async with dialled(cores[0]) as channel:
+            found = await stream_pb2_grpc.StreamServiceStub(channel).GetStream(
+                stream_pb2.GetStreamRequest(stream_id=stream_id)
+            )
+            assert found.answer.snapshot.state == event_pb2.ANSWER_STATE_CANCELLED
+
+
+async def test_an_agent_of_another_core_gets_the_input_that_it_asked_for(
+    cores: tuple[str, str],
+) -> None:
+    async def asking(call: Call) -> AsyncGenerator[str]:
+        yield str(await call.ask("sure?"))
+
+    name = fresh("agent")
+    async with known(cores[1], cores, name, asking), Client(f"grpc://{cores[0]}") as client:
+        answer = client.invoke(name, "?")
+        async for said in answer:
+            if isinstance(said, InputRequired):
+                await answer.reply("yes")
+                break
+        assert await answer.text() == "yes"
+
+
+async def half(call: Call) -> AsyncGenerator[str]:
+    """Say something, then hang."""
+    del call
+    yield "half "
+    await asyncio.Event().wait()
+
+
+@pytest.mark.slow
+async def test_what_the_agents_of_a_killed_core_had_begun_fails_once_for_every_viewer() -> None:
+    with fleet_of_three() as cores:
+        addresses = [core.addresses["grpc"] for core in cores]
+        name = fresh("agent")
+        async with (
+            known(addresses[0], addresses, name, half),
+            Client(f"grpc://{addresses[1]}") as client,
+            Client(f"grpc://{addresses[2]}") as viewer,
+        ):
+            answer = client.invoke(name, "go")
+            stream_id = await answer.started()
+            late = viewer.join(stream_id)
+            assert await anext(late) is not None
+            cores[0].process.kill()
+            for one in (answer, late):
+                with pytest.raises(AnswerFailed) as failed:
+                    async with asyncio.timeout(20):
+                        await one.text()
+                assert failed.value.code == "agent_lost"
+
+
+@pytest.mark.slow
+async def test_what_the_agents_of_a_killed_core_had_not_begun_goes_to_others() -> None:
+    async def silent(call: Call) -> AsyncGenerator[str]:
+        await asyncio.Event().wait()
+        yield call.text
+
+    with fleet_of_three() as cores:
+        addresses = [core.addresses["grpc"] for core in cores]
+        name = fresh("agent")
+        async with (
+            known(addresses[0], addresses, name, silent),
+            Client(f"grpc://{addresses[1]}") as client,
+        ):
+            answer = client.invoke(name, "here again")
+            await answer.started()
+            async with known(addresses[2], addresses[1:], name, words):
+                cores[0].process.kill()
+                async with asyncio.timeout(20):
+                    assert (await answer.text()).split() == ["here", "again"]
