@@ -67,7 +67,8 @@ class Asks:
         self._wait_seconds = wait_seconds
         self._asked: OrderedDict[str, Ask] = OrderedDict()
         self._waiting: OrderedDict[str, Ask] = OrderedDict()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._due_seconds = 0.0  # the timer's: uvloop's cannot always say it
 
     def __len__(self) -> int:
         return len(self._asked) + len(self._waiting)
@@ -133,9 +134,10 @@ class Asks:
     def _watch(self, due_seconds: float) -> None:
         """Look for what has expired at this time, or before."""
         if self._timer is not None:
-            if self._timer.when() <= due_seconds:
+            if self._due_seconds <= due_seconds:
                 return
             self._timer.cancel()
+        self._due_seconds = due_seconds
         self._timer = asyncio.get_running_loop().call_at(due_seconds, self._expire)
 
     def _expire(self) -> None:

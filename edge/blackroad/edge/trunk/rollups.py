@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from blackroad.edge.frames.answer import ENDINGS
 from blackroad.edge.frames.rollup import Rollup
@@ -12,6 +12,17 @@ from blackroad.realtime.v1 import event_pb2
 MAX_IDLE: Final = 10_000
 
 Publish = Callable[[event_pb2.Event, Sequence[int]], None]
+
+
+class Waiting(NamedTuple):
+    """What waits of an answer: until when, and the cursor before it.
+
+    The timer cannot be asked: uvloop's is no TimerHandle where its time has all but come.
+    """
+
+    timer: asyncio.Handle
+    due_seconds: float
+    before: str
 
 
 class Rollups:
@@ -24,12 +35,12 @@ class Rollups:
     def __init__(self, publish: Publish) -> None:
         self._publish = publish
         self._answers: dict[str, tuple[Rollup, Sequence[int]]] = {}
-        self._waiting: dict[str, tuple[asyncio.TimerHandle, str]] = {}
+        self._waiting: dict[str, Waiting] = {}
 
     @property
     def safe(self) -> str | None:
         """A cursor before all that waits; None where nothing waits."""
-        return next((before for _, before in self._waiting.values()), None)
+        return next((waits.before for waits in self._waiting.values()), None)
 
     def feed(self, event: event_pb2.Event, numbers: Sequence[int], before: str) -> None:
         """Take one update for these numbers; `before` is the cursor before it."""
@@ -65,17 +76,18 @@ class Rollups:
     def _wait(self, channel: str, rollup: Rollup, before: str) -> None:
         due = rollup.due_seconds
         waits = self._waiting.get(channel)
-        if waits is not None and waits[0].when() != due:
-            waits[0].cancel()
+        if waits is not None and waits.due_seconds != due:
+            waits.timer.cancel()
             del self._waiting[channel]
         if due is not None and channel not in self._waiting:
             loop = asyncio.get_running_loop()
-            self._waiting[channel] = (loop.call_at(due, self._flush, channel), before)
+            timer = loop.call_at(due, self._flush, channel)
+            self._waiting[channel] = Waiting(timer, due, before)
 
     def _flush(self, channel: str) -> None:
         waits = self._waiting.pop(channel, None)
         if waits is not None:
-            waits[0].cancel()
+            waits.timer.cancel()
         rollup, numbers = self._answers[channel]
         for out in rollup.flush(asyncio.get_running_loop().time()):
             self._publish(out, numbers)
