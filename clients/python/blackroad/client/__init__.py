@@ -47,6 +47,7 @@ from blackroad.client.presence import Presence, PresenceQuery, PresenceSession
 from blackroad.client.publisher import Published
 from blackroad.client.streams import Stream, Streams
 from blackroad.client.subscription import Received, Subscription
+from blackroad.client.token import TokenProvider
 from blackroad.client.trust import Trust
 
 __all__ = [
@@ -99,6 +100,7 @@ __all__ = [
     "Subscription",
     "Text",
     "Thinking",
+    "TokenProvider",
     "ToolCall",
     "ToolResult",
     "Trust",

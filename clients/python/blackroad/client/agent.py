@@ -14,6 +14,7 @@ import uvloop
 from blackroad.client.client import Client
 from blackroad.client.event import JSONValue
 from blackroad.client.job import Answerer
+from blackroad.client.token import TokenProvider
 from blackroad.client.worker import Registration, Worker
 
 log = logging.getLogger("blackroad.client")
@@ -42,7 +43,7 @@ class Agent:
         metadata: JSONValue = None,
         publish_thinking: bool = False,
         url: str | None = None,
-        token: str | None = None,
+        token: str | TokenProvider | None = None,
     ) -> None:
         if max_concurrency < 1:
             raise ValueError("max_concurrency is at least 1")

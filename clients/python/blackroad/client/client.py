@@ -12,13 +12,13 @@ from blackroad.client.answer import Answer
 from blackroad.client.answers import Answers
 from blackroad.client.channels import Channels
 from blackroad.client.dial import Dial
-from blackroad.client.environment import token_of
 from blackroad.client.event import Event, JSONValue
 from blackroad.client.messages import Message, Options, write_options, write_prompt
 from blackroad.client.presence import PresenceQuery, Status
 from blackroad.client.publisher import Body, Published, Publisher, draft
 from blackroad.client.streams import Streams
 from blackroad.client.subscription import Subscription, subscribe_request
+from blackroad.client.token import TokenProvider
 from blackroad.client.trust import Trust
 from blackroad.realtime.v1 import channel_pb2, stream_pb2
 
@@ -38,6 +38,7 @@ class Client:
     """A connection to the core, made when it is first needed and again whenever it is lost.
 
     `url` is as BLACKROAD_URL, `token` as BLACKROAD_TOKEN; None takes them from the environment.
+    A `token` that is a function is asked for one when it is needed, and again before it expires.
     `timeout_seconds` is how long a call waits, also for a core that is not there yet. It belongs to
     one event loop; use it as `async with Client() as c`. `trust` says how a core with `grpcs://` is
     known; None takes it from the environment. Raises InvalidAddress.
@@ -46,12 +47,12 @@ class Client:
     def __init__(
         self,
         url: str | None = None,
-        token: str | None = None,
+        token: str | TokenProvider | None = None,
         *,
         timeout_seconds: float = TIMEOUT_SECONDS,
         trust: Trust | None = None,
     ) -> None:
-        self._dial = Dial(Address.parse(url), token_of(token), trust or Trust.from_environment())
+        self._dial = Dial(Address.parse(url), token, trust or Trust.from_environment())
         self._timeout_seconds = timeout_seconds
         self._answers = Answers(self._dial, timeout_seconds)
         self._publisher = Publisher(self._dial, timeout_seconds)

@@ -11,8 +11,9 @@ import grpc
 from google.protobuf.message import Message
 
 from blackroad.client.address import Address
-from blackroad.client.codes import from_status
-from blackroad.client.errors import Unavailable
+from blackroad.client.codes import TERMINAL, from_status
+from blackroad.client.errors import RealtimeError, Unavailable
+from blackroad.client.token import TokenProvider, Tokens
 from blackroad.client.trust import Trust
 
 Response = TypeVar("Response", bound=Message)
@@ -30,6 +31,7 @@ _OPTIONS: Final = (
 # How long one of several targets may take to connect.
 _TARGET_SECONDS: Final = 1.0
 _NEWS_SECONDS: Final = 1.0
+EXPIRED: Final = "token_expired"
 _PACKAGE: Final = "/blackroad.realtime.v1."
 # A server allows 100 streams on one connection; the rest would wait without a word.
 _STREAMS_PER_CONNECTION: Final = 64
@@ -84,10 +86,12 @@ class _Line:
 class Dial:
     """gRPC channels to one of the targets at a time; belongs to the loop that first uses it."""
 
-    def __init__(self, address: Address, token: str | None, trust: Trust | None = None) -> None:
+    def __init__(
+        self, address: Address, token: str | TokenProvider | None, trust: Trust | None = None
+    ) -> None:
         self._address = address
         self._trust = trust or Trust()
-        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        self._tokens = Tokens(token)
         self._lines: dict[str, list[_Line]] = {target: [] for target in address.targets}
         self.turn = 0
         self._told: tuple[str, float] = ("", 0.0)
@@ -96,6 +100,17 @@ class Dial:
     def target(self) -> str:
         """The target in use, for people."""
         return self._address.targets[self.turn % len(self._address.targets)]
+
+    async def identify(self) -> None:
+        """Have a token that is good, before a stream is opened. Raises Unavailable."""
+        await self._tokens.renew()
+
+    def is_final(self, error: RealtimeError) -> bool:
+        """Whether another attempt cannot help; after `token_expired` a fresh token does."""
+        if error.code == EXPIRED and self._tokens.renews:
+            self._tokens.expire()
+            return False
+        return error.code in TERMINAL
 
     def open(
         self, rpc: Rpc[Response], holder: object = None
@@ -110,7 +125,7 @@ class Dial:
             request_serializer=_identity,
             response_deserializer=rpc.kind.FromString,
         )
-        return method(metadata=self._metadata)
+        return method(metadata=self._tokens.metadata)
 
     async def unary(
         self,
@@ -120,6 +135,7 @@ class Dial:
         timeout_seconds: float,
     ) -> Response:
         """Make a unary call, `ChannelService/Publish` for example. Raises RealtimeError."""
+        await self.identify()
         if len(self._address.targets) > 1:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout_seconds):
@@ -130,7 +146,10 @@ class Dial:
         )
         try:
             return await method(
-                request, metadata=self._metadata, timeout=timeout_seconds, wait_for_ready=True
+                request,
+                metadata=self._tokens.metadata,
+                timeout=timeout_seconds,
+                wait_for_ready=True,
             )
         except grpc.aio.AioRpcError as error:
             failed = from_status(error)

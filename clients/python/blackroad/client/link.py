@@ -9,7 +9,7 @@ import grpc
 from google.protobuf.message import Message
 
 from blackroad.client.backoff import Backoff
-from blackroad.client.codes import TERMINAL, from_closing, from_status
+from blackroad.client.codes import from_closing, from_status
 from blackroad.client.dial import Dial, Rpc
 from blackroad.client.errors import RealtimeError, Unavailable
 from blackroad.client.outbox import Outbox
@@ -77,7 +77,7 @@ class Link(Generic[Response]):
             if self._hung_up.is_set() or (self._leaving and not (error and len(self._outbox))):
                 return None
             error = error or Unavailable("unavailable", "the core ended the stream")
-            if error.code in TERMINAL:
+            if self._dial.is_final(error):
                 return error
             self._peer.lost(error)
             self._tell(error)
@@ -137,6 +137,12 @@ class Link(Generic[Response]):
     async def _session(self) -> RealtimeError | None:
         """Open one stream and stay to its end; return why it ended."""
         loop = asyncio.get_running_loop()
+        try:
+            await self._dial.identify()
+        except Unavailable as error:
+            return error
+        if self._hung_up.is_set():
+            return None
         self._turn = self._dial.turn
         call = self._call = self._dial.open(self._rpc)
         self._welcomed, self._closing = loop.create_future(), None

@@ -11,7 +11,7 @@ from typing import Final, Literal
 import grpc
 import orjson
 
-from blackroad.client.codes import TERMINAL, from_closing, from_rejected, from_status
+from blackroad.client.codes import from_closing, from_rejected, from_status
 from blackroad.client.dial import Dial
 from blackroad.client.errors import RealtimeError, Unavailable
 from blackroad.client.event import KIND_NUMBERS, JSONValue, kind_word
@@ -125,6 +125,11 @@ class PresenceQuery:
         pause = Pause(self._dial)
         while True:
             turn = self._dial.turn
+            try:
+                await self._dial.identify()
+            except Unavailable as failed:
+                await pause.rest(turn, failed.retry_after_seconds)
+                continue
             call = self._dial.open(TRACK, view)
             error: RealtimeError = Unavailable("unavailable", "the core ended the stream")
             try:
@@ -144,7 +149,7 @@ class PresenceQuery:
                 call.cancel()
                 self._dial.release(view)
             error = view.ended or error
-            if error.code in TERMINAL:
+            if self._dial.is_final(error):
                 raise error
             log.warning("presence: %s; trying again", error)
             await pause.rest(turn, error.retry_after_seconds)

@@ -10,7 +10,7 @@ from typing import Final, Self
 import grpc
 
 from blackroad.client.backoff import Backoff
-from blackroad.client.codes import TERMINAL, from_closing, from_rejected, from_status, word
+from blackroad.client.codes import from_closing, from_rejected, from_status, word
 from blackroad.client.dial import Dial
 from blackroad.client.errors import Forbidden, RealtimeError, Rejected, Unavailable
 from blackroad.client.event import Event
@@ -139,6 +139,7 @@ class Subscription:
 
     async def _connect(self) -> None:
         """Open a stream, subscribe on it, and wait until the subscription stands."""
+        await self._dial.identify()
         self._turn = self._dial.turn
         call = self._call = self._dial.open(CONNECT, self)
         request = channel_pb2.ConnectRequest(request_id="1", subscribe=self._subscribe())
@@ -170,7 +171,7 @@ class Subscription:
         self._hang_up()
         if self._ended is not None:
             return
-        if error.code in TERMINAL:
+        if self._dial.is_final(error):
             self._ended = error
             return
         if not self._stood and asyncio.get_running_loop().time() > self._give_up_at:
@@ -241,7 +242,7 @@ class Subscription:
         self._ended = error if isinstance(error, Rejected) else Rejected(error.code, error.message)
 
     def _close_said(self, error: RealtimeError) -> None:
-        if error.code in TERMINAL:
+        if self._dial.is_final(error):
             self._ended = error
         self._retry_after = error.retry_after_seconds
 
