@@ -3,6 +3,8 @@
 import type { RealtimeError } from './errors.js';
 import type { Frame, Gap } from './frames.js';
 
+const REMEMBERED = 10_000;
+
 /** Somebody here who follows a room. */
 export interface Follower {
   /** An event, or an `agent.response`. */
@@ -35,6 +37,7 @@ export class Room {
   asked: object | undefined;
   retry: ReturnType<typeof setTimeout> | undefined;
   #seen: Set<string> | undefined;
+  #caught: Set<string> | undefined;
   readonly #history: number | undefined;
 
   constructor(
@@ -53,7 +56,7 @@ export class Room {
 
   lost(): void {
     this.stands = this.live = this.implicit = false;
-    this.asked = this.#seen = undefined;
+    this.asked = this.#seen = this.#caught = undefined;
     clearTimeout(this.retry);
   }
 
@@ -63,13 +66,38 @@ export class Room {
   }
 
   event(frame: Frame): void {
-    if (this.#seen) {
-      const key = String(frame.event_id ?? frame.offset);
-      if (frame.subscription === undefined) this.#seen.add(key);
-      else if (this.#seen.has(key)) return;
-    }
+    if (this.#isRetold(frame)) return;
     if (frame.cursor) this.cursor = frame.cursor;
     for (const each of [...this.followers]) each.onevent(frame);
+  }
+
+  /**
+   * Whether it was told before: when a room that stands is asked for anew, and when an event that it has caught up
+   * on is still told live, for a pattern that was not as far.
+   */
+  #isRetold(frame: Frame): boolean {
+    if (this.live && !this.#seen && !this.#caught) return false;
+    const key = String(frame.event_id ?? frame.offset);
+    if (frame.subscription === undefined) {
+      this.#seen?.add(key);
+      return this.#caught?.has(key) ?? false;
+    }
+    if (this.#seen?.has(key)) return true;
+    if (!this.live) this.#catch(key);
+    return false;
+  }
+
+  #catch(key: string): void {
+    this.#caught = (this.#caught ?? new Set()).add(key);
+    if (this.#caught.size > REMEMBERED)
+      for (const oldest of this.#caught) if (this.#caught.delete(oldest)) return;
+  }
+
+  /** A cursor that holds for all that is live. */
+  bookmark(cursor: string | undefined): void {
+    if (!this.live) return;
+    this.cursor = cursor;
+    this.#caught = undefined;
   }
 
   subscribed(frame: Frame): void {

@@ -86,7 +86,7 @@ export class Rooms {
   take(frame: Frame): void {
     switch (frame.type) {
       case 'bookmark':
-        for (const room of this.#all.values()) if (room.live) room.cursor = frame.cursor;
+        for (const room of this.#all.values()) room.bookmark(frame.cursor);
         return;
       case 'subscribed':
         this.#subscribed(frame);
