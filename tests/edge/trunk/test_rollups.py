@@ -73,9 +73,10 @@ async def test_a_timer_that_does_not_know_its_time_harms_nobody(
     def call_at(_when: float, flush: Callable[[str], None], channel: str) -> asyncio.Handle:
         return loop.call_soon(flush, channel)  # as uvloop's does where the time has all but come
 
-    monkeypatch.setattr(loop, "call_at", call_at)
     published = Published()
-    for offset, text in enumerate("abcd", 1):
-        published.rollups.feed(delta(offset, text), [1], f"c{offset - 1}")
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "call_at", call_at)
+        for offset, text in enumerate("abcd", 1):
+            published.rollups.feed(delta(offset, text), [1], f"c{offset - 1}")
     await until(lambda: len(published.out) == 2)
     assert published.out == [("a", [1]), ("bcd", [1])]
