@@ -24,6 +24,7 @@ from blackroad.realtime.v1 import (
     presence_pb2_grpc,
 )
 from tests.conformance.grpc_door import GrpcDoor, dialled
+from tests.conformance.records import Refused
 from tests.conformance.sse_door import SseDoor
 from tests.conformance.websocket_door import WebSocketDoor
 from tests.processes import Part, part
@@ -243,3 +244,38 @@ def fleet_of_three() -> Generator[list[Part]]:
             yield [cores.enter_context(part("core", GRPC="127.0.0.1:0", LOG=log)) for _ in range(3)]
     finally:
         server.end()
+
+
+async def test_the_last_seat_is_taken_once_whatever_the_cores(
+    cores: tuple[str, str], room: str
+) -> None:
+    policy = channel_pb2.ChannelPolicy(presence=True, max_members=3)
+    async with both(cores) as (one, other):
+        await channel_pb2_grpc.ChannelServiceStub(one).CreateChannel(
+            channel_pb2.CreateChannelRequest(name=room, policy=policy)
+        )
+        there = channel_pb2_grpc.ChannelServiceStub(other)
+
+        async def counts(members: int) -> bool:
+            found = await there.GetChannel(channel_pb2.GetChannelRequest(name=room))
+            return found.channel.policy.presence and found.channel.member_count == members
+
+        await until(partial(counts, 0))
+        with (
+            part("edge", HTTP="127.0.0.1:0", CORE=cores[0]) as first,
+            part("edge", HTTP="127.0.0.1:0", CORE=cores[1]) as second,
+        ):
+            doors = [WebSocketDoor(edge.addresses["http"]) for edge in (first, second)]
+            async with AsyncExitStack() as stack:
+                sessions = [
+                    await stack.enter_async_context(doors[number % 2].session(f"one-{number}"))
+                    for number in range(8)
+                ]
+                answers = await asyncio.gather(
+                    *(session.subscribe(room) for session in sessions), return_exceptions=True
+                )
+                refused = [answer for answer in answers if isinstance(answer, Refused)]
+                assert len(refused) == 5
+                assert {answer.code for answer in refused} == {"channel_full"}
+                await until(partial(counts, 3))
+            await until(partial(counts, 0))

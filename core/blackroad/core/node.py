@@ -91,7 +91,12 @@ class Node:
         self.publisher = Publisher(self.log, self.directory, clock)
         self.publisher.charge = self.rates.charge
         self.occupants = Occupants(
-            self.log, self.publisher, self.directory, clock, settings.presence.grace_seconds
+            self.log,
+            self.publisher,
+            self.directory,
+            clock,
+            settings.presence.grace_seconds,
+            self.fleet.board,
         )
         self.roster = Roster(
             self.log,

@@ -8,7 +8,9 @@ from blackroad.core.channel.control import Change, What
 from blackroad.core.channel.directory import Directory
 from blackroad.core.channel.room import COUNT_SECONDS, Room
 from blackroad.core.clock import Clock
-from blackroad.core.errors import Rejection
+from blackroad.core.errors import Code, Rejection
+from blackroad.core.fleet.board import Board
+from blackroad.core.fleet.board import Change as BoardChange
 from blackroad.core.identity.identity import Identity
 from blackroad.core.log.base import Append, Keep, Log
 from blackroad.core.log.record import Record
@@ -16,6 +18,8 @@ from blackroad.core.names import companion, scope, tenant_of, unscope
 from blackroad.core.publisher import Publisher
 
 GRACE_SECONDS: Final = 5.0
+SHARE_SECONDS: Final = 5.0
+TOPIC: Final = "seat"  # on the board
 NO_HISTORY: Final = Keep(0, 0.0)
 NUMBER: Final = ""  # in the place of a subject: the timer of the number, not of a seat
 
@@ -36,6 +40,7 @@ class Occupants:
         directory: Directory,
         clock: Clock,
         grace_seconds: float = GRACE_SECONDS,
+        board: Board | None = None,
     ) -> None:
         self._log = log
         self._publisher = publisher
@@ -47,6 +52,11 @@ class Occupants:
         self._timers: list[tuple[float, str, str]] = []  # when, key, subject
         self._woken = asyncio.Event()
         directory.listeners.append(self._take_up)
+        self._board = None if board is None or board.alone else board
+        self._confirmed_own: dict[str, None] = {}
+        self._asked: dict[str, asyncio.Future[bool]] = {}  # for a seat, by its item
+        if self._board is not None:
+            self._board.listen(TOPIC, self._hear)
 
     async def join(self, key: str, identity: Identity, session_id: str) -> None:
         """Let a session occupy a channel whose policy counts occupants. Idempotent.
@@ -63,6 +73,8 @@ class Occupants:
         except Rejection as rejection:
             rejection.channel = unscope(key)
             raise
+        if self._board is not None:
+            await self._share(self._board, key, room, identity.subject, policy.max_members)
         self._note(key, room)
 
     async def leave(self, key: str, identity: Identity, session_id: str, clean: bool) -> None:
@@ -71,8 +83,7 @@ class Occupants:
         if room is None or not room.leave(identity.subject, session_id):
             return
         if clean or self._grace_seconds <= 0:
-            room.free(identity.subject)
-            self._note(key, room)
+            self._free(key, room, identity.subject)
         else:
             frees_at = self._clock.monotonic() + self._grace_seconds
             room.hold(identity.subject, frees_at)
@@ -81,12 +92,12 @@ class Occupants:
     def count(self, key: str) -> int:
         """Return how many identities occupy a channel; 0 where nobody counts."""
         room = self._rooms.get(key)
-        return len(room.seats) if room is not None else 0
+        return room.count if room is not None else 0
 
     def present(self, key: str, subject: str) -> bool:
         """Tell whether an identity occupies a channel."""
         room = self._rooms.get(key)
-        return room is not None and subject in room.seats
+        return room is not None and (subject in room.seats or subject in room.others)
 
     def page(self, key: str, after: str, limit: int) -> list[tuple[str, int]]:
         """Return up to `limit` subjects after one, in order, and since when (Unix ns)."""
@@ -127,6 +138,97 @@ class Occupants:
                 if isinstance(result, Rejection):
                     self._tell_later(_base(append.key))
 
+    def _free(self, key: str, room: Room, subject: str) -> None:
+        """End a seat that this node gives."""
+        room.free(subject)
+        self._unshare(key, subject)
+        self._note(key, room)
+
+    def _unshare(self, key: str, subject: str) -> None:
+        """Take a seat of this node from the board. Idempotent."""
+        if self._board is None:
+            return
+        item = _item(key, subject)
+        self._board.drop(TOPIC, item)
+        asked = self._asked.pop(item, None)
+        if asked is not None and not asked.done():
+            asked.set_result(True)
+
+    # Seats that several nodes give.
+
+    async def _share(self, board: Board, key: str, room: Room, subject: str, most: int) -> None:
+        """Have a seat on the board; CHANNEL_FULL where others were before this node in the log."""
+        item = _item(key, subject)
+        asked = self._asked.get(item)
+        if asked is None:
+            if board.has(TOPIC, item):
+                return
+            board.put(TOPIC, item, str(room.seats[subject].since_ns).encode())
+            if not most:
+                return
+            asked = self._asked[item] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(SHARE_SECONDS):
+                seated = await asyncio.shield(asked)
+        except TimeoutError:
+            raise Rejection(Code.UNAVAILABLE, "the seat could not be noted in time") from None
+        if not seated:
+            raise Rejection(
+                Code.CHANNEL_FULL, f"the channel has its {most} occupants", channel=unscope(key)
+            )
+
+    def _hear(self, change: BoardChange) -> None:
+        key, _, subject = change.key.partition(" ")
+        if change.mine and not change.lost:
+            self._hear_own(change, key, subject)
+        elif change.value is not None:
+            room = self._rooms.setdefault(key, Room())
+            most = self._directory.policy(key).max_members
+            if self._has_room(key, room, subject, most):
+                room.seat_elsewhere(subject, change.node, int(change.value))
+            self._note(key, room)
+        elif known := self._rooms.get(key):
+            since_ns = known.free_elsewhere(subject, change.node)
+            if change.lost and change.mine and since_ns is not None:
+                self._inherit(key, known, subject, since_ns, left=change.left)
+            self._note(key, known)
+
+    def _hear_own(self, change: BoardChange, key: str, subject: str) -> None:
+        """Decide about a seat of this node's own, at its place in the log."""
+        asked = self._asked.pop(change.key, None)
+        if change.value is None:
+            self._confirmed_own.pop(change.key, None)
+            return
+        room = self._rooms.get(key)
+        most = self._directory.policy(key).max_members
+        if room is None or self._has_room(key, room, subject, most):
+            self._confirmed_own[change.key] = None
+            seated = True
+        else:
+            room.take_back(subject)
+            self._unshare(key, subject)
+            seated = False
+        if asked is not None and not asked.done():
+            asked.set_result(seated)
+
+    def _has_room(self, key: str, room: Room, subject: str, most: int) -> bool:
+        """Tell whether the next seat in the log is an identity's, as all nodes decide it."""
+        if not most or room.count < most or subject in room.others:
+            return True
+        return self._confirmed(key, room) < most
+
+    def _confirmed(self, key: str, room: Room) -> int:
+        """Return how many identities have a seat at this place of the log."""
+        own = sum(_item(key, subject) in self._confirmed_own for subject in room.seats)
+        return len(room.others) + own - sum(subject in room.others for subject in room.seats)
+
+    def _inherit(self, key: str, room: Room, subject: str, since_ns: int, *, left: bool) -> None:
+        """Keep a seat of a lost node: for the grace where its clients may come here."""
+        until = self._clock.monotonic() + (self._grace_seconds if left else 0.0)
+        room.inherit(subject, since_ns, until)
+        self._push(until, key, subject)
+        self._woken.set()
+
     def _take_untold(self) -> list[str]:
         keys = list(self._untold)
         self._untold.clear()
@@ -155,8 +257,7 @@ class Occupants:
                 room.count_is_timed = False
                 self._untold[key] = None
             elif room.held_until(subject, due):
-                room.free(subject)
-                self._note(key, room)
+                self._free(key, room, subject)
 
     def _note(self, key: str, room: Room) -> None:
         """See to it that what a room has to tell is told; forget an empty one."""
@@ -189,7 +290,13 @@ class Occupants:
         if change.what is What.DELETED or (
             change.what is What.POLICY and not self._directory.policy(change.key).presence
         ):
-            self._rooms.pop(change.key, None)
+            room = self._rooms.pop(change.key, None)
+            for subject in room.seats if room is not None else ():
+                self._unshare(change.key, subject)
+
+
+def _item(key: str, subject: str) -> str:
+    return f"{key} {subject}"
 
 
 def _base(companion_key: str) -> str:

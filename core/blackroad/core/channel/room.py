@@ -37,10 +37,12 @@ class Seat:
 class Room:
     """The seats of a channel: one for each identity, whatever the number of its sessions."""
 
-    __slots__ = ("_told_at", "_turns", "count_is_due", "count_is_timed", "seats")
+    __slots__ = ("_both", "_told_at", "_turns", "count_is_due", "count_is_timed", "others", "seats")
 
     def __init__(self) -> None:
-        self.seats: dict[str, Seat] = {}
+        self.seats: dict[str, Seat] = {}  # that this node gives
+        self.others: dict[str, dict[str, int]] = {}  # subjects that others seat, by node: since
+        self._both = 0  # subjects that this node and another seat
         self.count_is_due = False
         self.count_is_timed = False  # kept by the owner of the timers
         self._turns: list[Turn] = []
@@ -49,7 +51,12 @@ class Room:
     @property
     def empty(self) -> bool:
         """Whether nothing is left to be known or told of it."""
-        return not self.seats and not self._turns and not self.count_is_due
+        return not (self.seats or self.others or self._turns or self.count_is_due)
+
+    @property
+    def count(self) -> int:
+        """How many identities are here, at whatever node."""
+        return len(self.seats) + len(self.others) - self._both
 
     @property
     def has_turns(self) -> bool:
@@ -68,10 +75,14 @@ class Room:
         """
         seat = self.seats.get(subject)
         if seat is None:
-            if max_members and len(self.seats) >= max_members:
+            known = subject in self.others
+            if max_members and not known and self.count >= max_members:
                 raise Rejection(Code.CHANNEL_FULL, f"the channel has its {max_members} occupants")
             seat = self.seats[subject] = Seat(now_ns)
-            self._turn(True, subject)
+            if known:
+                self._both += 1
+            else:
+                self._turn(True, subject)
         seat.sessions[session_id] = None
         seat.frees_at = None
 
@@ -95,12 +106,51 @@ class Room:
     def free(self, subject: str) -> None:
         """End a seat."""
         del self.seats[subject]
-        self._turn(False, subject)
+        if subject in self.others:
+            self._both -= 1
+        else:
+            self._turn(False, subject)
+
+    def take_back(self, subject: str) -> None:
+        """Undo a `join` that came too late: others have taken the last seats."""
+        if self.seats.pop(subject, None) is not None and subject in self.others:
+            self._both -= 1
+        self._turns = [turn for turn in self._turns if turn.subject != subject]
+
+    def seat_elsewhere(self, subject: str, node: str, since_ns: int) -> None:
+        """Note that another node seats an identity."""
+        if subject not in self.others:
+            self.others[subject] = {}
+            self._both += subject in self.seats
+        self.others[subject][node] = since_ns
+
+    def free_elsewhere(self, subject: str, node: str) -> int | None:
+        """Note that another node seats it no more; return since when it did. Idempotent."""
+        nodes = self.others.get(subject, {})
+        since_ns = nodes.pop(node, None)
+        if since_ns is not None and not nodes:
+            del self.others[subject]
+            self._both -= subject in self.seats
+        return since_ns
+
+    def inherit(self, subject: str, since_ns: int, until: float) -> None:
+        """Keep a seat that a lost node gave until a time, as one without sessions."""
+        seat = self.seats.get(subject)
+        if seat is None and subject not in self.others:
+            seat = self.seats[subject] = Seat(since_ns)
+            seat.frees_at = until
 
     def page(self, after: str, limit: int) -> list[tuple[str, int]]:
         """Return up to `limit` subjects after one, in order, and since when each is here."""
-        subjects = nsmallest(limit, (subject for subject in self.seats if subject > after))
-        return [(subject, self.seats[subject].since_ns) for subject in subjects]
+        everybody = self.seats if not self.others else self.seats.keys() | self.others.keys()
+        subjects = nsmallest(limit, (subject for subject in everybody if subject > after))
+        return [(subject, self._since(subject)) for subject in subjects]
+
+    def _since(self, subject: str) -> int:
+        times = list(self.others.get(subject, {}).values())
+        if seat := self.seats.get(subject):
+            times.append(seat.since_ns)
+        return min(times)
 
     def roll_up(self) -> None:
         """Tell the number in the place of the turns."""
@@ -119,16 +169,17 @@ class Room:
 
     def state(self, name: str) -> Told:
         """Return the state as made channels tell it: the number, and the list where it is short."""
-        fields: dict[str, object] = {"channel_id": name, "member_count": len(self.seats)}
-        if len(self.seats) <= ONE_BY_ONE:
-            fields["members"] = [{"client_id": subject} for subject in sorted(self.seats)]
+        fields: dict[str, object] = {"channel_id": name, "member_count": self.count}
+        if self.count <= ONE_BY_ONE:
+            everybody = self.seats.keys() | self.others.keys()
+            fields["members"] = [{"client_id": subject} for subject in sorted(everybody)]
         return "channel.presence_update", fields
 
     def _number(self, name: str) -> dict[str, object]:
-        return {"room": name, "member_count": len(self.seats)}
+        return {"room": name, "member_count": self.count}
 
     def _turn(self, joined: bool, subject: str) -> None:
-        count = len(self.seats)
+        count = self.count
         if count > ONE_BY_ONE:
             self.count_is_due = True
             return

@@ -73,6 +73,10 @@ class Board:
         elif self._own.pop((topic, key), None) is not None:
             self._mark((topic, key))
 
+    def has(self, topic: str, key: str) -> bool:
+        """Tell whether this node has an item on the board, or will within a tick."""
+        return (topic, key) in self._own
+
     def items(self, node: str) -> dict[Place, bytes]:
         """Return what another node has on the board."""
         return self._others.get(node, {})
