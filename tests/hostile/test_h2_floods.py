@@ -123,5 +123,6 @@ async def test_a_flood_costs_the_core_little_and_others_nothing(
         assert not seconds or max(seconds) < 2
         for _ in range(20):
             assert await publish(stub) < 1
+        print(f"{frames.__name__}: {cost / MIB:.1f} MiB")
         assert cost < MOST_BYTES, f"{cost / MIB:.1f} MiB"
     target.check_alive()
