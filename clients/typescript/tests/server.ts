@@ -4,8 +4,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const PYTHON = `${ROOT}.venv/bin/python`;
+export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+export const PYTHON = `${ROOT}.venv/bin/python`;
 
 function environment(settings: Record<string, string>): Record<string, string> {
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('BLACKROAD_'));
@@ -106,6 +106,8 @@ export class Network {
   #mute = false;
   #refusing = false;
   connections = 0;
+  /** How many streams of events are open. */
+  events = 0;
 
   private constructor(
     target: string,
@@ -128,7 +130,13 @@ export class Network {
           to.destroy();
         });
       }
+      let streams = false;
+      from.on('close', () => streams && this.events--);
       from.on('data', data => {
+        if (!streams && data.toString('latin1').startsWith('GET /events/')) {
+          streams = true;
+          this.events++;
+        }
         if (this.blocked(data.toString('latin1'))) from.destroy();
         else if (!this.#mute) to.write(data);
       });
