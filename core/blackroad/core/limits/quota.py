@@ -68,12 +68,13 @@ class LocalQuota:
         if now < self._paused_until:
             return self._paused_until - now
         window = self._window
-        wait = window.wait(count, now) if window is not None else 0.0
-        wait = wait or self._bucket.take(count, now)
+        if window is None:  # as nearly always: this runs for each event
+            wait = self._bucket.take(count, now)
+            return self._refuse(wait, now) if wait else 0.0
+        wait = window.wait(count, now) or self._bucket.take(count, now)
         if wait:
             return self._refuse(wait, now)
-        if window is not None:
-            window.add(count, now)
+        window.add(count, now)
         return 0.0
 
     def is_whole(self, now: float) -> bool:
