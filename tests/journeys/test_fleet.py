@@ -279,3 +279,45 @@ async def test_the_last_seat_is_taken_once_whatever_the_cores(
                 assert {answer.code for answer in refused} == {"channel_full"}
                 await until(partial(counts, 3))
             await until(partial(counts, 0))
+
+
+@pytest.mark.slow
+async def test_an_edge_whose_core_is_killed_goes_on_at_the_next_and_misses_nothing(
+    room: str,
+) -> None:
+    with fleet_of_three() as cores:
+        addresses = [core.addresses["grpc"] for core in cores]
+        with part("edge", HTTP="127.0.0.1:0", CORE=",".join(addresses[:2])) as edge:
+            name = room.replace(".", "-")
+            async with (
+                WebSocketDoor(edge.addresses["http"]).session(name) as browser,
+                GrpcDoor(addresses[2]).session() as publisher,
+                GrpcDoor(addresses[2]).session() as watcher,
+            ):
+                await browser.subscribe(room)
+                await watcher.subscribe(f"presence.user.{name}")
+                said = 0
+                for said in range(100):
+                    await publisher.publish(room, f"said {said}")
+                    if said == 30:
+                        cores[0].process.kill()
+                    await asyncio.sleep(0.02)
+                events = [await browser.inbox.said() for _ in range(said + 1)]
+                assert [event.content for event in events] == [f"said {n}" for n in range(said + 1)]
+                async with asyncio.timeout(10):
+                    while len(await nodes(addresses[2])) > 2:  # noqa: ASYNC110 (over the network)
+                        await asyncio.sleep(0.1)
+                async with dialled(addresses[2]) as channel:
+                    assert await has(channel, name, 1)
+                statuses: list[object] = []
+                while not watcher.inbox.items.empty():
+                    statuses.append((await watcher.inbox.event()).field("status"))
+                assert "offline" not in statuses
+
+
+async def nodes(address: str) -> list[str]:
+    """Ask a core which cores there are."""
+    async with dialled(address) as channel:
+        stub = admin_pb2_grpc.AdminServiceStub(channel)
+        listed = await stub.ListNodes(admin_pb2.ListNodesRequest())
+        return [node.name for node in listed.nodes]

@@ -3,7 +3,11 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
+
+from blackroad.core.errors import Code, Rejection
+
+AWAY_SECONDS: Final = 0.25
 
 
 class Source(Protocol):
@@ -23,7 +27,7 @@ class Pump:
     """Pulls: a page is read only for a source that has room for it. Round robin, one page a turn.
 
     A source without room is set aside until `wake`. Where one fails, `crashed` is told and the
-    others go on; without it the pump fails.
+    others go on; without it the pump fails. While the log cannot be read it waits.
     """
 
     def __init__(self, crashed: Callable[[Source, Exception], None] | None = None) -> None:
@@ -75,6 +79,9 @@ class Pump:
         try:
             return await source.step()
         except Exception as error:
+            if isinstance(error, Rejection) and error.code is Code.UNAVAILABLE:
+                await asyncio.sleep(AWAY_SECONDS)  # the log is away, for all
+                return True
             if self._crashed is None:
                 raise
             self._crashed(source, error)

@@ -73,7 +73,7 @@ class Starter:
         heads = self._hub.heads
         start = Start(heads, heads, [], [], self._policy(identity, names))
         if request.WhichOneof("start") == "cursor":
-            self._resume(start, [identity.key(name) for name in names], request.cursor)
+            await self._resume(start, [identity.key(name) for name in names], request.cursor)
         elif request.WhichOneof("start") == "history":
             await self._with_history(start, identity, names, request.history)
         if start.recovered is not True:
@@ -93,12 +93,13 @@ class Starter:
             return None
         return self._directory.policy(identity.key(names[0])).wire
 
-    def _resume(self, start: Start, topics: list[str], cursor: str) -> None:
+    async def _resume(self, start: Start, topics: list[str], cursor: str) -> None:
         decoded = decode_cursor(cursor)
         places = tuple(Position(epoch, sequence) for epoch, sequence in decoded.places)
         if decoded.layout != layout_number(len(self._hub.heads)):
             start.gap = GapReason.EPOCH_CHANGED
         else:
+            await self._hub.nearly(places)
             start.gap = self._hub.log.missing(topics, places)
         start.recovered = start.gap is None
         if start.recovered:

@@ -68,3 +68,18 @@ class Restore:
                 first = 0
             self._first_missed[key] = first
         return first
+
+
+async def nearly(cursor: str, hub: Hub) -> None:
+    """Wait for the place of a cursor, where another node of the same log has been a little ahead.
+
+    What is no cursor, or of another log, is not waited for.
+    """
+    if not cursor:
+        return
+    try:
+        decoded = decode_cursor(cursor)
+    except Rejection:
+        return
+    if decoded.layout == layout_number(len(hub.heads)):
+        await hub.nearly(tuple(Position(*place) for place in decoded.places))

@@ -11,6 +11,7 @@ from blackroad.core.door.duplex import Duplex, Queue
 from blackroad.core.door.frames import check_hello, closing, welcome
 from blackroad.core.errors import Code, CodedError, Ending, Rejection
 from blackroad.core.gateway import trunk as trunks
+from blackroad.core.gateway.restore import nearly
 from blackroad.core.identity.identity import Identity, Kind
 from blackroad.core.node import Node
 from blackroad.realtime.v1 import gateway_pb2, gateway_pb2_grpc
@@ -59,6 +60,7 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
                 raise Ending(Code.MISSING_FIELD, "hello.role is required")
 
     async def _control(self, stream: "_Stream", identity: Identity, cursor: str) -> None:
+        await nearly(cursor, self._node.hub)
         trunk = self._node.open_trunk(identity, cursor)
         try:
             await self._serve(

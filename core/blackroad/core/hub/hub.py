@@ -12,6 +12,7 @@ from blackroad.core.names import is_pattern
 from blackroad.core.topics import Topics
 
 Watcher = Callable[[Entry], None]
+NEARLY_SECONDS = 1.0
 CONTROL_TYPES = ("channel.", "token.")
 
 
@@ -122,6 +123,24 @@ class Hub:
             self._tickets += 1
             insort(self._waiting, (positions, self._tickets, future))
             await future
+
+    async def nearly(self, positions: Positions) -> None:
+        """Return when these places are reached, or after a second.
+
+        At once where they cannot be expected: another node that reads the same log is a little
+        ahead of this one at most, and in the same epochs.
+        """
+        heads = self.heads
+        same = len(heads) == len(positions) and all(
+            head.epoch == place.epoch for head, place in zip(heads, positions, strict=True)
+        )
+        if not same or _covers(heads, positions):
+            return
+        try:
+            async with asyncio.timeout(NEARLY_SECONDS):
+                await self.reached(positions)
+        except TimeoutError:
+            return
 
     def _dispatch(self, run: Sequence[Entry]) -> None:
         if run[0].record.type.startswith(CONTROL_TYPES):
