@@ -12,6 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(bin):$(CURDIR)/.tools/bin:$(PATH)
 
 node := tests/node/node_modules/.installed
+typescript := clients/typescript/node_modules/.installed
 
 # What a test may need beyond Python and PyPI; `make check` runs these, `make test` does not.
 elsewhere := go or java or node or rust or redis or browser or slow
@@ -64,7 +65,7 @@ check: lint types protos breaking check-generated test-elsewhere ## Run everythi
 
 # What `make test` leaves out, and with many more examples what it generates.
 .PHONY: test-elsewhere
-test-elsewhere: .venv/.test .tools/bin/grpcurl $(node)
+test-elsewhere: .venv/.test .tools/bin/grpcurl $(node) $(typescript)
 	@$(parallel) $(groups:%=elsewhere-%)
 	$(bin)/python -m pytest -m bench tests
 
@@ -72,6 +73,10 @@ test-elsewhere: .venv/.test .tools/bin/grpcurl $(node)
 $(groups:%=elsewhere-%): elsewhere-%: .venv/.test
 	THOROUGH=1 $(bin)/python -m pytest -m "($(elsewhere) or examples) and not bench" $($*) $(ignore_$*) \
 	  || test $$? -eq 5 # 5: there is none
+
+.PHONY: test-typescript
+test-typescript: .venv/.test $(typescript) ## Test the TypeScript SDK: types, size, real servers, Chromium
+	$(bin)/python -m pytest tests/typescript
 
 .PHONY: audit
 audit: .venv/.test ## Look for known weaknesses in what the locks name (asks PyPI and npm)
@@ -163,8 +168,8 @@ lock = --quiet $(upgrade) --no-header --no-annotate --universal --python-version
 	@touch $@
 
 # What tests take from npm; `make $(node)` alone installs it.
-$(node): tests/node/package-lock.json
-	cd tests/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+$(node) $(typescript): %/node_modules/.installed: %/package-lock.json
+	cd $* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # For one interpreter and platform only, so it is in no lock.

@@ -12,7 +12,7 @@ from tests.docs.blocks import PAGES, SHOWN, Block, blocks, pattern
 from tests.docs.terminal import Terminal, where
 from tests.processes import Installation
 
-LANGUAGES = {"console", "python", "toml", "sh", "text", "json", "jsx"}
+LANGUAGES = {"console", "python", "toml", "sh", "text", "json", "jsx", "ts", "tsx"}
 
 
 def names(page: Path) -> str:

@@ -1,0 +1,117 @@
+"""The TypeScript SDK: its own tests (vitest, real servers, Chromium), its types and its size.
+
+Nothing here is skipped: who asks for these tests has the tools, or they fail.
+"""
+
+import json
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import pytest
+
+from tests.processes import ROOT
+
+pytestmark = [pytest.mark.node, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
+HERE: Final = ROOT / "clients" / "typescript"
+
+
+class Assertion(msgspec.Struct, rename="camel"):
+    """One test of vitest's."""
+
+    full_name: str
+    status: str
+    failure_messages: list[str] | None = None
+
+
+class File(msgspec.Struct, rename="camel"):
+    """A file of tests."""
+
+    name: str
+    status: str
+    assertion_results: list[Assertion]
+    message: str = ""
+
+
+class Report(msgspec.Struct, rename="camel"):
+    """What vitest says at its end."""
+
+    test_results: list[File]
+
+
+def run(words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        words, cwd=HERE, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> list[Assertion]:
+    """Run all of its tests once."""
+    found: Path = tmp_path_factory.mktemp("vitest") / "report.json"
+    ran = run(["node_modules/.bin/vitest", "run", "--reporter=json", f"--outputFile={found}"])
+    assert found.exists(), ran.stdout + ran.stderr
+    report = msgspec.json.decode(found.read_bytes(), type=Report)
+    assert [file.message for file in report.test_results if file.status != "passed"] == [], (
+        json.dumps(
+            [
+                each.failure_messages
+                for file in report.test_results
+                for each in file.assertion_results
+                if each.status != "passed"
+            ],
+            indent=1,
+        )
+    )
+    return [each for file in report.test_results for each in file.assertion_results]
+
+
+def shown(results: list[Assertion], words: str) -> int:
+    """Return how many tests with these words in their names there are; all have passed."""
+    chosen = [each for each in results if words in each.full_name]
+    assert [each.full_name for each in chosen if each.status != "passed"] == []
+    return len(chosen)
+
+
+def test_all_of_its_tests_pass(results: list[Assertion]) -> None:
+    assert shown(results, "") > 30
+
+
+def test_g067_it_resubscribes_and_leaks_nothing_over_a_thousand_reconnects(
+    results: list[Assertion],
+) -> None:
+    assert shown(results, "G067") == 3
+
+
+def test_g069_listeners_hear_typed_events_also_over_sse(results: list[Assertion]) -> None:
+    assert shown(results, "publishes and follows, by iterator and by listener") == 2
+    assert shown(results, "falls back to SSE") == 1
+
+
+def test_g072_stream_chat_reads_what_the_network_cuts_anywhere(results: list[Assertion]) -> None:
+    assert shown(results, "G072") == 2
+
+
+def test_g093_it_does_not_give_up(results: list[Assertion]) -> None:
+    assert shown(results, "G093") == 3
+
+
+def test_g094_it_waits_with_full_jitter(results: list[Assertion]) -> None:
+    assert shown(results, "G094") == 1
+
+
+def test_no_event_is_missed_or_doubled_over_random_cuts(results: list[Assertion]) -> None:
+    assert shown(results, "misses nothing and doubles nothing over random cuts") == 2
+
+
+def test_eight_tabs_share_a_stream(results: list[Assertion]) -> None:
+    assert shown(results, "eight tabs") == 1
+
+
+@pytest.mark.parametrize("script", ["types", "lint", "size", "build"])
+def test_it_is_typed_tidy_small_and_builds(script: str) -> None:
+    ran = run(["npm", "run", "--silent", script])
+    print(ran.stdout)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
