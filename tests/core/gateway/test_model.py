@@ -11,7 +11,8 @@ from blackroad.core.log.base import Page
 from blackroad.core.log.entry import Entry, Position
 from blackroad.core.topics import matches
 from blackroad.realtime.v1 import channel_pb2, event_pb2
-from tests.core.gateway.edge import DEVELOPER, Browser, Edge, Followed, running
+from tests.core.gateway.browsers import Browser, Followed
+from tests.core.gateway.edge import DEVELOPER, Edge, running
 from tests.effort import examples
 
 CHANNELS = ("room.a", "room.b", "room.secret")

@@ -9,7 +9,8 @@ from blackroad.core.gateway.restore import Restore
 from blackroad.core.log.cursor import encode_cursor
 from blackroad.core.names import scope
 from blackroad.realtime.v1 import channel_pb2, common_pb2, event_pb2, gateway_pb2
-from tests.core.gateway.edge import DEVELOPER, Edge, Followed, Request, mark, running
+from tests.core.gateway.browsers import Followed
+from tests.core.gateway.edge import DEVELOPER, Edge, Request, mark, running
 
 PRIVATE = channel_pb2.ChannelPolicy(access=channel_pb2.CHANNEL_ACCESS_PRIVATE)
 PUBLIC = channel_pb2.ChannelPolicy(access=channel_pb2.CHANNEL_ACCESS_PUBLIC)

@@ -6,7 +6,8 @@ from google.protobuf.duration_pb2 import Duration
 from blackroad.core.identity.development import developer_service
 from blackroad.core.settings import AnswersSettings
 from blackroad.realtime.v1 import event_pb2, stream_pb2
-from tests.core.stream.rig import Rig, agent, rig, until
+from tests.core.stream.peers import agent, until
+from tests.core.stream.rig import Rig, rig
 
 pytestmark = pytest.mark.usefixtures("one_loop")
 

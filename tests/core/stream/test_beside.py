@@ -11,7 +11,8 @@ from google.protobuf.duration_pb2 import Duration
 from blackroad.core.identity.development import developer_service
 from blackroad.core.identity.identity import Kind
 from blackroad.realtime.v1 import channel_pb2, common_pb2, event_pb2, presence_pb2, stream_pb2
-from tests.core.stream.rig import agent, rig, until
+from tests.core.stream.peers import agent, until
+from tests.core.stream.rig import rig
 
 pytestmark = pytest.mark.usefixtures("one_loop")
 

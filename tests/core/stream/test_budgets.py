@@ -5,7 +5,8 @@ from google.protobuf.duration_pb2 import Duration
 
 from blackroad.core.settings import AnswersSettings
 from blackroad.realtime.v1 import common_pb2, event_pb2, stream_pb2
-from tests.core.stream.rig import Caller, Worker, agent, rig, until
+from tests.core.stream.peers import Caller, Worker, agent, until
+from tests.core.stream.rig import rig
 
 pytestmark = pytest.mark.usefixtures("one_loop")
 

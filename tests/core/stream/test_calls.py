@@ -3,7 +3,8 @@
 import pytest
 
 from blackroad.realtime.v1 import event_pb2
-from tests.core.stream.rig import agent, rig
+from tests.core.stream.peers import agent
+from tests.core.stream.rig import rig
 
 pytestmark = pytest.mark.usefixtures("one_loop")
 

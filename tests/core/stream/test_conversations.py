@@ -11,7 +11,8 @@ from blackroad.core.stream import turns
 from blackroad.core.stream.conversations import Conversation
 from blackroad.core.stream.limits import StreamLimits
 from blackroad.realtime.v1 import common_pb2, stream_pb2
-from tests.core.stream.rig import Caller, Worker, agent, rig
+from tests.core.stream.peers import Caller, Worker, agent
+from tests.core.stream.rig import rig
 
 pytestmark = pytest.mark.usefixtures("one_loop")
 

@@ -5,7 +5,8 @@ import pytest
 
 from blackroad.core.errors import Code, Ending
 from blackroad.realtime.v1 import event_pb2, stream_pb2
-from tests.core.stream.rig import agent, rig, until
+from tests.core.stream.peers import agent, until
+from tests.core.stream.rig import rig
 
 pytestmark = pytest.mark.usefixtures("one_loop")
 

@@ -3,7 +3,8 @@
 import pytest
 
 from blackroad.realtime.v1 import common_pb2, stream_pb2
-from tests.core.stream.rig import agent, rig
+from tests.core.stream.peers import agent
+from tests.core.stream.rig import rig
 
 pytestmark = pytest.mark.usefixtures("one_loop")
 

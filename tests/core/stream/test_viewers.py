@@ -7,7 +7,8 @@ import pytest
 
 from blackroad.core.log.memory import MemoryLogSettings
 from blackroad.realtime.v1 import common_pb2, event_pb2, stream_pb2
-from tests.core.stream.rig import Caller, agent, rig, until
+from tests.core.stream.peers import Caller, agent, until
+from tests.core.stream.rig import rig
 
 pytestmark = pytest.mark.usefixtures("one_loop")
 
