@@ -22,7 +22,7 @@ FAST: Final = 10
 EVENTS: Final = 600
 EVENT_SECONDS: Final = 0.02
 PAYLOAD: Final = "x" * 4000
-ROUNDS: Final = 3
+ROUNDS: Final = 5
 FLOOR_SECONDS: Final = 0.01  # below it the figure is that of the scheduler
 BUDGET_BYTES: Final = 64 * MIB
 HANDSHAKE: Final = (
@@ -140,10 +140,10 @@ async def round_of(crowded: Target, first: int, before: tuple[int, int]) -> floa
 
 @pytest.mark.timeout(300)
 async def test_the_fast_lose_nothing_and_the_memory_comes_back(crowded: Target) -> None:
-    """What else runs on the machine is no slow reader: one round of three has to show the times."""
+    """What else runs on the machine is no slow reader: so the best of some rounds is compared."""
     edge, core = crowded.edge.process.pid, crowded.core.process.pid
     figures: list[tuple[float, float]] = []
-    while not figures or (not _at_most_doubled(*figures[-1]) and len(figures) < ROUNDS):
+    while not figures or (not _at_most_doubled(figures) and len(figures) < ROUNDS):
         first = 2 * EVENTS * len(figures)
         alone = p99(await listen(crowded, first))
         before = resident_bytes(edge), resident_bytes(core)
@@ -153,8 +153,10 @@ async def test_the_fast_lose_nothing_and_the_memory_comes_back(crowded: Target) 
         async with asyncio.timeout(40):
             while resident_bytes(edge) - before[0] > 48 * MIB:  # noqa: ASYNC110 - another process's
                 await asyncio.sleep(0.2)
-    assert _at_most_doubled(*figures[-1]), figures
+    assert _at_most_doubled(figures), figures
 
 
-def _at_most_doubled(alone: float, together: float) -> bool:
+def _at_most_doubled(figures: list[tuple[float, float]]) -> bool:
+    """Compare the best round without slow readers to the best with them."""
+    alone, together = (min(each) for each in zip(*figures, strict=True))
     return together <= max(2 * alone, FLOOR_SECONDS)
