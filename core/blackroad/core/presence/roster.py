@@ -18,7 +18,7 @@ from blackroad.core.presence.entity import Status, checked_entity, entity_of
 from blackroad.core.presence.grace import Graces
 from blackroad.core.presence.lease import Leases
 from blackroad.core.presence.page import list_page
-from blackroad.core.presence.record import Record, Stay
+from blackroad.core.presence.record import ABSENT, Record, Stay
 from blackroad.core.presence.records import MemoryRecords, Records
 from blackroad.core.presence.shared import TOPIC, decoded, encoded
 from blackroad.core.presence.teller import Teller
@@ -211,7 +211,9 @@ class Roster:
         return self.look(self._records.get(entity.key) or Record(entity))
 
     def look(self, record: Record) -> presence_pb2.Presence:
-        """Return a record as it stands."""
+        """Return a record as it stands; its end is told then, even if its coming never was."""
+        if record.told == ABSENT and record.version != record.told_version:
+            record.told = None
         return record.presence(self._clock.time_ns())
 
     def list(
