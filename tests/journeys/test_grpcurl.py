@@ -146,7 +146,7 @@ async def test_it_tails_a_channel_until_it_is_interrupted(
     request = {"subscribe": {"channel": room}}
     tail = arguments(grpcurl, installation.grpc, "ChannelService/Connect", request)
     async with SseDoor(installation.http).session() as writer:
-        with running(tail, {}) as tailing:
+        with running(["env", "--default-signal=INT", *tail], {}) as tailing:
             await asyncio.to_thread(tailing.wait_for, r'("subscribed")')
             for number in range(3):
                 await writer.publish(room, {"number": number})
