@@ -296,6 +296,7 @@ async def test_an_edge_whose_core_is_killed_goes_on_at_the_next_and_misses_nothi
             ):
                 await browser.subscribe(room)
                 await watcher.subscribe(f"presence.user.{name}")
+                await publisher.subscribe("alerts")
                 said = 0
                 for said in range(100):
                     await publisher.publish(room, f"said {said}")
@@ -313,6 +314,8 @@ async def test_an_edge_whose_core_is_killed_goes_on_at_the_next_and_misses_nothi
                 while not watcher.inbox.items.empty():
                     statuses.append((await watcher.inbox.event()).field("status"))
                 assert "offline" not in statuses
+                alert = await publisher.inbox.of_type("alert")
+                assert "was lost" in str(alert.field("message"))
 
 
 async def nodes(address: str) -> list[str]:

@@ -77,6 +77,7 @@ class Node:
         self.log = self.engine.log
         self.hub = Hub(self.log)
         self.fleet = Fleet(self.log, self.hub, alone=not _is_shared(settings.log))
+        self.fleet.alert = self._node_lost
         self.ticker = Ticker()
         self.expiry = Expiry(clock)
         self.sessions = Sessions(self.expiry)
@@ -263,6 +264,10 @@ class Node:
             self.peers.revocations.apply(entry)
         else:
             self.directory.apply(entry)
+
+    def _node_lost(self, name: str) -> None:
+        text = f"the node {name} was lost"
+        self._tasks.create_task(self._alert("critical", Code.UNAVAILABLE, text))
 
     def _engine_changed(self, healthy: bool, away_seconds: float) -> None:
         if healthy and self._running:

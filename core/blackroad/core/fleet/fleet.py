@@ -64,6 +64,7 @@ class Fleet:
         self.alone = alone
         self.info: Callable[[], admin_pb2.NodeInfo] = admin_pb2.NodeInfo
         self.listeners: list[Callable[[str, bool], None]] = []  # of a lost node; whether it is ours
+        self.alert: Callable[[str], None] = _ignore  # told the name of a lost node, at one node
         self._log = log
         self._hub = hub
         self._node = _generation()
@@ -217,7 +218,7 @@ class Fleet:
 
     def _lose(self, node: str, order: int, *, mine: bool, left: bool = False) -> None:
         LOG.warning("fleet.left" if left else "fleet.lost", node=node, mine=mine)
-        self._peers.pop(node, None)
+        peer = self._peers.pop(node, None)
         self._dead[node] = None
         if len(self._dead) > MAX_DEAD:
             self._dead.popitem(last=False)
@@ -225,6 +226,8 @@ class Fleet:
         self.board.lose(node, order, mine=mine, left=left)
         for listener in self.listeners:
             listener(node, mine)
+        if mine and not left and peer is not None:
+            self.alert(admin_pb2.NodeInfo.FromString(peer.info).name)
 
     def _is_heir(self, node: str) -> bool:
         """Tell whether this node tells clients what follows when another one left by itself."""
@@ -240,6 +243,10 @@ class Fleet:
         self.board.rename(self._node)
         self._asking = True
         self._sooner.set()
+
+
+def _ignore(name: str) -> None:
+    """Tell nobody."""
 
 
 def _generation() -> str:
