@@ -11,7 +11,7 @@ from grpc.aio import Channel
 from blackroad.client import AnswerFailed, Call, Client, InputRequired, Snapshot, Text
 from blackroad.client.job import Answerer
 from blackroad.realtime.v1 import event_pb2, stream_pb2, stream_pb2_grpc
-from tests.conformance.grpc_door import dialled
+from tests.conformance.grpc_door import GrpcDoor, dialled
 from tests.conformance.records import text_of
 from tests.conformance.websocket_door import WebSocketDoor
 from tests.journeys.serving import fresh, serving
@@ -109,6 +109,20 @@ async def test_an_agent_of_another_core_gets_the_input_that_it_asked_for(
                 await answer.reply("yes")
                 break
         assert await answer.text() == "yes"
+
+
+async def test_an_agent_answers_in_its_room_whichever_core_took_the_message(
+    cores: tuple[str, str],
+) -> None:
+    name = fresh("agent")
+    async with (
+        known(cores[1], cores, name, words),
+        GrpcDoor(cores[0]).session() as here,
+    ):
+        await here.subscribe(f"agents:{name}")
+        await here.publish(f"agents:{name}", "say this")
+        said = [(await here.inbox.said()).content for _ in range(2)]
+        assert [str(text).split() for text in said] == [["say", "this"]] * 2
 
 
 async def half(call: Call) -> AsyncGenerator[str]:

@@ -82,6 +82,8 @@ class Abroad:
         self.mirrors: dict[str, Answer] = {}  # in progress elsewhere, by key
         self.closed: Callable[[Answer], None] = lambda answer: None
         self.orphaned: Callable[[Answer], bool] = lambda answer: False
+        self.came: Callable[[Worker], None] = _ignore  # a worker of another node is there
+        self.went: Callable[[Worker], None] = _ignore
         self._log = log
         self._hub = hub
         self._grace_seconds = limits.grace_seconds
@@ -265,18 +267,24 @@ class Abroad:
     def _hear_worker(self, change: Change) -> None:
         if change.mine and not change.lost:
             return
-        if former := self._workers.pop(change.key, None):
+        former = self._workers.pop(change.key, None)
+        if former is not None:
             self.pool.leave(former)
             del self._nodes[change.key]
-        if change.value is None:
-            return
-        said = msgspec.msgpack.decode(change.value, type=_Registered)
+        if change.value is not None:
+            self._enter(change, change.value)
+        if former is not None:
+            self.went(former)
+
+    def _enter(self, change: Change, value: bytes) -> None:
+        said = msgspec.msgpack.decode(value, type=_Registered)
         worker = Worker(change.key, Identity(said.tenant, said.subject, said.kind), _nothing)
         worker.serve(stream_pb2.Register.FromString(said.register))
         worker.max_concurrency, worker.load = said.free, said.load
         self._workers[change.key] = worker
         self._nodes[change.key] = change.node
         self.pool.enter(worker)
+        self.came(worker)
 
     def _hear_answer(self, change: Change) -> None:
         if change.lost and change.mine:
@@ -320,6 +328,10 @@ class Abroad:
         ]
         if appends:
             await self._log.append(appends)
+
+
+def _ignore(worker: Worker) -> None:
+    """Tell nobody."""
 
 
 def _nothing(frame: bytes) -> None:

@@ -183,6 +183,7 @@ class Answers:
     def _join_fleet(self, abroad: Abroad) -> None:
         abroad.closed = self._close
         abroad.orphaned = self._take_orphan
+        abroad.came, abroad.went = self.rooms.enter, self.rooms.leave
         self.conversations.shared = not abroad.alone
         if not abroad.alone:
             self.attendance.show, self.attendance.hide = abroad.show, abroad.hide
