@@ -1,6 +1,7 @@
 """Two cores on one server of the log, through whole processes: what is one, is everywhere."""
 
 import asyncio
+import signal
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
@@ -324,3 +325,30 @@ async def nodes(address: str) -> list[str]:
         stub = admin_pb2_grpc.AdminServiceStub(channel)
         listed = await stub.ListNodes(admin_pb2.ListNodesRequest())
         return [node.name for node in listed.nodes]
+
+
+@pytest.mark.slow
+async def test_a_server_that_stands_still_makes_no_node_lost_and_nobody_leave(room: str) -> None:
+    server = Server(server_binary())
+    log = f"redis://127.0.0.1:{server.port}"
+    name = room.replace(".", "-")
+    try:
+        with (
+            part("core", GRPC="127.0.0.1:0", LOG=log) as one,
+            part("core", GRPC="127.0.0.1:0", LOG=log) as other,
+            part("edge", HTTP="127.0.0.1:0", CORE=one.addresses["grpc"]) as edge,
+        ):
+            async with (
+                dialled(other.addresses["grpc"]) as channel,
+                WebSocketDoor(edge.addresses["http"]).session(name),
+            ):
+                await until(partial(has, channel, name, 1))
+                server.process.send_signal(signal.SIGSTOP)
+                await asyncio.sleep(4)
+                server.process.send_signal(signal.SIGCONT)
+                await asyncio.sleep(6)
+                assert await has(channel, name, 1)
+                for core in (one, other):
+                    assert "fleet.lost" not in core.process.output
+    finally:
+        server.end()

@@ -1,0 +1,53 @@
+"""The board: every node folds the same items in the same order."""
+
+from blackroad.core.clock import SystemClock
+from blackroad.core.fleet.board import Board, Change
+from blackroad.core.fleet.words import Items
+from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
+
+
+def board(*, alone: bool = False) -> tuple[Board, list[Change]]:
+    """Return a board of the node `me`, and what it tells of the topic `t`."""
+    told: list[Change] = []
+    made = Board(MemoryLog(MemoryLogSettings(), SystemClock()), "me", alone=alone)
+    made.listen("t", told.append)
+    return made, told
+
+
+def said(told: list[Change]) -> list[tuple[str, str, bytes | None]]:
+    return [(change.node, change.key, change.value) for change in told]
+
+
+def test_whoever_is_alone_hears_itself_at_once() -> None:
+    alone, told = board(alone=True)
+    alone.put("t", "k", b"v")
+    alone.drop("t", "k")
+    assert [(change.value, change.mine) for change in told] == [(b"v", True), (None, True)]
+
+
+def test_each_change_of_another_node_is_told_once() -> None:
+    mine, told = board()
+    for value in (b"1", b"1", b"2", None, None):
+        mine.take(Items("other", [("t", "k", value)]), 1)
+    assert said(told) == [("other", "k", b"1"), ("other", "k", b"2"), ("other", "k", None)]
+
+
+def test_what_is_not_among_all_that_a_node_has_is_gone() -> None:
+    mine, told = board()
+    mine.take(Items("other", [("t", "a", b""), ("t", "b", b"")]), 1)
+    told.clear()
+    mine.take(Items("other", [("t", "b", b"")], first=True), 2)
+    mine.take(Items("other", [("t", "c", b"")], last=True), 3)
+    assert said(told) == [("other", "c", b""), ("other", "a", None)]
+
+
+def test_all_items_of_a_lost_node_go_with_it() -> None:
+    mine, told = board()
+    mine.take(Items("other", [("t", "a", b""), ("t", "b", b"")]), 1)
+    told.clear()
+    mine.lose("other", 2, mine=True)
+    mine.lose("other", 3, mine=True)
+    assert [(change.key, change.lost, change.mine) for change in told] == [
+        ("a", True, True),
+        ("b", True, True),
+    ]
