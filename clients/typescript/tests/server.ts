@@ -188,3 +188,30 @@ export async function until(condition: () => boolean, seconds = 10): Promise<voi
     await new Promise(resolve => setTimeout(resolve, 5));
   }
 }
+
+/** `blackroad up`, on free ports. */
+export interface Up {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+export async function up(settings: Record<string, string>): Promise<Up> {
+  const started = spawn(PYTHON, ['-m', 'blackroad.cli', 'up'], {
+    cwd: ROOT,
+    env: environment({ HTTP: '127.0.0.1:0', GRPC: '127.0.0.1:0', ...settings }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = new Promise<void>(resolve => started.once('exit', () => resolve()));
+  let said = '';
+  for (const stream of [started.stdout, started.stderr])
+    stream.on('data', data => {
+      said += data;
+    });
+  const found = () => /Browser\s+(http:\/\/\S+)/.exec(said)?.[1];
+  await until(() => found() !== undefined, 30);
+  const stop = async () => {
+    started.kill('SIGTERM');
+    await ended;
+  };
+  return { url: String(found()), stop };
+}
