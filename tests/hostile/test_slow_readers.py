@@ -158,5 +158,6 @@ async def test_the_fast_lose_nothing_and_the_memory_comes_back(crowded: Target) 
 
 def _grown_at_most(times: int, figures: list[tuple[float, float]]) -> bool:
     """Compare the best round without slow readers to the best with them."""
-    alone, together = (min(each) for each in zip(*figures, strict=True))
+    alone = min(before for before, _ in figures)
+    together = min(beside for _, beside in figures)
     return together <= times * max(alone, FLOOR_SECONDS)

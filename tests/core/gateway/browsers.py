@@ -85,5 +85,5 @@ class Browser:
                 self.live(event, followed)
 
 
-async def _nothing() -> None:
+async def nothing() -> None:
     """Do nothing."""

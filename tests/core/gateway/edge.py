@@ -11,7 +11,7 @@ from blackroad.core.log.cursor import decode_cursor
 from blackroad.core.node import Node
 from blackroad.core.settings import CoreSettings, RetentionSettings
 from blackroad.realtime.v1 import admin_pb2, channel_pb2, gateway_pb2
-from tests.core.gateway.browsers import Browser, Followed, _nothing, token
+from tests.core.gateway.browsers import Browser, Followed, nothing, token
 
 Request = gateway_pb2.TrunkRequest
 Response = gateway_pb2.TrunkResponse
@@ -59,7 +59,7 @@ class Edge:
         self.node.trunks.remove(self.trunk)
         await self.trunk.close()
 
-    async def reconnect(self, between: Callable[[], Awaitable[None]] = _nothing) -> None:
+    async def reconnect(self, between: Callable[[], Awaitable[None]] = nothing) -> None:
         """Lose the trunk and come back by another, with everything that was followed.
 
         `between` happens before `restored` is said.
