@@ -1,5 +1,6 @@
 """What all doors of one edge share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import ceil
 
@@ -13,6 +14,7 @@ from blackroad.edge.settings import EdgeSettings
 from blackroad.edge.transport import Transport
 from blackroad.edge.transport.http import VISIT
 from blackroad.edge.trunk import Opening, Trunk
+from blackroad.edge.trunk.opening import nothing
 from blackroad.realtime.v1 import admin_pb2, event_pb2
 
 
@@ -46,7 +48,7 @@ class Context:
             ticket=credentials.ticket,
             address=self.address_of(connection),
             client_name=connection.headers.get("user-agent", ""),
-            on_accepted=lambda: prove(connection) if any(credentials) else None,
+            on_accepted=_proof(connection) if any(credentials) else nothing,
         )
 
     def address_of(self, connection: HTTPConnection) -> str:
@@ -92,9 +94,13 @@ class Context:
 
 def prove(connection: HTTPConnection) -> None:
     """Take that the core knows who made a request: its connection counts for no address."""
+    _proof(connection)()
+
+
+def _proof(connection: HTTPConnection) -> Callable[[], None]:
+    """Return the same as a call that keeps nothing of the request: a session may last for days."""
     visit = connection.scope.get(VISIT)
-    if isinstance(visit, Visit):
-        visit.prove()
+    return visit.prove if isinstance(visit, Visit) else nothing
 
 
 def context_of(connection: HTTPConnection) -> Context:

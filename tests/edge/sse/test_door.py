@@ -1,6 +1,10 @@
 """Server-sent events: channels as one unit, resumed by Last-Event-ID, refused visibly."""
 
+import gc
+
 import pytest
+from starlette.requests import Request
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from tests.edge.rig import EdgeRig, next_event, running_edge
 
@@ -22,6 +26,19 @@ async def test_connected_is_first_and_events_have_type_content_and_cursor(edge: 
         event = await next_event(events)
         assert (event.event, event.data) == ("task.progress", {"progress": 50})
         assert event.id
+
+
+async def test_a_stream_that_stands_keeps_nothing_of_its_request(edge: EdgeRig) -> None:
+    """A request with its cycle is 5 KiB, for as long as the reader stays."""
+    before = requests_alive()
+    async with edge.events("/events/dash?channels=x") as events:
+        await next_event(events, "connected")
+        assert requests_alive() == before
+
+
+def requests_alive() -> int:
+    gc.collect()
+    return sum(type(each) in (Request, RequestResponseCycle) for each in gc.get_objects())
 
 
 async def test_broadcast_and_the_clients_own_channel_are_always_followed(edge: EdgeRig) -> None:

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from blackroad.realtime.v1 import admin_pb2, common_pb2, gateway_pb2
 
 
+def nothing() -> None:
+    """Do nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """Who comes, by which door."""
@@ -16,7 +20,7 @@ class Opening:
     ticket: str = ""
     address: str = ""
     client_name: str = ""
-    on_accepted: Callable[[], None] = lambda: None
+    on_accepted: Callable[[], None] = nothing
 
     def frame(self, session_id: str = "") -> gateway_pb2.SessionOpened:
         """Return what the core is told."""
