@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
+from blackroad.edge.frames.answer import ENDINGS
 from blackroad.edge.frames.rollup import roll
 from blackroad.edge.trunk.live import Live
 from blackroad.edge.trunk.session import Session
@@ -62,12 +63,12 @@ class CatchUp:
         )
         session.hearer.on_delivery(rolled, shown)
         session.owe(size)
-        if rolled.events[-1].HasField("answer"):
-            self._note_ending(rolled.events[-1])
+        if rolled.events[-1].channel == delivery.subscription:
+            self._note_ending(rolled.events[-1], session)
 
-    def _note_ending(self, event: event_pb2.Event) -> None:
-        if event.answer.WhichOneof("update") in {"finished", "failed", "cancelled"}:
-            self._live.answer_ended(event.channel)
+    def _note_ending(self, event: event_pb2.Event, session: Session) -> None:
+        if event.answer.WhichOneof("update") in ENDINGS:
+            self._live.answer_ended(event.channel, session)
 
     def _snapshot(self, session: Session, response: gateway_pb2.TrunkResponse) -> None:
         snapshot = response.snapshot
@@ -79,7 +80,7 @@ class CatchUp:
         shown = subscription.request_id if subscription.invoked else None
         session.hearer.on_snapshot(snapshot, channel, shown, subscription.invoked)
         if snapshot.WhichOneof("ending"):
-            session.answer_ended(channel)
+            self._live.answer_ended(channel, session)
 
     def _gap(self, session: Session, response: gateway_pb2.TrunkResponse) -> None:
         subscription = session.following.find(response.request_id, response.gap.channel)

@@ -60,7 +60,7 @@ class Live:
                 self._begun(event)
             self.rollups.feed(event, numbers, self.cursor)
             if kind in ENDINGS:
-                self.answer_ended(event.channel)
+                self._end(event.channel, numbers)
         else:
             self.rollups.flush(numbers)
             self._publish(event, numbers)
@@ -121,11 +121,16 @@ class Live:
             if session.hearer is not None:
                 session.hearer.on_answer_begun(event)
 
-    def answer_ended(self, channel: str) -> None:
-        """Tell the sessions that asked for the answer that it has ended."""
-        self._unbegun.pop(channel, None)
-        for session in self._viewers.pop(channel, ()):
-            session.answer_ended(channel)
+    def _end(self, channel: str, numbers: Collection[int]) -> None:
+        """Tell an answer's ending to those who get it here; the others get it on CATCH_UP."""
+        for session in tuple(self._viewers.get(channel, ())):
+            if session.take_ending(channel, numbers):
+                self.answer_ended(channel, session)
+
+    def answer_ended(self, channel: str, session: Session) -> None:
+        """Tell a session that an answer's ending was handed on to it; nobody else has it yet."""
+        self.unwatch_answer(channel, session)
+        session.answer_ended(channel)
 
     def forget(self, session: Session) -> None:
         """Take a session out of everything."""

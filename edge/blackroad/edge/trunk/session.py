@@ -1,7 +1,7 @@
 """One browser's session on the trunk: what it follows, what it asks, and how it is resumed."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -254,6 +254,8 @@ class Session:
             subscription.told_caught_up = True
             self.hearer.on_caught_up(caught_up)
         self._release(subscription)
+        if subscription.ending_held:
+            self._upstream.answer_ended(subscription.channel, self)
 
     def take_rejected(self, response: Response) -> None:
         """Take that the edge's own request for a subscription was refused: it has ended.
@@ -323,6 +325,20 @@ class Session:
             self.ended = refusal
             if self.hearer is not None:
                 self.hearer.on_ended(refusal)
+
+    def take_ending(self, channel: str, numbers: Collection[int]) -> bool:
+        """Take an answer's ending on LIVE, for these numbers; whether the client gets it now.
+
+        One that waits for what was missed is out with CaughtUp. Who does not belong to the numbers,
+        not yet or not any more, gets it on CATCH_UP.
+        """
+        subscription = self.subscriptions.get(channel)
+        if subscription is None or self.receiver is None:
+            return False
+        if subscription.numbers.intersection(numbers).isdisjoint(self.receiver.seats):
+            return False
+        subscription.ending_held = not subscription.caught_up
+        return subscription.caught_up
 
     def answer_ended(self, channel: str) -> None:
         """Take that an answer has ended; one of this session's own is not followed any more."""

@@ -16,6 +16,7 @@ class Subscription:
         "caught_up",
         "channel",
         "cursor",
+        "ending_held",
         "invoked",
         "joined_turn",
         "key",
@@ -45,6 +46,7 @@ class Subscription:
     def restart(self) -> None:
         """Begin to catch up anew."""
         self.caught_up = False
+        self.ending_held = False  # an answer's, that came on LIVE while it was catching up
         self.joined_turn: int | None = None
         self.numbers: set[int] = set()
 

@@ -189,6 +189,10 @@ class Trunk:
         """Let a session know nothing more of an answer."""
         self._live.unwatch_answer(channel, session)
 
+    def answer_ended(self, channel: str, session: Session) -> None:
+        """Take that a session has an answer's ending."""
+        self._live.answer_ended(channel, session)
+
     def in_progress(self, channel: str, session: Session) -> bool:
         """Whether an answer that the session watches has not ended, and its end can come."""
         return self.up and self._live.in_progress(channel, session)

@@ -61,6 +61,10 @@ class Upstream(Protocol):
         """Let the session know nothing more of an answer. Idempotent."""
         ...
 
+    def answer_ended(self, channel: str, session: "Session", /) -> None:
+        """Take that the session has an answer's ending."""
+        ...
+
     def in_progress(self, channel: str, session: "Session", /) -> bool:
         """Whether an answer that the session watches has not ended."""
         ...
