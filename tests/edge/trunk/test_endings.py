@@ -131,3 +131,22 @@ async def test_a_live_ending_waits_with_its_text_for_what_was_missed() -> None:
         caught_up(core, scene.asked)
         assert await text_of(scene.asker) == "one two"
         assert not scene.asker_waits
+
+
+async def test_an_ending_ahead_of_subscribed_ends_it_too() -> None:
+    async with (
+        scripted() as (core, address),
+        running_edge(address) as rig,
+        rig.browser("viewer") as viewer,
+    ):
+        await viewer.say("subscribe", room=CHANNEL, cursor="c0")
+        view = await core.hear("subscribe")
+        session = rig.edge.context.trunk.sessions[view.session]
+        join(core, view, 2)
+        live(core, 2, said(2, "two"), said(3))
+        await until(lambda: rig.edge.context.trunk.cursor == "c3")
+        core.stand(view, "c0")
+        miss(core, view, said(1, "one "))
+        caught_up(core, view)
+        assert await text_of(viewer) == "one two"
+        assert not session.viewing

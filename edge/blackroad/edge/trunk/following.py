@@ -21,6 +21,11 @@ class Following:
         return {number for one in self._by_key.values() for number in one.numbers}
 
     @property
+    def channels(self) -> set[str]:
+        """The names of all, of those included that do not stand yet."""
+        return {one.channel for one in self._by_key.values()}
+
+    @property
     def holds(self) -> bool:
         """Whether live events wait for what a subscription missed."""
         return any(one.numbers and not one.caught_up for one in self.by_name.values())
@@ -52,6 +57,14 @@ class Following:
     def find(self, key: str, channel: str = "") -> Subscription | None:
         """Return the subscription that a frame is about: by its request, else by its name."""
         return self._by_key.get(key) if key else self.by_name.get(channel)
+
+    def joined(self, channel: str) -> Subscription | None:
+        """Return the subscription of this name that LIVE serves, though it may not stand yet."""
+        standing = self.by_name.get(channel)
+        if standing is not None and standing.numbers:
+            return standing
+        asked = (one for one in self._by_key.values() if one.channel == channel and one.numbers)
+        return next(asked, None)
 
     def name(self, subscription: Subscription, channel: str) -> Subscription | None:
         """Let a subscription stand under a name; return the one that it replaces."""

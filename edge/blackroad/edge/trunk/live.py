@@ -134,7 +134,7 @@ class Live:
 
     def forget(self, session: Session) -> None:
         """Take a session out of everything."""
-        for channel in list(session.subscriptions):
+        for channel in session.following.channels:
             self.unwatch_answer(channel, session)
 
     def unwatch_answer(self, channel: str, session: Session) -> None:

@@ -228,6 +228,8 @@ class Session:
             return None
         if not subscription.channel:  # LIVE may be ahead of the answer to an Invoke
             self._name(subscription, channel)
+        elif not subscription.told_subscribed and channel.startswith(CHANNEL_PREFIX):
+            self._upstream.watch_answer(channel, self)  # its ending may be ahead of Subscribed
         if not subscription.settled:
             subscription.joined_turn = self._upstream.turn
         subscription.numbers.add(number)
@@ -332,7 +334,7 @@ class Session:
         One that waits for what was missed is out with CaughtUp. Who does not belong to the numbers,
         not yet or not any more, gets it on CATCH_UP.
         """
-        subscription = self.subscriptions.get(channel)
+        subscription = self.following.joined(channel)
         if subscription is None or self.receiver is None:
             return False
         if subscription.numbers.intersection(numbers).isdisjoint(self.receiver.seats):
