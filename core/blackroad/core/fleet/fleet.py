@@ -47,7 +47,7 @@ class Peer:
     __slots__ = ("info", "silent")
 
     def __init__(self, info: bytes) -> None:
-        self.info = info
+        self.info = info  # empty before its first beat
         self.silent = 0
 
 
@@ -90,7 +90,8 @@ class Fleet:
 
     def infos(self) -> list[admin_pb2.NodeInfo]:
         """Return what the other nodes last said of themselves."""
-        return [admin_pb2.NodeInfo.FromString(peer.info) for peer in self._peers.values()]
+        said = [peer.info for peer in self._peers.values() if peer.info]
+        return [admin_pb2.NodeInfo.FromString(info) for info in said]
 
     def knows(self, node: str) -> bool:
         """Tell whether a node is there."""
@@ -170,6 +171,7 @@ class Fleet:
             case "fleet.board":
                 items = msgspec.msgpack.decode(data, type=Items)
                 if items.node == self._node or items.node not in self._dead:
+                    self._meet(items.node)
                     self.board.take(items, entry.offset)
             case "fleet.lost":
                 self._hear_lost(msgspec.msgpack.decode(data, type=Lost), entry.offset)
@@ -192,14 +194,19 @@ class Fleet:
         if beat.leaves:
             self._lose(beat.node, order, mine=self._is_heir(beat.node), left=True)
             return
-        peer = self._peers.get(beat.node)
-        if peer is None:
-            LOG.info("fleet.joined", node=beat.node)
-            peer = self._peers[beat.node] = Peer(beat.info)
+        if not self._meet(beat.node) and beat.asks:
             self.board.say_all()
-        elif beat.asks:
-            self.board.say_all()
+        peer = self._peers[beat.node]
         peer.info, peer.silent = beat.info, 0
+
+    def _meet(self, node: str) -> bool:
+        """Know a node by the first that it says, be it a beat or what it has; tell if it is new."""
+        if node == self._node or node in self._peers:
+            return False
+        LOG.info("fleet.joined", node=node)
+        self._peers[node] = Peer(b"")
+        self.board.say_all()
+        return True
 
     def _judge(self) -> None:
         """Count a beat of one's own that came back against those who are silent."""

@@ -1,0 +1,53 @@
+"""The fleet: who is a node, by what it says."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from blackroad.core.clock import SystemClock
+from blackroad.core.fleet.fleet import Fleet
+from blackroad.core.fleet.words import BEAT, BOARD, COMMON, LOST, Beat, Items, Lost, append_of
+from blackroad.core.hub.hub import Hub
+from blackroad.core.log.base import Append, Appended
+from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
+from blackroad.realtime.v1 import admin_pb2
+
+
+@asynccontextmanager
+async def running() -> AsyncGenerator[tuple[Fleet, Hub]]:
+    log = MemoryLog(MemoryLogSettings(), SystemClock())
+    hub = Hub(log)
+    fleet = Fleet(log, hub, alone=False)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        both = [tasks.create_task(hub.run()), tasks.create_task(fleet.run())]
+        await fleet.settled()
+        yield fleet, hub
+        for task in both:
+            task.cancel()
+
+
+async def hear(hub: Hub, word: Append) -> None:
+    """Let another node say something, and return when this one has heard it."""
+    (answer,) = await hub.log.append([word])
+    assert isinstance(answer, Appended)
+    await hub.reached((answer.position,))
+
+
+async def test_a_node_is_known_by_what_it_has_before_its_first_beat() -> None:
+    async with running() as (fleet, hub):
+        await hear(hub, append_of(COMMON, BOARD, Items("other", [("worker", "w", b"x")])))
+        assert fleet.others == ["other"]
+        assert fleet.infos() == []
+        info = admin_pb2.NodeInfo(name="n2")
+        await hear(
+            hub, append_of(COMMON, BEAT, Beat("other", 1, info.SerializeToString(), False, False))
+        )
+        assert (fleet.others, fleet.infos()) == (["other"], [info])
+
+
+async def test_what_a_lost_node_says_makes_it_no_node_again() -> None:
+    async with running() as (fleet, hub):
+        await hear(hub, append_of(COMMON, BOARD, Items("other", [])))
+        await hear(hub, append_of(COMMON, LOST, Lost("other", "third")))
+        await hear(hub, append_of(COMMON, BOARD, Items("other", [])))
+        assert fleet.others == []
