@@ -85,8 +85,8 @@ async def test_what_is_being_answered_is_finished_and_heard(room: str) -> None:
             await refused(client)
             await asking.say("agent.invoke", agent="ECHO", input="new", id="2")
             await asking.find("error", id="2", code="draining")
-            refused = await http.post("/v1/chat/stream", json={"agent": "ECHO", "prompt": "new"})
-            assert (refused.status_code, refused.json()["code"]) == (503, "draining")
+            late = await http.post("/v1/chat/stream", json={"agent": "ECHO", "prompt": "new"})
+            assert (late.status_code, late.json()["code"]) == (503, "draining")
             texts = asyncio.gather(
                 answer.text(), heard(asking), heard(viewing), rest_of(chat.aiter_lines())
             )
