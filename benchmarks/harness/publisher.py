@@ -86,11 +86,16 @@ async def publish_all(order: Publish, first: int, window: Window, send: Send) ->
             await send(number, 1)
         return last
     starts = itertools.count(first, order.batch)
+    turn = asyncio.Lock()  # or who comes when the window has just moved goes before who waited
 
     async def lane() -> None:
-        while (start := next(starts)) <= last:
-            count = min(order.batch, last + 1 - start)
-            await window.room_for(start + count - 1)
+        while True:
+            async with turn:
+                start = next(starts)
+                count = min(order.batch, last + 1 - start)
+                if count <= 0:
+                    return
+                await window.room_for(start + count - 1)
             await send(start, count)
 
     async with asyncio.TaskGroup() as lanes:

@@ -1,5 +1,6 @@
 """What a browser's connection carries, as bytes: handshakes out, events in, parsed once each."""
 
+import itertools
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -75,7 +76,8 @@ class Parser:
                 ready = ready or READY.search(message) is not None
         first = numbers[0] if numbers else 0
         if numbers != list(range(first, first + len(numbers))):
-            raise WrongCount(f"events in one read: {numbers[:5]}...{numbers[-5:]}")
+            wrong = [pair for pair in itertools.pairwise(numbers) if pair[1] != pair[0] + 1]
+            raise WrongCount(f"not neighbours in one read: {wrong[:8]}")
         return Piece(length, first, len(numbers), tuple(times), ready, reply)
 
 
