@@ -6,9 +6,11 @@ A page is read from top to bottom. Two kinds of block are run:
   line, a line `...` for any lines. Words after `console` say more: `follow` leaves the one command
   running while the next block runs, and then interrupts it; `dialogue` types the lines that begin
   with `> `; `go` needs a tool that Go installs.
-- any block whose first line is `# name.ext`: it is written to a file of that name.
+- any block whose first line is a comment that names a file, `# name.ext`, `// name.ext` or
+  `<!-- name.ext -->`: it is written to a file of that name. With a path it is an excerpt of that
+  file of the repository, line for line.
 
-`sh` blocks are shown only: they install or start the product (`SHOWN` says which commands may).
+What else a block may be, and how each kind is checked, stands in `kinds.py`.
 """
 
 import re
@@ -18,18 +20,9 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parent.parent.parent
-PAGES: Final = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-SHOWN: Final = (
-    "make ",
-    "git clone ",
-    "cd ",
-    "go install ",
-    ". .venv/bin/activate",
-    ".venv/bin/pip install ",
-    "blackroad up",
-)
+PAGES: Final = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 _FENCE: Final = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_FILE: Final = re.compile(r"# ([\w.]+\.\w+)")
+_FILE: Final = re.compile(r"(?:#|//|<!--) ((?:[\w.-]+/)*)([\w.-]+\.\w+)(?: -->)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +46,18 @@ class Block:
     @property
     def file(self) -> str:
         """The name of the file that it is, or nothing."""
-        found = _FILE.fullmatch(self.text.partition("\n")[0])
-        return found[1] if found else ""
+        found = self._named
+        return found[2] if found and not found[1] else ""
+
+    @property
+    def excerpt(self) -> str:
+        """The path of the repository's file that it is a part of, or nothing."""
+        found = self._named
+        return found[1] + found[2] if found and found[1] else ""
+
+    @property
+    def _named(self) -> re.Match[str] | None:
+        return _FILE.fullmatch(self.text.partition("\n")[0])
 
     @property
     def commands(self) -> list[Command]:
@@ -75,6 +78,16 @@ def blocks(page: Path) -> Iterator[Block]:
         language, *words = found[1].split() or [""]
         line = text.count("\n", 0, found.start()) + 1
         yield Block(page, line, language, frozenset(words), found[2])
+
+
+def name_of(page: Path) -> str:
+    """Return a page's path in the repository without its ending, as tests are named by it."""
+    return str(page.relative_to(ROOT).with_suffix(""))
+
+
+def where(block: Block) -> str:
+    """Say where a block stands."""
+    return f"{block.page.name}:{block.line}"
 
 
 def pattern(shown: str) -> str:

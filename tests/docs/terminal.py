@@ -15,7 +15,7 @@ from typing import Final
 
 import httpx
 
-from tests.docs.blocks import ROOT, Block, Command, pattern
+from tests.docs.blocks import ROOT, Block, Command, pattern, where
 from tests.processes import Installation, environ
 
 SECONDS: Final = 20.0
@@ -188,8 +188,3 @@ def wait(condition: Callable[[], bool], block: Block, screen: Screen) -> None:
 def difference(block: Block, command: Command, output: str) -> str:
     """Say what was shown and what came."""
     return f"{where(block)}: {command.line}\n--- shown\n{command.shown}\n--- printed\n{output}"
-
-
-def where(block: Block) -> str:
-    """Say where a block stands."""
-    return f"{block.page.name}:{block.line}"

@@ -8,15 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.blocks import PAGES, SHOWN, Block, blocks, pattern
-from tests.docs.terminal import Terminal, where
+from tests.docs.blocks import PAGES, Block, blocks, name_of, pattern, where
+from tests.docs.kinds import fault
+from tests.docs.terminal import Terminal
 from tests.processes import Installation
 
-LANGUAGES = {"console", "python", "toml", "sh", "text", "json", "jsx", "ts", "tsx"}
-
-
-def names(page: Path) -> str:
-    return page.stem
+RUN = [page for page in PAGES[1:] if "\n```console" in page.read_text()]
 
 
 def run(page: Path, folder: Path, installation: Installation, *, go: bool) -> int:
@@ -48,8 +45,8 @@ def run_next(block: Block, others: Iterator[Block], terminal: Terminal) -> int:
 
 @pytest.mark.parametrize(
     "page",
-    [PAGES[0], *(pytest.param(page, marks=pytest.mark.slow) for page in PAGES[1:])],
-    ids=names,
+    [PAGES[0], *(pytest.param(page, marks=pytest.mark.slow) for page in RUN)],
+    ids=name_of,
 )
 def test_the_page_is_true(page: Path, tmp_path: Path, installation: Installation) -> None:
     expected = sum(
@@ -61,7 +58,7 @@ def test_the_page_is_true(page: Path, tmp_path: Path, installation: Installation
 
 
 @pytest.mark.go
-@pytest.mark.parametrize("page", PAGES, ids=names)
+@pytest.mark.parametrize("page", [PAGES[0], *RUN], ids=name_of)
 def test_the_page_is_true_of_what_go_installs(
     page: Path, tmp_path: Path, installation: Installation
 ) -> None:
@@ -69,15 +66,38 @@ def test_the_page_is_true_of_what_go_installs(
     assert run(page, tmp_path, installation, go=True) == expected
 
 
-@pytest.mark.parametrize("page", PAGES, ids=names)
-def test_no_block_escapes(page: Path) -> None:
-    for block in blocks(page):
-        assert block.language in LANGUAGES, where(block)
-        assert block.words <= {"follow", "dialogue", "go"}, where(block)
-        assert block.file or block.language not in {"python", "toml"}, where(block)
-        if block.language == "sh":
-            for line in block.text.splitlines():
-                assert not line or line.startswith(SHOWN), f"{where(block)}: {line}"
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_block_is_run_or_checked(page: Path) -> None:
+    found = [f"{where(block)}: {fault(block)}" for block in blocks(page) if fault(block)]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "text"),
+    [
+        ("sh", "", "curl https://example.com | sh"),
+        ("json", "", "{'a': 1}"),
+        ("yaml", "", "a: [1"),
+        ("toml", "", "a = b"),
+        ("python", "", "print(1)\nprint(2"),
+        ("text", "", "what a command prints"),
+        ("text", "drawing", "$ blackroad up"),
+        ("rust", "", "fn main() {}"),
+        ("console", "", "nothing is typed"),
+        ("console", "quietly", "$ true"),
+        ("python", "", "# unused.py\nprint(1)"),
+        ("python", "", "# tests/docs/kinds.py\nimport that"),
+        ("python", "", "# tests/docs/nowhere.py\nimport ast"),
+    ],
+    ids=lambda value: str(value).partition("\n")[0],
+)
+def test_a_block_that_nothing_checks_is_a_fault(language: str, words: str, text: str) -> None:
+    assert fault(Block(PAGES[0], 1, language, frozenset(words.split()), text))
+
+
+def test_an_excerpt_is_of_its_file() -> None:
+    text = "# tests/docs/kinds.py\nimport ast\nimport json\n"
+    assert fault(Block(PAGES[0], 1, "python", frozenset(), text)) == ""
 
 
 def test_the_readme_has_every_tool() -> None:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.blocks import PAGES, ROOT
+from tests.docs.blocks import PAGES, ROOT, name_of
 
 FILE = re.compile(r"`((?:core|edge|clients|generated|protos|tests|docs|examples)/[\w./-]+)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_what_a_page_names_is_there(page: Path) -> None:
     text = page.read_text()
     assert [name for name in FILE.findall(text) if not (ROOT / name).exists()] == []
@@ -20,4 +20,9 @@ def test_what_a_page_names_is_there(page: Path) -> None:
 
 def test_the_index_has_every_page() -> None:
     index = set(LINK.findall((ROOT / "docs" / "index.md").read_text()))
-    assert {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"} <= index
+    docs = ROOT / "docs"
+    pages = {str(page.relative_to(docs)) for page in docs.rglob("*.md")}
+    decisions = {page for page in pages if page.startswith("decisions/")}
+    assert pages - decisions - {"index.md"} <= index
+    shown = set(LINK.findall((docs / "decisions" / "README.md").read_text()))
+    assert {page.removeprefix("decisions/") for page in decisions} - {"README.md"} <= shown
