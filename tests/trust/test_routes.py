@@ -107,6 +107,7 @@ OPEN: Final[Mapping[str, Act]] = {
     "GET /pages/{name}": Act(path="/pages/pages.css"),
     "GET /v1/models/{model}": Act(path="/v1/models/ECHO"),
     "POST /v1/tickets": Act(body={}),
+    "POST /v1/tokens": Act(body={}),
     "WebSocket presence.update": Act(body={"status": "away"}),
     "WebSocket unsubscribe": Act(body={"room": ORDERS}),
     "WebSocket token": Act(body={"token": "none"}),

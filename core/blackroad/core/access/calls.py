@@ -1,4 +1,4 @@
-"""The calls of AccessService: tickets for oneself, revocations by who may `manage`."""
+"""The calls of AccessService: tickets and tokens for oneself, revocations by who may `manage`."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -58,6 +58,13 @@ class AccessCalls:
             answer.cookie_expire_time.FromNanoseconds(int(ends_at * 1e9))
         answer.ticket, ends_ns = await self._peers.tickets.create(ticket)
         answer.expire_time.FromNanoseconds(ends_ns)
+        return answer
+
+    async def create_token(self, identity: Identity) -> access_pb2.CreateTokenResponse:
+        """Return a token of the core's own for the caller's own identity."""
+        token, ends_at = self._peers.token_for(identity)
+        answer = access_pb2.CreateTokenResponse(token=token, identity=identity.wire)
+        answer.expire_time.FromNanoseconds(int(ends_at * 1e9))
         return answer
 
     async def revoke(

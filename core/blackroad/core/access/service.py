@@ -24,6 +24,13 @@ class AccessServicer(access_pb2_grpc.AccessServiceServicer):
         """Make a ticket."""
         return await self._calls.create_ticket(identify(context), request)
 
+    async def CreateToken(
+        self, request: access_pb2.CreateTokenRequest, context: object
+    ) -> access_pb2.CreateTokenResponse:
+        """Make a token."""
+        del request
+        return await self._calls.create_token(identify(context))
+
     async def Revoke(
         self, request: access_pb2.RevokeRequest, context: object
     ) -> access_pb2.RevokeResponse:

@@ -1,7 +1,8 @@
 """Passes: what the core signs for itself, to know somebody again whom it has let in before.
 
-A session cookie is one, and so is what an edge shows for a session that came with a ticket. Any
-core with the same keys reads it; nobody else can make one, and none of them is a token.
+A session cookie is one, so is what an edge shows for a session that came with a ticket, and so is
+the token of a page that came with one. Any core with the same keys reads it; nobody else can make
+one.
 """
 
 import hmac
@@ -23,13 +24,15 @@ PREFIX: Final = "pass_"
 ALGORITHM: Final = "HS256"
 MAX_BYTES: Final = 3800
 """What a cookie may have in every browser."""
-DEVELOPMENT_SECONDS: Final = 12 * 3600.0
+OWN_SECONDS: Final = 12 * 3600.0
+"""How long one holds whose identity does not end by itself."""
 
 
 class Use(StrEnum):
     """What a pass is good for."""
 
     COOKIE = "cookie"  # server-sent events
+    TOKEN = "token"  # whatever a token is good for
     RETURN = "return"  # one session, by its id
 
 
@@ -66,7 +69,7 @@ class Passes:
         TOO_LARGE where the identity has more grants than a cookie can say.
         """
         identity = ticket.identity
-        own = DEVELOPMENT_SECONDS if use is Use.COOKIE else self._longest_seconds
+        own = self._longest_seconds if use is Use.RETURN else OWN_SECONDS
         ends_at = time.time() + own if identity.expires_at is None else identity.expires_at
         claims = _Claims(
             use=use,

@@ -11,7 +11,7 @@ from blackroad.core.identity.certificates import Certificates
 from blackroad.core.identity.development import developer_service, developer_user
 from blackroad.core.identity.identity import Identity
 from blackroad.core.identity.jwks import Jwks, KeysComingError, reader_of
-from blackroad.core.identity.passes import Passes, Use, is_pass
+from blackroad.core.identity.passes import OWN_SECONDS, Passes, Use, is_pass
 from blackroad.core.identity.revocations import Revocations
 from blackroad.core.identity.tickets import MemoryTickets, Ticket, Tickets
 from blackroad.core.identity.tokens import Verifier
@@ -120,6 +120,17 @@ class Peers:
             raise Rejection(Code.FORBIDDEN, "a ticket is for one's own client id")
         return Ticket(own)
 
+    def token_for(self, identity: Identity) -> tuple[str, float]:
+        """Return a token of our own for a caller, and when it ends, in Unix seconds.
+
+        The identity ends with it, so that no chain of them goes beyond.
+        """
+        ends_at = time.time() + OWN_SECONDS
+        if identity.expires_at is not None:
+            ends_at = min(ends_at, identity.expires_at)
+        own = replace(identity, speaks_for_others=False, expires_at=ends_at)
+        return self.passes.sign(Ticket(own), Use.TOKEN)
+
     async def _caller(
         self, metadata: Mapping[str, str], certificate: Callable[[], str]
     ) -> Identity:
@@ -170,6 +181,8 @@ class Peers:
             return self.passes.read(shown, Use.COOKIE)
 
     def _verified(self, token: str) -> Identity:
+        if is_pass(token):
+            return self._holding(self.passes.read(token, Use.TOKEN).identity)
         identity = self._verifier.verify(token)
         self.revocations.check(identity)
         return identity

@@ -85,3 +85,9 @@ class TicketBody(Body):
 
     client_id: str | None = None
     cookie: bool = False
+
+
+class TokenBody(Body):
+    """The ticket that the token is for; without one it is for the request's own identity."""
+
+    ticket: Annotated[str, Field(max_length=200)] = ""

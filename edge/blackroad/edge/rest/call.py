@@ -23,6 +23,7 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 CLIENT_ID: Final = "blackroad-act-as-client-id"
 TOKEN: Final = "blackroad-act-as-token"  # noqa: S105 - a name
+TICKET: Final = "blackroad-act-as-ticket"
 
 
 class Caller:
@@ -72,12 +73,18 @@ async def unless_closed() -> AsyncGenerator[None]:
         raise Refusal("unavailable") from error
 
 
-async def caller_of(request: Request) -> Caller:
-    """Return the caller of a request; Refusal `unavailable` where no core comes in time."""
+async def caller_of(request: Request, ticket: str = "") -> Caller:
+    """Return the caller of a request; Refusal `unavailable` where no core comes in time.
+
+    A ticket is used by the first call.
+    """
     context = context_of(request)
     link = await context.trunk.link()
     seconds = context.settings.limits.request_seconds
-    return Caller(link.channel, _metadata(request, context), seconds, lambda: _prove(request))
+    metadata = _metadata(request, context)
+    if ticket:
+        metadata.append((TICKET, ticket))
+    return Caller(link.channel, metadata, seconds, lambda: _prove(request))
 
 
 def _prove(request: Request) -> None:

@@ -206,6 +206,14 @@ class Ticket(Struct):
     expires_at: str
 
 
+class Token(Struct):
+    """A token of the core's own, and whom it speaks for."""
+
+    token: str
+    expires_at: str
+    client_id: str
+
+
 class Problem(Struct, omit_defaults=True):
     """RFC 9457, with `code`."""
 

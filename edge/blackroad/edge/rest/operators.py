@@ -1,4 +1,4 @@
-"""What operators look at and take away: sessions, revocations, nodes; and tickets."""
+"""What operators look at and take away: sessions, revocations, nodes; tickets and tokens."""
 
 from datetime import UTC
 from typing import Literal
@@ -7,11 +7,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from blackroad.edge.context import context_of
-from blackroad.edge.credentials import COOKIE, COOKIE_PATH
+from blackroad.edge.credentials import COOKIE, COOKIE_BEGINS, COOKIE_PATH
 from blackroad.edge.errors import Refusal
 from blackroad.edge.frames import words
 from blackroad.edge.frames.times import parse_time, rfc3339
-from blackroad.edge.rest.bodies import PageSize, PageToken, RevocationBody, TicketBody
+from blackroad.edge.rest.bodies import PageSize, PageToken, RevocationBody, TicketBody, TokenBody
 from blackroad.edge.rest.call import caller_of
 from blackroad.edge.rest.documents import (
     Explanation,
@@ -19,6 +19,7 @@ from blackroad.edge.rest.documents import (
     Revocation,
     Session,
     Ticket,
+    Token,
     page,
     reply,
     returns,
@@ -166,3 +167,20 @@ async def create_ticket(request: Request, body: TicketBody | None = None) -> Res
             secure=context_of(request).is_secure(request),
         )
     return response
+
+
+@router.post(
+    "/v1/tokens", status_code=201, responses=returns(Token, status=201), summary="Use a ticket"
+)
+async def create_token(request: Request, body: TokenBody | None = None) -> Response:
+    """Turn a ticket, or the request's identity, into a token of the core's own.
+
+    It is good wherever a token is, ends with what it stands for, and after 12 hours at most.
+    """
+    ticket = body.ticket if body is not None else ""
+    if ticket.startswith(COOKIE_BEGINS):
+        raise Refusal("unauthenticated", "a session cookie is no ticket")
+    caller = await caller_of(request, ticket)
+    made = await caller.call(caller.access.CreateToken, access_pb2.CreateTokenRequest())
+    document = Token(made.token, rfc3339(made.expire_time), made.identity.subject)
+    return reply(document, 201, {"Cache-Control": "no-store"})

@@ -26,7 +26,7 @@ from blackroad.realtime.v1 import common_pb2 as blackroad_dot_realtime_dot_v1_do
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"blackroad/realtime/v1/access.proto\x12\x15\x62lackroad.realtime.v1\x1a\"blackroad/realtime/v1/common.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"P\n\x13\x43reateTicketRequest\x12\x1b\n\tclient_id\x18\x01 \x01(\tR\x08\x63lientId\x12\x16\n\x06\x63ookie\x18\x02 \x01(\x08R\x06\x63ookieJ\x04\x08\x64\x10x\"\xd3\x01\n\x14\x43reateTicketResponse\x12\x16\n\x06ticket\x18\x01 \x01(\tR\x06ticket\x12;\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12\x16\n\x06\x63ookie\x18\x03 \x01(\tR\x06\x63ookie\x12H\n\x12\x63ookie_expire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x10\x63ookieExpireTimeJ\x04\x08\x64\x10x\"y\n\rRevokeRequest\x12\x12\n\x03jti\x18\x01 \x01(\tH\x00R\x03jti\x12\x44\n\x07subject\x18\x02 \x01(\x0b\x32(.blackroad.realtime.v1.SubjectRevocationH\x00R\x07subjectB\x08\n\x06targetJ\x04\x08\x64\x10x\"p\n\x11SubjectRevocation\x12\x18\n\x07subject\x18\x01 \x01(\tR\x07subject\x12;\n\x0b\x62\x65\x66ore_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nbeforeTimeJ\x04\x08\x64\x10x\"Y\n\x0eRevokeResponse\x12\x41\n\nrevocation\x18\x01 \x01(\x0b\x32!.blackroad.realtime.v1.RevocationR\nrevocationJ\x04\x08\x64\x10x\"\xee\x01\n\nRevocation\x12\x12\n\x03jti\x18\x01 \x01(\tH\x00R\x03jti\x12\x44\n\x07subject\x18\x02 \x01(\x0b\x32(.blackroad.realtime.v1.SubjectRevocationH\x00R\x07subject\x12;\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12\x39\n\x07\x63reator\x18\x04 \x01(\x0b\x32\x1f.blackroad.realtime.v1.IdentityR\x07\x63reatorB\x08\n\x06targetJ\x04\x08\x64\x10x\"Z\n\x16ListRevocationsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rR\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageTokenJ\x04\x08\x64\x10x\"\x8c\x01\n\x17ListRevocationsResponse\x12\x43\n\x0brevocations\x18\x01 \x03(\x0b\x32!.blackroad.realtime.v1.RevocationR\x0brevocations\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageTokenJ\x04\x08\x64\x10x2\xc1\x02\n\rAccessService\x12g\n\x0c\x43reateTicket\x12*.blackroad.realtime.v1.CreateTicketRequest\x1a+.blackroad.realtime.v1.CreateTicketResponse\x12U\n\x06Revoke\x12$.blackroad.realtime.v1.RevokeRequest\x1a%.blackroad.realtime.v1.RevokeResponse\x12p\n\x0fListRevocations\x12-.blackroad.realtime.v1.ListRevocationsRequest\x1a..blackroad.realtime.v1.ListRevocationsResponseBy\n\x19\x63om.blackroad.realtime.v1P\x01ZBgithub.com/blackroad/realtime/gen/blackroad/realtime/v1;realtimev1\xaa\x02\x15\x42lackRoad.Realtime.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"blackroad/realtime/v1/access.proto\x12\x15\x62lackroad.realtime.v1\x1a\"blackroad/realtime/v1/common.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"P\n\x13\x43reateTicketRequest\x12\x1b\n\tclient_id\x18\x01 \x01(\tR\x08\x63lientId\x12\x16\n\x06\x63ookie\x18\x02 \x01(\x08R\x06\x63ookieJ\x04\x08\x64\x10x\"\xd3\x01\n\x14\x43reateTicketResponse\x12\x16\n\x06ticket\x18\x01 \x01(\tR\x06ticket\x12;\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12\x16\n\x06\x63ookie\x18\x03 \x01(\tR\x06\x63ookie\x12H\n\x12\x63ookie_expire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x10\x63ookieExpireTimeJ\x04\x08\x64\x10x\"\x1a\n\x12\x43reateTokenRequestJ\x04\x08\x64\x10x\"\xab\x01\n\x13\x43reateTokenResponse\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\x12;\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12;\n\x08identity\x18\x03 \x01(\x0b\x32\x1f.blackroad.realtime.v1.IdentityR\x08identityJ\x04\x08\x64\x10x\"y\n\rRevokeRequest\x12\x12\n\x03jti\x18\x01 \x01(\tH\x00R\x03jti\x12\x44\n\x07subject\x18\x02 \x01(\x0b\x32(.blackroad.realtime.v1.SubjectRevocationH\x00R\x07subjectB\x08\n\x06targetJ\x04\x08\x64\x10x\"p\n\x11SubjectRevocation\x12\x18\n\x07subject\x18\x01 \x01(\tR\x07subject\x12;\n\x0b\x62\x65\x66ore_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nbeforeTimeJ\x04\x08\x64\x10x\"Y\n\x0eRevokeResponse\x12\x41\n\nrevocation\x18\x01 \x01(\x0b\x32!.blackroad.realtime.v1.RevocationR\nrevocationJ\x04\x08\x64\x10x\"\xee\x01\n\nRevocation\x12\x12\n\x03jti\x18\x01 \x01(\tH\x00R\x03jti\x12\x44\n\x07subject\x18\x02 \x01(\x0b\x32(.blackroad.realtime.v1.SubjectRevocationH\x00R\x07subject\x12;\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12\x39\n\x07\x63reator\x18\x04 \x01(\x0b\x32\x1f.blackroad.realtime.v1.IdentityR\x07\x63reatorB\x08\n\x06targetJ\x04\x08\x64\x10x\"Z\n\x16ListRevocationsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rR\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageTokenJ\x04\x08\x64\x10x\"\x8c\x01\n\x17ListRevocationsResponse\x12\x43\n\x0brevocations\x18\x01 \x03(\x0b\x32!.blackroad.realtime.v1.RevocationR\x0brevocations\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageTokenJ\x04\x08\x64\x10x2\xa7\x03\n\rAccessService\x12g\n\x0c\x43reateTicket\x12*.blackroad.realtime.v1.CreateTicketRequest\x1a+.blackroad.realtime.v1.CreateTicketResponse\x12\x64\n\x0b\x43reateToken\x12).blackroad.realtime.v1.CreateTokenRequest\x1a*.blackroad.realtime.v1.CreateTokenResponse\x12U\n\x06Revoke\x12$.blackroad.realtime.v1.RevokeRequest\x1a%.blackroad.realtime.v1.RevokeResponse\x12p\n\x0fListRevocations\x12-.blackroad.realtime.v1.ListRevocationsRequest\x1a..blackroad.realtime.v1.ListRevocationsResponseBy\n\x19\x63om.blackroad.realtime.v1P\x01ZBgithub.com/blackroad/realtime/gen/blackroad/realtime/v1;realtimev1\xaa\x02\x15\x42lackRoad.Realtime.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,18 +38,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATETICKETREQUEST']._serialized_end=210
   _globals['_CREATETICKETRESPONSE']._serialized_start=213
   _globals['_CREATETICKETRESPONSE']._serialized_end=424
-  _globals['_REVOKEREQUEST']._serialized_start=426
-  _globals['_REVOKEREQUEST']._serialized_end=547
-  _globals['_SUBJECTREVOCATION']._serialized_start=549
-  _globals['_SUBJECTREVOCATION']._serialized_end=661
-  _globals['_REVOKERESPONSE']._serialized_start=663
-  _globals['_REVOKERESPONSE']._serialized_end=752
-  _globals['_REVOCATION']._serialized_start=755
-  _globals['_REVOCATION']._serialized_end=993
-  _globals['_LISTREVOCATIONSREQUEST']._serialized_start=995
-  _globals['_LISTREVOCATIONSREQUEST']._serialized_end=1085
-  _globals['_LISTREVOCATIONSRESPONSE']._serialized_start=1088
-  _globals['_LISTREVOCATIONSRESPONSE']._serialized_end=1228
-  _globals['_ACCESSSERVICE']._serialized_start=1231
-  _globals['_ACCESSSERVICE']._serialized_end=1552
+  _globals['_CREATETOKENREQUEST']._serialized_start=426
+  _globals['_CREATETOKENREQUEST']._serialized_end=452
+  _globals['_CREATETOKENRESPONSE']._serialized_start=455
+  _globals['_CREATETOKENRESPONSE']._serialized_end=626
+  _globals['_REVOKEREQUEST']._serialized_start=628
+  _globals['_REVOKEREQUEST']._serialized_end=749
+  _globals['_SUBJECTREVOCATION']._serialized_start=751
+  _globals['_SUBJECTREVOCATION']._serialized_end=863
+  _globals['_REVOKERESPONSE']._serialized_start=865
+  _globals['_REVOKERESPONSE']._serialized_end=954
+  _globals['_REVOCATION']._serialized_start=957
+  _globals['_REVOCATION']._serialized_end=1195
+  _globals['_LISTREVOCATIONSREQUEST']._serialized_start=1197
+  _globals['_LISTREVOCATIONSREQUEST']._serialized_end=1287
+  _globals['_LISTREVOCATIONSRESPONSE']._serialized_start=1290
+  _globals['_LISTREVOCATIONSRESPONSE']._serialized_end=1430
+  _globals['_ACCESSSERVICE']._serialized_start=1433
+  _globals['_ACCESSSERVICE']._serialized_end=1856
 # @@protoc_insertion_point(module_scope)

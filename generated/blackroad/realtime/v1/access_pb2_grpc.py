@@ -40,6 +40,11 @@ class AccessServiceStub:
                 request_serializer=blackroad_dot_realtime_dot_v1_dot_access__pb2.CreateTicketRequest.SerializeToString,
                 response_deserializer=blackroad_dot_realtime_dot_v1_dot_access__pb2.CreateTicketResponse.FromString,
                 _registered_method=True)
+        self.CreateToken = channel.unary_unary(
+                '/blackroad.realtime.v1.AccessService/CreateToken',
+                request_serializer=blackroad_dot_realtime_dot_v1_dot_access__pb2.CreateTokenRequest.SerializeToString,
+                response_deserializer=blackroad_dot_realtime_dot_v1_dot_access__pb2.CreateTokenResponse.FromString,
+                _registered_method=True)
         self.Revoke = channel.unary_unary(
                 '/blackroad.realtime.v1.AccessService/Revoke',
                 request_serializer=blackroad_dot_realtime_dot_v1_dot_access__pb2.RevokeRequest.SerializeToString,
@@ -58,6 +63,14 @@ class AccessServiceServicer:
 
     def CreateTicket(self, request, context):
         """CreateTicket makes a single-use ticket for the caller's own identity, valid for 30 s.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateToken(self, request, context):
+        """CreateToken makes a token of the core's own for the caller's own identity: what a page that came with a ticket, which
+        is used then, shows from there on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,6 +97,11 @@ def add_AccessServiceServicer_to_server(servicer, server):
                     servicer.CreateTicket,
                     request_deserializer=blackroad_dot_realtime_dot_v1_dot_access__pb2.CreateTicketRequest.FromString,
                     response_serializer=blackroad_dot_realtime_dot_v1_dot_access__pb2.CreateTicketResponse.SerializeToString,
+            ),
+            'CreateToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateToken,
+                    request_deserializer=blackroad_dot_realtime_dot_v1_dot_access__pb2.CreateTokenRequest.FromString,
+                    response_serializer=blackroad_dot_realtime_dot_v1_dot_access__pb2.CreateTokenResponse.SerializeToString,
             ),
             'Revoke': grpc.unary_unary_rpc_method_handler(
                     servicer.Revoke,
@@ -124,6 +142,33 @@ class AccessService:
             '/blackroad.realtime.v1.AccessService/CreateTicket',
             blackroad_dot_realtime_dot_v1_dot_access__pb2.CreateTicketRequest.SerializeToString,
             blackroad_dot_realtime_dot_v1_dot_access__pb2.CreateTicketResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/blackroad.realtime.v1.AccessService/CreateToken',
+            blackroad_dot_realtime_dot_v1_dot_access__pb2.CreateTokenRequest.SerializeToString,
+            blackroad_dot_realtime_dot_v1_dot_access__pb2.CreateTokenResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -18,6 +18,10 @@ class AccessServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateTicket: _aio.UnaryUnaryMultiCallable[_access_pb2.CreateTicketRequest, _access_pb2.CreateTicketResponse]
     """CreateTicket makes a single-use ticket for the caller's own identity, valid for 30 s."""
+    CreateToken: _aio.UnaryUnaryMultiCallable[_access_pb2.CreateTokenRequest, _access_pb2.CreateTokenResponse]
+    """CreateToken makes a token of the core's own for the caller's own identity: what a page that came with a ticket, which
+    is used then, shows from there on.
+    """
     Revoke: _aio.UnaryUnaryMultiCallable[_access_pb2.RevokeRequest, _access_pb2.RevokeResponse]
     """Revoke ends tokens before their time; every node knows within a second. Needs `manage` on `system.control`."""
     ListRevocations: _aio.UnaryUnaryMultiCallable[_access_pb2.ListRevocationsRequest, _access_pb2.ListRevocationsResponse]
@@ -33,6 +37,16 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_access_pb2.CreateTicketRequest, _abc.Awaitable[_access_pb2.CreateTicketResponse]],
     ) -> _abc.Awaitable[_access_pb2.CreateTicketResponse]:
         """CreateTicket makes a single-use ticket for the caller's own identity, valid for 30 s."""
+
+    @_abc_1.abstractmethod
+    def CreateToken(
+        self,
+        request: _access_pb2.CreateTokenRequest,
+        context: _aio.ServicerContext[_access_pb2.CreateTokenRequest, _abc.Awaitable[_access_pb2.CreateTokenResponse]],
+    ) -> _abc.Awaitable[_access_pb2.CreateTokenResponse]:
+        """CreateToken makes a token of the core's own for the caller's own identity: what a page that came with a ticket, which
+        is used then, shows from there on.
+        """
 
     @_abc_1.abstractmethod
     def Revoke(
