@@ -41,7 +41,8 @@ class Client:
     A `token` that is a function is asked for one when it is needed, and again before it expires.
     `timeout_seconds` is how long a call waits, also for a core that is not there yet. It belongs to
     one event loop; use it as `async with Client() as c`. `trust` says how a core with `grpcs://` is
-    known; None takes it from the environment. Raises InvalidAddress.
+    known; None takes it from the environment. Raises InvalidAddress; Unauthenticated for a token
+    that cannot be one.
     """
 
     def __init__(

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from blackroad.client.address import Address
 from blackroad.client.codes import TERMINAL, from_status
 from blackroad.client.errors import RealtimeError, Unavailable
+from blackroad.client.refresh import Refreshable, Refresher
 from blackroad.client.token import TokenProvider, Tokens
 from blackroad.client.trust import Trust
 
@@ -39,15 +40,17 @@ _STREAMS_PER_CONNECTION: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Rpc(Generic[Response]):
-    """A bidirectional stream: its name, how a response is read, the first frame, how many are one.
+    """A bidirectional stream: its name, how a response is read, and how its frames are made.
 
-    Requests are serialized before they are queued, so that a bound in bytes costs nothing more.
+    `hello` is the first frame, `batch` makes one of many, `refresh` shows a fresh token. Requests
+    are serialized before they are queued, so that a bound in bytes costs nothing more.
     """
 
     name: str
     kind: type[Response]
     hello: bytes
     batch: Callable[[list[bytes]], bytes] | None
+    refresh: Callable[[str], bytes]
 
 
 class _Line:
@@ -92,6 +95,7 @@ class Dial:
         self._address = address
         self._trust = trust or Trust()
         self._tokens = Tokens(token)
+        self._refresher = Refresher(self._tokens)
         self._lines: dict[str, list[_Line]] = {target: [] for target in address.targets}
         self.turn = 0
         self._told: tuple[str, float] = ("", 0.0)
@@ -102,14 +106,24 @@ class Dial:
         return self._address.targets[self.turn % len(self._address.targets)]
 
     async def identify(self) -> None:
-        """Have a token that is good, before a stream is opened. Raises Unavailable."""
+        """Have a token that is good, before a stream is opened.
+
+        Raises Unavailable and, for what cannot be a token, Unauthenticated.
+        """
         await self._tokens.renew()
 
+    def keep(self, stream: Refreshable) -> None:
+        """Show this stream a fresh token before its own runs out, as long as somebody has it."""
+        self._refresher.keep(stream)
+
+    def worked(self) -> None:
+        """Know that a stream stands: the token was good."""
+        self._tokens.worked()
+
     def is_final(self, error: RealtimeError) -> bool:
-        """Whether another attempt cannot help; after `token_expired` a fresh token does."""
+        """Whether another attempt cannot help; after `token_expired` a fresh token may."""
         if error.code == EXPIRED and self._tokens.renews:
-            self._tokens.expire()
-            return False
+            return not self._tokens.expire()
         return error.code in TERMINAL
 
     def open(
@@ -134,7 +148,24 @@ class Dial:
         parse: Callable[[bytes], Response],
         timeout_seconds: float,
     ) -> Response:
-        """Make a unary call, `ChannelService/Publish` for example. Raises RealtimeError."""
+        """Make a unary call, `ChannelService/Publish` for example. Raises RealtimeError.
+
+        It is made again with a fresh token where the core knows better that the first had expired.
+        """
+        try:
+            return await self._unary(name, request, parse, timeout_seconds)
+        except RealtimeError as error:
+            if error.code != EXPIRED or self.is_final(error):
+                raise
+        return await self._unary(name, request, parse, timeout_seconds)
+
+    async def _unary(
+        self,
+        name: str,
+        request: Message,
+        parse: Callable[[bytes], Response],
+        timeout_seconds: float,
+    ) -> Response:
         await self.identify()
         if len(self._address.targets) > 1:
             with contextlib.suppress(TimeoutError):
@@ -217,6 +248,7 @@ class Dial:
 
     async def close(self) -> None:
         """Close every channel, and with it what is still open on it; idempotent."""
+        await self._refresher.close()
         for lines in self._lines.values():
             while lines:
                 await lines.pop().close()

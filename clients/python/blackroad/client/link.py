@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from blackroad.client.backoff import Backoff
 from blackroad.client.codes import from_closing, from_status
 from blackroad.client.dial import Dial, Rpc
-from blackroad.client.errors import RealtimeError, Unavailable
+from blackroad.client.errors import Ended, RealtimeError, Unavailable
 from blackroad.client.outbox import Outbox
 from blackroad.client.pause import Pause
 from blackroad.realtime.v1 import common_pb2
@@ -68,6 +68,7 @@ class Link(Generic[Response]):
         self._turn = 0
         self._leaving = False
         self._hung_up = asyncio.Event()
+        self._writing = asyncio.Lock()
         self.standing = False
 
     async def run(self) -> RealtimeError | None:
@@ -124,6 +125,12 @@ class Link(Generic[Response]):
         self._peer.opened()
         self._welcomed.set_result(None)
 
+    async def show(self, token: str) -> None:
+        """Show a fresh token on the stream that stands."""
+        async with self._writing:
+            if self._call is not None and self.standing:
+                await self._call.write(self._rpc.refresh(token))
+
     def closing(self, closing: common_pb2.Closing) -> None:
         """Take the server's last frame, which says why it ends, and when to come back."""
         self._closing = from_closing(closing) if closing.code else None
@@ -139,12 +146,13 @@ class Link(Generic[Response]):
         loop = asyncio.get_running_loop()
         try:
             await self._dial.identify()
-        except Unavailable as error:
+        except Ended as error:
             return error
         if self._hung_up.is_set():
             return None
         self._turn = self._dial.turn
         call = self._call = self._dial.open(self._rpc)
+        self._dial.keep(self)
         self._welcomed, self._closing = loop.create_future(), None
         deadline = loop.call_later(WELCOME_SECONDS, self._give_up, call, self._welcomed)
         writer = asyncio.create_task(self._write(call, self._welcomed), name=self._rpc.name)
@@ -195,11 +203,12 @@ class Link(Generic[Response]):
             await welcomed
             while True:
                 frames = await outbox.take()
-                if batch is None or len(frames) == 1:
-                    for frame in frames:
-                        await call.write(frame)
-                else:
-                    await call.write(batch(frames))
+                async with self._writing:
+                    if batch is None or len(frames) == 1:
+                        for frame in frames:
+                            await call.write(frame)
+                    else:
+                        await call.write(batch(frames))
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             # The call is over; its reader tells why.
             return

@@ -24,6 +24,7 @@ class Pause:
         """Begin anew: an attempt has worked."""
         self._backoff.reset()
         self._cut_short = False
+        self._dial.worked()
 
     async def rest(self, turn: int, retry_after_seconds: float | None) -> None:
         """Return when it is time for the next attempt; `turn` is that of the failed one."""

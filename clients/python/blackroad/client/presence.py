@@ -13,7 +13,7 @@ import orjson
 
 from blackroad.client.codes import from_closing, from_rejected, from_status
 from blackroad.client.dial import Dial
-from blackroad.client.errors import RealtimeError, Unavailable
+from blackroad.client.errors import Ended, RealtimeError, Unavailable
 from blackroad.client.event import KIND_NUMBERS, JSONValue, kind_word
 from blackroad.client.pause import Pause
 from blackroad.client.wire import TRACK
@@ -30,6 +30,7 @@ _STATUSES: Final[dict[presence_pb2.PresenceStatus.ValueType, Status]] = {
 }
 STATUS_NUMBERS: Final = {status: number for number, status in _STATUSES.items()}
 _PAGE: Final = 500
+_WATCH: Final = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +128,18 @@ class PresenceQuery:
             turn = self._dial.turn
             try:
                 await self._dial.identify()
-            except Unavailable as failed:
+            except Ended as failed:
+                if self._dial.is_final(failed):
+                    raise
                 await pause.rest(turn, failed.retry_after_seconds)
                 continue
             call = self._dial.open(TRACK, view)
+            self._dial.keep(view)
             error: RealtimeError = Unavailable("unavailable", "the core ended the stream")
             try:
                 await call.write(TRACK.hello)
                 await call.write(self._request())
+                view.call = call
                 while isinstance(frame := await call.read(), presence_pb2.TrackResponse):
                     view.take(frame)
                     while view.news:
@@ -146,6 +151,7 @@ class PresenceQuery:
                 # Written on a stream that is over already: no core was there.
                 pass
             finally:
+                view.call = None
                 call.cancel()
                 self._dial.release(view)
             error = view.ended or error
@@ -156,7 +162,7 @@ class PresenceQuery:
 
     def _request(self) -> bytes:
         watch = presence_pb2.Watch(entity_type=self._kind, entity_id=self._entity_id)
-        return presence_pb2.TrackRequest(request_id="1", watch=watch).SerializeToString()
+        return presence_pb2.TrackRequest(request_id=_WATCH, watch=watch).SerializeToString()
 
 
 class _View:
@@ -167,6 +173,12 @@ class _View:
         self._snapshot: dict[tuple[str, str], Presence] = {}
         self.news: deque[Presence] = deque()
         self.ended: RealtimeError | None = None
+        self.call: grpc.aio.StreamStreamCall[bytes, presence_pb2.TrackResponse] | None = None
+
+    async def show(self, token: str) -> None:
+        """Show a fresh token on the stream; called by the refresher."""
+        if self.call is not None:
+            await self.call.write(TRACK.refresh(token))
 
     def take(self, frame: presence_pb2.TrackResponse) -> None:
         match frame.WhichOneof("frame"):
@@ -175,8 +187,11 @@ class _View:
             case "changes":
                 for change in frame.changes.changes:
                     self._tell(read_presence(change.presence))
-            case "rejected":
+            case "rejected" if frame.request_id == _WATCH:
                 raise from_rejected(frame.rejected)
+            case "rejected":
+                error = from_rejected(frame.rejected)
+                log.warning("presence: a fresh token was refused: %s", error)
             case "closing":
                 self.ended = from_closing(frame.closing)
             case _:

@@ -12,7 +12,7 @@ import grpc
 from blackroad.client.backoff import Backoff
 from blackroad.client.codes import from_closing, from_rejected, from_status, word
 from blackroad.client.dial import Dial
-from blackroad.client.errors import Forbidden, RealtimeError, Rejected, Unavailable
+from blackroad.client.errors import Ended, Forbidden, RealtimeError, Rejected, Unavailable
 from blackroad.client.event import Event
 from blackroad.client.link import WELCOME_SECONDS
 from blackroad.client.parts import Gap, Snapshot
@@ -27,6 +27,9 @@ Received = Event | Gap | Snapshot
 
 # Rejections of a subscription that pass by themselves.
 _PASSING: Final = frozenset({"rate_limited", "unavailable", "draining", "unknown", "slow_consumer"})
+
+
+_SUBSCRIBE: Final = "1"
 
 
 class Subscription:
@@ -118,7 +121,7 @@ class Subscription:
                 await self._read(self._call)
         except grpc.aio.AioRpcError as error:
             await self._lost(from_status(error))
-        except Unavailable as error:
+        except Ended as error:
             await self._lost(error)
         except asyncio.CancelledError:
             # Reading can be cancelled at any place: what was read is kept, the rest comes again.
@@ -137,12 +140,18 @@ class Subscription:
             raise Unavailable("unavailable", "the core ended the stream")
         self._receive(frame)
 
+    async def show(self, token: str) -> None:
+        """Show a fresh token where the subscription stands; called by the refresher."""
+        if self._call is not None and self._stands:
+            await self._call.write(CONNECT.refresh(token))
+
     async def _connect(self) -> None:
         """Open a stream, subscribe on it, and wait until the subscription stands."""
         await self._dial.identify()
         self._turn = self._dial.turn
         call = self._call = self._dial.open(CONNECT, self)
-        request = channel_pb2.ConnectRequest(request_id="1", subscribe=self._subscribe())
+        self._dial.keep(self)
+        request = channel_pb2.ConnectRequest(request_id=_SUBSCRIBE, subscribe=self._subscribe())
         loop = self._loop = asyncio.get_running_loop()
         if not self._give_up_at:
             self._give_up_at = loop.time() + self._patience_seconds
@@ -219,7 +228,11 @@ class Subscription:
                 else:
                     self._closed = True
             case "rejected":
-                self._rejected(from_rejected(frame.rejected))
+                error = from_rejected(frame.rejected)
+                if frame.request_id == _SUBSCRIBE:
+                    self._rejected(error)
+                else:
+                    log.warning("%s: a fresh token was refused: %s", self.channel, error)
             case "closing":
                 self._close_said(from_closing(frame.closing))
             case _:
