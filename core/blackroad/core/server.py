@@ -17,6 +17,7 @@ from blackroad.core.access.service import AccessServicer
 from blackroad.core.admin.service import AdminServicer
 from blackroad.core.channel.service import ChannelServicer
 from blackroad.core.door.counts import CallCollector
+from blackroad.core.door.figures import NodeCollector
 from blackroad.core.door.guard import GuardedServer
 from blackroad.core.door.probes import Probes
 from blackroad.core.door.tls import server_credentials
@@ -165,8 +166,12 @@ class CoreServer:
         return wanted
 
     def _registry(self) -> CollectorRegistry:
-        registry = CollectorRegistry()
-        for collector in (self._collector, GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR):
+        registry, node = CollectorRegistry(), self.node
+        figures = NodeCollector(
+            node.admin.node, lambda: len(node.fleet.others), lambda: node.budget.total
+        )
+        collectors = (figures, self._collector, GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR)
+        for collector in collectors:
             registry.register(collector)
         return registry
 
