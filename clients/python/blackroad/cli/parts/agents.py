@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 import structlog
+import uvloop
 from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR
 from prometheus_client.registry import CollectorRegistry
 
@@ -49,7 +50,7 @@ def _run(flags: Sequence[str], lifeline: Lifeline) -> None:
     configure(settings_of(LoggingPart, flags).logging, "agents")
     roster = roster_of(settings)
     LOG.info("agents.read", agents=sorted(roster.agents))
-    asyncio.run(_serve(settings, metrics, lifeline))
+    uvloop.run(_serve(settings, metrics, lifeline))
 
 
 async def _serve(settings: AgentsSettings, metrics: str | None, lifeline: Lifeline) -> None:
