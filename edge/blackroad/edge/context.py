@@ -1,8 +1,10 @@
 """What all doors of one edge share."""
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import ceil
+from typing import Final
 
 from starlette.requests import HTTPConnection
 
@@ -16,6 +18,8 @@ from blackroad.edge.transport.http import VISIT
 from blackroad.edge.trunk import Opening, Trunk
 from blackroad.edge.trunk.opening import nothing
 from blackroad.realtime.v1 import admin_pb2, event_pb2
+
+FULL_RETRY_SECONDS: Final = (1.0, 5.0)
 
 
 @dataclass(slots=True)
@@ -62,7 +66,10 @@ class Context:
         return address
 
     def admit(self, connection: HTTPConnection, *, stays: bool) -> None:
-        """Refuse the first request of a connection where its address has too many."""
+        """Refuse who would stay where there is no room, or its address has too many."""
+        if stays and len(self.transport) >= self.settings.limits.max_connections:
+            after = random.uniform(*FULL_RETRY_SECONDS)  # noqa: S311 - it spreads
+            raise Refusal("unavailable", "this edge is full", retry_after_seconds=round(after, 3))
         visit = connection.scope.get(VISIT)
         if not isinstance(visit, Visit):
             return

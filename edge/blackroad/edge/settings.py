@@ -61,6 +61,7 @@ class EdgeLimits(BaseModel):
     max_queued_bytes: int = 256 * MIB
     max_messages_per_second: Annotated[int, Field(ge=1)] = 4000
     max_bytes_per_second: Annotated[int, Field(ge=1)] = 16 * MIB
+    max_connections: Annotated[int, Field(ge=1)] = 50_000
     max_connections_per_address: Annotated[int, Field(ge=1)] = 100
     new_connections_per_second: Annotated[float, Field(gt=0)] = 10.0
     limit_loopback: bool = False
