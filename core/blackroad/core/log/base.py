@@ -45,9 +45,13 @@ DEFAULT_KEEP = Keep()
 
 
 class Append:
-    """Events of one channel: all or none, with neighbouring offsets."""
+    """Events of one channel: all or none, with neighbouring offsets.
 
-    __slots__ = ("expected_offset", "fence", "idempotency", "keep", "key", "records")
+    What is not `told` takes offsets and lies in the channel's history alone: nobody follows it, and
+    it takes no place of the partition.
+    """
+
+    __slots__ = ("expected_offset", "fence", "idempotency", "keep", "key", "records", "told")
 
     def __init__(
         self,
@@ -57,6 +61,8 @@ class Append:
         expected_offset: int | None = None,
         fence: Fence | None = None,
         idempotency: tuple[str, str] | None = None,
+        *,
+        told: bool = True,
     ) -> None:
         self.key = key
         self.records = records
@@ -64,6 +70,7 @@ class Append:
         self.expected_offset = expected_offset
         self.fence = fence
         self.idempotency = idempotency  # subject and key
+        self.told = told
 
 
 class Appended:

@@ -50,7 +50,8 @@ class Partition:
             return self._crowded(now_ns)
         if channel is None:
             channel = self.channels.create(append.key, now_ns)
-        answer = self._commit(append, channel, now_ns, into)
+        commit = self._commit if append.told else self._shelve
+        answer = commit(append, channel, now_ns, into)
         if request:
             self.answers.put(request, answer)
         return answer
@@ -111,6 +112,25 @@ class Partition:
         into += entries
         ids = tuple([record.event_id for record in append.records])
         return Appended(ids, first_offset, Position(epoch, sequence), number, now_ns)
+
+
+    def _shelve(self, append: Append, channel: Channel, now_ns: int, into: list[Entry]) -> Appended:
+        """Put records into the history only."""
+        del into
+        head, first_offset = self.head, channel.offset + 1
+        entries = [
+            Entry(append.key, record, self.number, *head, offset, now_ns)
+            for offset, record in enumerate(append.records, first_offset)
+        ]
+        channel.offset += len(entries)
+        # Channels are looked through in the order of what was written last.
+        channel.sequence, channel.updated_ns = head.sequence, now_ns
+        if append.fence:
+            channel.attempt, channel.ended = append.fence
+        self.channels.touch(channel, append.keep)
+        self.histories.append(append.key, entries, append.keep)
+        ids = tuple([record.event_id for record in append.records])
+        return Appended(ids, first_offset, head, self.number, now_ns)
 
 
 def _refusal(append: Append, channel: Channel | None) -> Rejection | None:

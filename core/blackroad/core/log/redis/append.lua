@@ -3,7 +3,8 @@
 -- ARGV  from 11: how many appends; then for each: key, number of its history among KEYS (0: none),
 --       how many events and how long history keeps, the offset that is expected, the attempt,
 --       whether it ends (each '' where there is no such guard), the request, the ids of its events,
---       whether it lasts, how many records; then for each record: type, body, when it expires
+--       'lasts', 'untold' (in the history only) or '', how many records; then for each record: type,
+--       body, when it expires
 -- Returns, packed, the state and an answer for each append: its kind, and what belongs to it.
 
 local DONE, AGAIN, OTHER_OFFSET, HAS_ENDED, SUPERSEDED, CROWDED = 0, 1, 2, 3, 4, 5
@@ -53,7 +54,7 @@ local function take()
   local key, name = ARGV[place], KEYS[tonumber(ARGV[place + 1])]
   local events, kept = tonumber(ARGV[place + 2]), tonumber(ARGV[place + 3])
   local expected, attempt, ends = ARGV[place + 4], ARGV[place + 5], ARGV[place + 6]
-  local request, ids, lasts = ARGV[place + 7], ARGV[place + 8], ARGV[place + 9] == '1'
+  local request, ids, how = ARGV[place + 7], ARGV[place + 8], ARGV[place + 9]
   local first, count = place + 11, tonumber(ARGV[place + 10])
   place = first + 3 * count
   if kept <= 0 then events = 0 end
@@ -71,21 +72,24 @@ local function take()
   end
 
   channel = channel or create(key, kept)
-  if meta.open_events == 0 then meta.open_began = now end
+  local told = how ~= 'untold'
+  if told and meta.open_events == 0 then meta.open_began = now end
   local added, from = 0, channel[OFFSET] + 1
   for record = first, place - 3, 3 do
     local kind, body = ARGV[record], ARGV[record + 1]
-    local sequence, offset = meta.sequence + 1, channel[OFFSET] + 1
+    local sequence, offset = meta.sequence + (told and 1 or 0), channel[OFFSET] + 1
     local id = format('%d-%d', meta.epoch, sequence)
     local numbers = format('%d %d %s %d', offset, now, ARGV[record + 2], kept)
-    call('XADD', LOG, id, key, kind, numbers, body)
-    if lasts then call('XADD', CONTROL, id, key, kind, numbers, body) end
+    if told then
+      call('XADD', LOG, id, key, kind, numbers, body)
+      added = added + #key + #kind + #body + 64
+    end
+    if how == 'lasts' then call('XADD', CONTROL, id, key, kind, numbers, body) end
     if events > 0 then
       local where = format('%d %d %d %s', meta.epoch, sequence, now, ARGV[record + 2])
       call('XADD', name, 'MAXLEN', '=', events, format('%d-0', offset), kind, where, body, '')
     end
     meta.sequence, channel[OFFSET] = sequence, offset
-    added = added + #key + #kind + #body + 64
   end
   channel[SEQUENCE], channel[UPDATED] = meta.sequence, now
   channel[RETAINED] = channel[RETAINED] + added
@@ -98,9 +102,11 @@ local function take()
     call('ZADD', IDLE, due(channel), key)
   end
   dirty[key] = true
-  meta.bytes, meta.open_bytes = meta.bytes + added, meta.open_bytes + added
-  meta.open_events, meta.open_time = meta.open_events + count, now
-  call('HINCRBY', OPEN, key, added)
+  if told then
+    meta.bytes, meta.open_bytes = meta.bytes + added, meta.open_bytes + added
+    meta.open_events, meta.open_time = meta.open_events + count, now
+    call('HINCRBY', OPEN, key, added)
+  end
 
   if request ~= '' then
     local again = { AGAIN, from, meta.sequence, meta.epoch, now, ids }

@@ -128,7 +128,7 @@ class Batch:
             "1" if fence and fence.ends else "",
             request,
             "\n".join(ids) if request else "",
-            "1" if any(record.type in self._lasting for record in append.records) else "",
+            self._how(append),
             len(bodies),
         )
         for record, body in zip(append.records, bodies, strict=True):
@@ -137,6 +137,11 @@ class Batch:
         self.events += len(bodies)
         self.count += 1
         self.ids.append(ids)
+
+    def _how(self, append: Append) -> str:
+        if not append.told:
+            return "untold"
+        return "lasts" if any(record.type in self._lasting for record in append.records) else ""
 
     def _history(self, channel: str) -> int:
         """Return the place of a channel's history among the keys, from 1."""
