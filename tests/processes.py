@@ -120,9 +120,9 @@ def environ(**settings: str) -> dict[str, str]:
     return kept | {f"BLACKROAD_{name}": value for name, value in settings.items()}
 
 
-def command(*arguments: str) -> list[str]:
-    """Return the command line of `blackroad`."""
-    return [sys.executable, "-m", "blackroad.cli", *arguments]
+def command(*arguments: str, module: str = "blackroad.cli") -> list[str]:
+    """Return the command line of `blackroad`, or of a module that stands for it."""
+    return [sys.executable, "-m", module, *arguments]
 
 
 @contextlib.contextmanager
@@ -175,14 +175,16 @@ class Part:
 
 
 @contextlib.contextmanager
-def part(name: str, **settings: str) -> Generator[Part]:
+def part(name: str, *, module: str = "blackroad.cli", **settings: str) -> Generator[Part]:
     """Run `blackroad core`, `agents` or `edge` alone, until it is ready."""
     ours, theirs = socket.socketpair()
     with ours:
         with theirs:
             number = theirs.fileno()
             process = Process(
-                command(name, "--lifeline", str(number)), environ(**settings), [number]
+                command(name, "--lifeline", str(number), module=module),
+                environ(**settings),
+                [number],
             )
         try:
             yield Part(process, _ready(ours, process))

@@ -22,10 +22,12 @@ def token(
     jti: str = "",
     seconds: float = 600,
     actions: Sequence[str] = ALL,
+    tenant: str = "default",
 ) -> str:
     """Return a token for these patterns, else for everything."""
     now = time.time()
     claims = {
+        "tenant": tenant,
         "sub": subject,
         "kind": kind,
         "jti": jti or f"j{next(_numbers)}",
