@@ -15,14 +15,12 @@ from blackroad.core.channel.control import BODIES
 from blackroad.core.channel.directory import Directory
 from blackroad.core.channel.folding import LOOK_SECONDS as FOLD_SECONDS
 from blackroad.core.channel.folding import Folding
-from blackroad.core.channel.invitations import MemoryInvitations
 from blackroad.core.channel.occupants import Occupants
 from blackroad.core.channel.parts import Parts
 from blackroad.core.channel.rules import Rules
 from blackroad.core.channel.start import Starter
 from blackroad.core.clock import Clock, SystemClock
 from blackroad.core.errors import Code, Ending
-from blackroad.core.fleet.codes import FleetInvitations, FleetTickets
 from blackroad.core.fleet.fleet import Fleet
 from blackroad.core.gateway.requests import Requests
 from blackroad.core.gateway.session import BrowserSession
@@ -36,12 +34,13 @@ from blackroad.core.identity.identity import Identity
 from blackroad.core.identity.peer import Peers
 from blackroad.core.identity.renewal import Renewal
 from blackroad.core.identity.revocations import REVOKED, Revocation
-from blackroad.core.identity.tickets import MemoryTickets
+from blackroad.core.identity.tickets import MemoryTickets, SharedTickets, Tickets
 from blackroad.core.limits.budget import Budget
 from blackroad.core.limits.rates import SWEEP_SECONDS, Rates
 from blackroad.core.log.base import Append
 from blackroad.core.log.engine import EMBEDDED, MEMORY, EngineSettings, engine_of
 from blackroad.core.log.entry import Entry, Positions
+from blackroad.core.log.shelf import Shelf
 from blackroad.core.names import scope
 from blackroad.core.presence.calls import PresenceCalls
 from blackroad.core.presence.roster import Roster
@@ -81,7 +80,9 @@ class Node:
         self.ticker = Ticker()
         self.expiry = Expiry(clock)
         self.sessions = Sessions(self.expiry)
-        tickets = FleetTickets(MemoryTickets(clock), self.fleet)
+        tickets: Tickets = MemoryTickets(clock)
+        if settings.log != MEMORY:
+            tickets = SharedTickets(Shelf(self.log, "ticket"), clock)
         self.peers = Peers(settings.auth, clock, settings.tls, tickets=tickets)
         self.peers.revocations.listeners.append(self._end_revoked)
         self.renew = Renewal(self.peers, self.expiry).renew
@@ -120,9 +121,6 @@ class Node:
         )
         self.answers.charge = self.rates.charge
         self.answers.charge_command = self.roster.charge_command = self.rates.charge_command
-        kept = MemoryInvitations(clock)
-        self.directory.listeners.append(kept.take_up)
-        invitations = FleetInvitations(kept, self.fleet)
         self.channels = ChannelCalls(
             self.log,
             self.hub,
@@ -130,7 +128,6 @@ class Node:
             self.occupants,
             self.publisher,
             clock,
-            invitations,
         )
         self.presences = PresenceCalls(self.roster, self.directory, self.occupants)
         starter = Starter(self.hub, self.directory, self.answers)

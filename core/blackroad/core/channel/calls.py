@@ -8,7 +8,7 @@ from blackroad.core.channel.catalog import Catalog
 from blackroad.core.channel.changes import Changes, Reader
 from blackroad.core.channel.control import CREATED, DELETED, UPDATED, Created, Deleted, Updated
 from blackroad.core.channel.directory import Directory
-from blackroad.core.channel.invitations import Invitations, MemoryInvitations
+from blackroad.core.channel.invitations import Invitations
 from blackroad.core.channel.mask import METADATA, check_metadata, policy_fields
 from blackroad.core.channel.members import MemberCalls
 from blackroad.core.channel.occupants import Occupants
@@ -19,6 +19,7 @@ from blackroad.core.identity.authorize import allows
 from blackroad.core.identity.identity import Action, Identity
 from blackroad.core.log.base import HistoryPage, Keep, Log
 from blackroad.core.log.entry import Entry
+from blackroad.core.log.shelf import Shelf
 from blackroad.core.names import check_id, check_name, check_pattern
 from blackroad.core.publisher import Publisher
 from blackroad.realtime.v1 import channel_pb2
@@ -45,7 +46,6 @@ class ChannelCalls:
         occupants: Occupants,
         publisher: Publisher,
         clock: Clock,
-        invitations: Invitations | None = None,
     ) -> None:
         self._log = log
         self._directory = directory
@@ -53,9 +53,8 @@ class ChannelCalls:
         self._clock = clock
         self._changes = Changes(reader, publisher, directory)
         self._catalog = Catalog(log, directory, occupants)
-        if invitations is None:
-            invitations = MemoryInvitations(clock)
-            directory.listeners.append(invitations.take_up)
+        invitations = Invitations(Shelf(log, "invitation"), directory.ledger.floor, clock)
+        directory.listeners.append(invitations.take_up)
         members = MemberCalls(self._changes, directory, occupants, invitations, clock)
         self.add_member = members.add_member
         self.remove_member = members.remove_member

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Protocol
 
+import msgspec
+
 from blackroad.core.clock import Clock
 from blackroad.core.errors import Code, Rejection
 from blackroad.core.identity.identity import Identity
+from blackroad.core.log.shelf import Shelf
 
 TICKET_BYTES: Final = 24
 TICKET_SECONDS: Final = 30.0
@@ -67,8 +70,12 @@ class MemoryTickets:
         self._expire()
         ticket = self._drop(_digest(text))
         if ticket is None:
-            raise Rejection(Code.UNAUTHENTICATED, "the ticket is unknown, used or too old")
+            raise _unknown()
         return ticket
+
+    def forget(self, text: str) -> None:
+        """Know a ticket no longer. Idempotent."""
+        self._drop(_digest(text))
 
     def _expire(self) -> None:
         now_ns = self._clock.time_ns()
@@ -89,5 +96,40 @@ class MemoryTickets:
         return found[1]
 
 
+class SharedTickets:
+    """`Tickets` in the log: good at every node, and as long as the log keeps them.
+
+    How many a tenant may have is counted by the node that makes them; one that another node took
+    counts until its end.
+    """
+
+    def __init__(self, shelf: Shelf, clock: Clock) -> None:
+        self._shelf = shelf
+        self._counted = MemoryTickets(clock)
+
+    async def create(self, ticket: Ticket) -> tuple[str, int]:
+        """Return a new ticket's text, and when it ends; also raises what the log says."""
+        text, ends_ns = await self._counted.create(ticket)
+        await self._shelf.put(_name(text), msgspec.msgpack.encode(ticket), TICKET_SECONDS)
+        return text, ends_ns
+
+    async def take(self, text: str) -> Ticket:
+        """Use a ticket; also raises what the log says."""
+        name = _name(text)
+        found = await self._shelf.get(name)
+        if found is None or not await self._shelf.take(name, found.offset):
+            raise _unknown()
+        self._counted.forget(text)
+        return msgspec.msgpack.decode(found.value, type=Ticket)
+
+
+def _name(text: str) -> str:
+    return _digest(text).hex()
+
+
 def _digest(text: str) -> bytes:
     return sha256(text.encode(errors="replace")).digest()
+
+
+def _unknown() -> Rejection:
+    return Rejection(Code.UNAUTHENTICATED, "the ticket is unknown, used or too old")
