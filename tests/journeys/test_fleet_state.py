@@ -1,0 +1,113 @@
+"""What cores on one server share beside events: used once, whoever asks, and kept without them."""
+
+import asyncio
+from collections.abc import Generator, Sequence
+
+import pytest
+from grpc.aio import AioRpcError, Channel
+
+from blackroad.realtime.v1 import (
+    access_pb2,
+    access_pb2_grpc,
+    channel_pb2,
+    channel_pb2_grpc,
+)
+from tests.conformance.grpc_door import dialled
+from tests.journeys.serving import fresh
+from tests.journeys.test_fleet import fleet, fleet_of_three
+
+
+@pytest.fixture(scope="module")
+def cores() -> Generator[tuple[str, str]]:
+    with fleet() as addresses:
+        yield addresses
+
+
+async def ticket_of(channel: Channel) -> str:
+    """Return a ticket of a core's for ann."""
+    asked = access_pb2.CreateTicketRequest(client_id="ann")
+    return (await access_pb2_grpc.AccessServiceStub(channel).CreateTicket(asked)).ticket
+
+
+async def opens(channel: Channel, ticket: str) -> bool:
+    """Tell whether a core takes a ticket."""
+    try:
+        await channel_pb2_grpc.ChannelServiceStub(channel).ListChannels(
+            channel_pb2.ListChannelsRequest(),
+            metadata=(("blackroad-act-as-client-id", "ann"), ("blackroad-act-as-ticket", ticket)),
+        )
+    except AioRpcError as error:
+        assert "ticket" in str(error.details()), error
+        return False
+    return True
+
+
+async def invited(channel: Channel, room: str, uses: int) -> str:
+    """Make a private channel; return a code for it."""
+    channels = channel_pb2_grpc.ChannelServiceStub(channel)
+    private = channel_pb2.ChannelPolicy(access=channel_pb2.CHANNEL_ACCESS_PRIVATE)
+    await channels.CreateChannel(channel_pb2.CreateChannelRequest(name=room, policy=private))
+    asked = channel_pb2.CreateInvitationRequest(channel=room, max_uses=uses)
+    return (await channels.CreateInvitation(asked)).code
+
+
+async def accepts(channel: Channel, code: str, who: str) -> bool:
+    """Tell whether somebody becomes a member by a code."""
+    try:
+        await channel_pb2_grpc.ChannelServiceStub(channel).AcceptInvitation(
+            channel_pb2.AcceptInvitationRequest(code=code),
+            metadata=(("blackroad-act-as-client-id", who),),
+        )
+    except AioRpcError as error:
+        assert "used up" in str(error.details()), error
+        return False
+    return True
+
+
+async def members(channel: Channel, room: str) -> list[str]:
+    """Return who has a right to a channel, as a core knows."""
+    asked = channel_pb2.ListMembersRequest(channel=room)
+    listed = await channel_pb2_grpc.ChannelServiceStub(channel).ListMembers(asked)
+    return [member.subject for member in listed.members]
+
+
+async def test_of_all_who_show_a_ticket_at_two_cores_at_once_one_gets_in(
+    cores: tuple[str, str],
+) -> None:
+    async with dialled(cores[0]) as one, dialled(cores[1]) as other:
+        for _ in range(10):
+            ticket = await ticket_of(one)
+            taken = await asyncio.gather(*(opens(core, ticket) for core in (one, other) * 4))
+            assert taken.count(True) == 1
+
+
+async def test_an_invitation_is_used_as_often_as_it_says_at_whatever_core(
+    cores: tuple[str, str], room: str
+) -> None:
+    async with dialled(cores[0]) as one, dialled(cores[1]) as other:
+        code = await invited(one, room, 5)
+        names = [fresh("guest") for _ in range(16)]
+        taken = await asyncio.gather(
+            *(accepts((one, other)[at % 2], code, name) for at, name in enumerate(names))
+        )
+        guests = {name for name, took in zip(names, taken, strict=True) if took}
+        assert len(guests) == 5
+        async with asyncio.timeout(10):
+            for core in (one, other):
+                while set(await members(core, room)) - {"developer"} != guests:
+                    await asyncio.sleep(0.02)
+
+
+@pytest.mark.slow
+async def test_tickets_and_invitations_outlive_the_core_that_made_them(room: str) -> None:
+    with fleet_of_three() as fleet:
+        addresses = [core.addresses["grpc"] for core in fleet]
+        async with dialled(addresses[0]) as first:
+            ticket, code = await ticket_of(first), await invited(first, room, 2)
+            fleet[0].process.kill()
+        async with dialled(addresses[1]) as one, dialled(addresses[2]) as other:
+            rest: Sequence[Channel] = (one, other)
+            opened = await asyncio.gather(*(opens(core, ticket) for core in rest))
+            assert opened.count(True) == 1
+            joined = [await accepts(core, code, fresh("guest")) for core in (*rest, one)]
+            assert joined == [True, True, False]
