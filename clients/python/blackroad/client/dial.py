@@ -19,7 +19,11 @@ from blackroad.client.trust import Trust
 
 Response = TypeVar("Response", bound=Message)
 
-_OPTIONS: Final = (
+# Of a name's addresses any, else all agents of a fleet would be at the same core.
+_SPREAD: Final = '{"loadBalancingConfig":[{"pick_first":{"shuffleAddressList":true}}]}'
+_OPTIONS: Final[tuple[tuple[str, int | str], ...]] = (
+    ("grpc.service_config", _SPREAD),
+    ("grpc.dns_min_time_between_resolutions_ms", 1_000),
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.http2.ping_timeout_ms", 10_000),

@@ -73,17 +73,23 @@ class Subscription:
 
     async def __anext__(self) -> Received:
         while not self._closed:
-            while self._items:
-                item, cursor = self._items.popleft()
-                self.cursor = cursor or self.cursor
-                if item is not None:
-                    return item
+            if (item := self.take()) is not None:
+                return item
             if self._ended is not None:
                 ended = self._ended
                 await self.close()
                 raise ended
             await self._advance()
         raise StopAsyncIteration
+
+    def take(self) -> Received | None:
+        """Return the next that has come already, or None; reads nothing, and waits for nothing."""
+        while self._items and not self._closed:
+            item, cursor = self._items.popleft()
+            self.cursor = cursor or self.cursor
+            if item is not None:
+                return item
+        return None
 
     async def __aenter__(self) -> Self:
         while not (self._stands or self._closed):
