@@ -36,7 +36,7 @@ run-model: .venv/.run ## The same, with a model of your own Ollama behind the ag
 
 # grpc.aio has one poller for a process and all its event loops: a loop that one test closes can cost
 # another its events. So each kind of test has a process of its own; they wait more than they
-# compute, so that three run at a time.
+# compute, so that three run at a time; those that attack and measure are two.
 system := tests/conformance tests/journeys tests/docs tests/guide
 core := tests/core
 edge := tests/edge
@@ -46,15 +46,17 @@ client := tests/client tests/agents
 groups := system edge rest core contract client transport
 ignore_edge := --ignore=tests/edge/transport
 ignore_rest := $(foreach group,$(filter-out rest,$(groups)),$(addprefix --ignore=,$($(group))))
-parallel := $(MAKE) --no-print-directory --jobs=3 --output-sync=target
+parallel := $(MAKE) --no-print-directory --output-sync=target
+# What failed is known for each group by itself.
+test_once_or_twice = tools/test.sh -o cache_dir=.pytest_cache/$@
 
 .PHONY: test
 test: .venv/.test ## Run every test that needs Python and PyPI only
-	@$(parallel) $(groups:%=test-%)
+	@$(parallel) --jobs=3 $(groups:%=test-%)
 
 .PHONY: $(groups:%=test-%)
 $(groups:%=test-%): test-%: .venv/.test
-	$(bin)/python -m pytest -m "not ($(elsewhere) or bench or real_model)" $($*) $(ignore_$*)
+	$(test_once_or_twice) -m "not ($(elsewhere) or bench or real_model)" $($*) $(ignore_$*)
 
 .PHONY: test-model
 test-model: .venv/.test ## Test with a real model: wants an Ollama that answers
@@ -66,12 +68,12 @@ check: lint types protos breaking check-generated test-elsewhere ## Run everythi
 # What `make test` leaves out, and with many more examples what it generates.
 .PHONY: test-elsewhere
 test-elsewhere: .venv/.test .tools/bin/grpcurl $(node) $(typescript)
-	@$(parallel) $(groups:%=elsewhere-%)
-	$(bin)/python -m pytest -m bench tests
+	@$(parallel) --jobs=2 $(groups:%=elsewhere-%)
+	$(test_once_or_twice) -m bench tests
 
 .PHONY: $(groups:%=elsewhere-%)
 $(groups:%=elsewhere-%): elsewhere-%: .venv/.test
-	THOROUGH=1 $(bin)/python -m pytest -m "($(elsewhere) or examples) and not bench" $($*) $(ignore_$*) \
+	THOROUGH=1 $(test_once_or_twice) -m "($(elsewhere) or examples) and not bench" $($*) $(ignore_$*) \
 	  || test $$? -eq 5 # 5: there is none
 
 .PHONY: test-typescript
