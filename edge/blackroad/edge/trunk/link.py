@@ -13,7 +13,9 @@ from blackroad.realtime.v1 import common_pb2, gateway_pb2
 
 METHOD: Final = "/blackroad.realtime.v1.GatewayService/Trunk"
 MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
-OPTIONS: Final[Sequence[tuple[str, int]]] = (
+# Of a name's addresses any, else all edges of a fleet would be at the same core.
+SPREAD: Final = '{"loadBalancingConfig":[{"pick_first":{"shuffleAddressList":true}}]}'
+OPTIONS: Final[Sequence[tuple[str, int | str]]] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.keepalive_time_ms", 20_000),
@@ -21,6 +23,7 @@ OPTIONS: Final[Sequence[tuple[str, int]]] = (
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_retries", 0),
+    ("grpc.service_config", SPREAD),
 )
 WELCOME_SECONDS: Final = 5.0
 PING_SECONDS: Final = 1.0
