@@ -16,6 +16,7 @@ import jwt
 import pytest
 
 from blackroad.core.identity import development
+from tests.conformance import document
 from tests.conformance.doors import Door
 from tests.conformance.grpc_door import GrpcDoor
 from tests.conformance.sse_door import SseDoor
@@ -47,9 +48,9 @@ class Deployment:
             case "grpc":
                 return GrpcDoor(self.grpc)
             case "websocket":
-                return WebSocketDoor(self.http)
+                return WebSocketDoor(self.http, document.of(self.http))
             case _:
-                return SseDoor(self.http)
+                return SseDoor(self.http, document.of(self.http))
 
     def token(self, subject: str, *grants: tuple[str, str], kind: str = "user") -> str:
         """Return a token; a grant is a pattern and its actions with blanks between them."""

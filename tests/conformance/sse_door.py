@@ -9,6 +9,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from tests.conformance.document import Document, ours
 from tests.conformance.doors import Inbox, View, soon
 from tests.conformance.records import (
     CaughtUp,
@@ -37,13 +38,14 @@ DEVELOPER: Final = "developer"
 
 
 class SseDoor:
-    """SSE at an edge; what a client says goes by HTTP."""
+    """SSE at an edge, held against the AsyncAPI document; what a client says goes by HTTP."""
 
     name = "sse"
     several = False
 
-    def __init__(self, http: str) -> None:
+    def __init__(self, http: str, document: Document | None = None) -> None:
         self._http = http
+        self._document = document or ours()
 
     @asynccontextmanager
     async def session(
@@ -59,7 +61,8 @@ class SseDoor:
             limits=limits,
             timeout=httpx.Timeout(10, read=40),
         ) as http:
-            session = SseSession(http, client_id, client_id if token else DEVELOPER)
+            subject = client_id if token else DEVELOPER
+            session = SseSession(http, client_id, subject, self._document)
             try:
                 yield session
             finally:
@@ -69,8 +72,11 @@ class SseDoor:
 class SseSession:
     """One client of HTTP."""
 
-    def __init__(self, http: httpx.AsyncClient, client_id: str, subject: str) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, client_id: str, subject: str, document: Document
+    ) -> None:
         self.http = http
+        self._document = document
         self.client_id = client_id
         self.subject = subject
         self.inbox = Inbox()
@@ -114,6 +120,8 @@ class SseSession:
                 return
             async for block in blocks(response):
                 self.blocks.append(block)
+                if block.data is not None:
+                    self._document.check("events", "send", block.data, block.event)
                 if block.event == "connected":
                     stands.set_result(Subscribed(block.id))
                     self.inbox.cursor = block.id

@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.conformance.document import Document, ours
 from tests.conformance.doors import Asked, Inbox, View, soon
 from tests.conformance.records import (
     CaughtUp,
@@ -73,13 +74,14 @@ FRAMES: Final = msgspec.json.Decoder(Frame)
 
 
 class WebSocketDoor:
-    """WebSockets at an edge."""
+    """WebSockets at an edge; every frame is held against the AsyncAPI document."""
 
     name = "websocket"
     several = True
 
-    def __init__(self, http: str) -> None:
+    def __init__(self, http: str, document: Document | None = None) -> None:
         self._http = http
+        self._document = document or ours()
 
     @asynccontextmanager
     async def session(
@@ -96,7 +98,7 @@ class WebSocketDoor:
             max_size=None,
             ping_interval=None,
         )
-        session = WebSocketSession(connection)
+        session = WebSocketSession(connection, self._document)
         reading = asyncio.create_task(session.read())
         try:
             await soon(session.welcomed)
@@ -111,8 +113,9 @@ class WebSocketDoor:
 class WebSocketSession:
     """One socket."""
 
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: ClientConnection, document: Document) -> None:
         self.connection = connection
+        self._document = document
         self.inbox = Inbox()
         self.welcomed: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
         self.frames: list[Frame] = []  # everything that came, for who looks closer
@@ -131,6 +134,7 @@ class WebSocketSession:
         try:
             while True:
                 message = await self.connection.recv(decode=False)
+                self._document.check(WebSocketDoor.name, "send", message)
                 frame = FRAMES.decode(message)
                 self.frames.append(frame)
                 if frame.type == "closing":
@@ -182,10 +186,17 @@ class WebSocketSession:
     async def ask(self, kind: type[T], **fields: object) -> T:
         """Send a frame with an id; return its answer."""
         request_id, future = self._asked.new()
-        await self.connection.send(json.dumps({**fields, "id": request_id}))
-        answer = await soon(future)
+        await self._say({**fields, "id": request_id}, future)
+        answer = future.result()
         assert isinstance(answer, kind), answer
         return answer
+
+    async def _say(self, frame: dict[str, object], future: asyncio.Future[object]) -> None:
+        """Send a frame; return once it is answered. What is taken must be in the document."""
+        payload = json.dumps(frame)
+        await self.connection.send(payload)
+        await soon(future)
+        self._document.check(WebSocketDoor.name, "receive", payload)
 
     async def subscribe(
         self,
@@ -232,8 +243,7 @@ class WebSocketSession:
         request_id, future = self._asked.new()
         view = self._views[request_id] = View()
         fields = {"type": "agent.invoke", "id": request_id, "agent": agent, "input": text}
-        await self.connection.send(json.dumps(fields))
-        await soon(future)
+        await self._say({**fields}, future)
         return request_id, view
 
     async def join(self, stream_id: str, cursor: str | None = None) -> View:

@@ -2,7 +2,7 @@
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from blackroad.edge.frames import sse
+from blackroad.edge.frames import sse, words
 from blackroad.edge.frames.answer import ENDINGS, AnswerFrame, answer_frame, snapshot_frames
 from blackroad.edge.frames.values import ENCODER, Usage
 from blackroad.realtime.v1 import event_pb2
@@ -11,7 +11,7 @@ from blackroad.realtime.v1 import event_pb2
 class ChatError(Struct, omit_defaults=True):
     """Why an answer failed."""
 
-    code: str
+    code: words.Code
     message: str
     retryable: bool | UnsetType = UNSET
     retry_after_seconds: float | UnsetType = UNSET
@@ -62,7 +62,7 @@ class SocketDone(Struct, omit_defaults=True, tag_field="type", tag="done"):
 class SocketError(Struct, omit_defaults=True, tag_field="type", tag="error"):
     """The `error` of the chat WebSocket: a prompt failed, the socket lives."""
 
-    code: str
+    code: words.Code
     message: str
     id: str | None = None
     retryable: bool | UnsetType = UNSET

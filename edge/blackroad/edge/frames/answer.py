@@ -29,7 +29,7 @@ class AnswerFrame(Struct, omit_defaults=True, tag_field="type", tag="agent.respo
     """One step of an answer; which fields are there depends on `status`."""
 
     stream_id: str
-    status: str
+    status: words.AnswerStatus
     index: int | UnsetType = UNSET
     id: str = ""
     delta: str | UnsetType = UNSET
@@ -49,10 +49,10 @@ class AnswerFrame(Struct, omit_defaults=True, tag_field="type", tag="agent.respo
     text: str | UnsetType = UNSET
     thinking: str | UnsetType = UNSET
     parts: list[AnswerPart] | UnsetType = UNSET
-    state: str | UnsetType = UNSET
-    reason: str | UnsetType = UNSET
+    state: words.AnswerState | UnsetType = UNSET
+    reason: words.FinishReason | UnsetType = UNSET
     output: Raw | str | UnsetType = UNSET
-    code: str | UnsetType = UNSET
+    code: words.Code | UnsetType = UNSET
     retryable: bool | UnsetType = UNSET
     retry_after_seconds: float | UnsetType = UNSET
     usage: Usage | UnsetType = UNSET

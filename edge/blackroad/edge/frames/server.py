@@ -44,7 +44,7 @@ class Subscribed(Struct, tag_field="type", tag="subscribed", omit_defaults=True)
     id: str | None = None
     policy: Policy | UnsetType = UNSET
     recovered: bool | UnsetType = UNSET
-    gap: str | UnsetType = UNSET
+    gap: words.GapReason | UnsetType = UNSET
     history_complete: bool | UnsetType = UNSET
 
 
@@ -53,7 +53,7 @@ class Unsubscribed(Struct, tag_field="type", tag="unsubscribed", omit_defaults=T
 
     room: str
     id: str | None = None
-    code: str | UnsetType = UNSET
+    code: words.Code | UnsetType = UNSET
 
 
 class Published(Struct, tag_field="type", tag="published", omit_defaults=True):
@@ -100,7 +100,7 @@ class Gap(Struct, tag_field="type", tag="gap"):
     """Events are missing here."""
 
     room: str
-    reason: str
+    reason: words.GapReason
     cursor: str
 
 
@@ -120,7 +120,7 @@ class Bookmark(Struct, tag_field="type", tag="bookmark"):
 class Error(Struct, tag_field="type", tag="error", omit_defaults=True):
     """A request failed; the session lives."""
 
-    code: str
+    code: words.Code
     message: str
     retryable: bool | UnsetType
     id: str | None = None
@@ -134,7 +134,7 @@ class Error(Struct, tag_field="type", tag="error", omit_defaults=True):
 class Closing(Struct, tag_field="type", tag="closing", omit_defaults=True):
     """The session is over; the close frame follows."""
 
-    code: str
+    code: words.Code
     message: str
     retry_after_seconds: float | UnsetType = UNSET
 

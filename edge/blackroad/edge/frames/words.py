@@ -1,7 +1,10 @@
 """The words that the browser protocol has for the contract's enums, both ways."""
 
-from typing import Final
+from typing import Annotated, Final
 
+from msgspec import Meta
+
+from blackroad.edge.errors import MEANINGS
 from blackroad.realtime.v1 import admin_pb2, channel_pb2, common_pb2, event_pb2, presence_pb2
 
 KINDS: Final = {
@@ -73,3 +76,34 @@ def kind_of(word: str | None) -> common_pb2.EntityKind.ValueType:
 def status_of(word: str | None) -> presence_pb2.PresenceStatus.ValueType:
     """Return the status that a checked word names; none: unspecified."""
     return STATUS_VALUES.get(word or "", presence_pb2.PRESENCE_STATUS_UNSPECIFIED)
+
+
+# Strings of which only some occur, as documents show them; nothing is checked by these.
+Code = Annotated[str, Meta(extra_json_schema={"enum": list(MEANINGS)})]
+GapReason = Annotated[str, Meta(extra_json_schema={"enum": list(GAPS.values())})]
+FinishReason = Annotated[str, Meta(extra_json_schema={"enum": list(FINISHES.values())})]
+AnswerState = Annotated[str, Meta(extra_json_schema={"enum": list(ANSWER_STATE_VALUES)})]
+AnswerStatus = Annotated[
+    str,
+    Meta(
+        extra_json_schema={
+            "enum": [
+                "queued",
+                "started",
+                "snapshot",
+                "streaming",
+                "thinking",
+                "progress",
+                "tool_call",
+                "tool_result",
+                "input_required",
+                "input",
+                "usage",
+                "finished",
+                "failed",
+                "cancelled",
+                "unknown",  # of a newer core
+            ]
+        }
+    ),
+]
