@@ -110,8 +110,9 @@ class Healed(Struct, tag=True, frozen=True):
 
 
 class Here(Struct, tag=True, frozen=True):
-    """Who is really here, once all is quiet."""
+    """Who of a kind is really here, once all is quiet."""
 
+    kind: str
     entities: tuple[str, ...]
 
 
@@ -119,6 +120,7 @@ class Roster(Struct, tag=True, frozen=True):
     """Who an observer believes to be here, once all is quiet."""
 
     observer: str
+    kind: str
     entities: tuple[str, ...]
 
 

@@ -20,10 +20,11 @@ from tests.chaos.history import (
 from tests.chaos.runs import Run, Said, losses, private, receipts, runs, said, troubles
 
 Rule = Callable[[Sequence[Record]], list[str]]
+_SILENT: Final = frozenset({"sse", "sdk"})  # doors that do not say `recovered`
 
 
 def order_of_offsets(history: Sequence[Record]) -> list[str]:
-    """In a run a channel's events come in the order of their numbers."""
+    """Hold: in a run a channel's events come in the order of their numbers."""
     return [
         f"{run.reader}: {after} after {before}"
         for run in runs(history)
@@ -34,7 +35,7 @@ def order_of_offsets(history: Sequence[Record]) -> list[str]:
 
 
 def order_of_time(history: Sequence[Record]) -> list[str]:
-    """What was acknowledged before something else was sent comes before it."""
+    """Hold: what was acknowledged before something else was sent comes before it."""
     events = said(history)
     found: list[str] = []
     for run in runs(history):
@@ -52,7 +53,7 @@ def order_of_time(history: Sequence[Record]) -> list[str]:
 
 
 def one_order(history: Sequence[Record]) -> list[str]:
-    """A number of a channel's epoch is one event, whoever sees it."""
+    """Hold: a number of a channel's epoch is one event, whoever sees it."""
     found: list[str] = []
     seen: dict[tuple[str, int, int], str] = {}
     for _, one in receipts(history):
@@ -64,7 +65,7 @@ def one_order(history: Sequence[Record]) -> list[str]:
 
 
 def no_hole(history: Sequence[Record]) -> list[str]:
-    """In a run a channel's numbers join, and its epoch stays: what is missing was announced.
+    """Hold: in a run a channel's numbers join, and its epoch stays: what is missing was told.
 
     A pattern gets a private channel only while one is its member, so numbers may be missing there.
     """
@@ -80,7 +81,7 @@ def no_hole(history: Sequence[Record]) -> list[str]:
 
 
 def no_duplicate(history: Sequence[Record]) -> list[str]:
-    """No reader gets an event twice, whatever it went through; nor, in a run, a text twice."""
+    """Hold: no reader gets an event twice, whatever it went through; nor a text in a run."""
     found: list[str] = []
     seen: dict[str, set[str]] = {}
     for run in runs(history):
@@ -95,7 +96,7 @@ def no_duplicate(history: Sequence[Record]) -> list[str]:
 
 
 def one_event_for_a_key(history: Sequence[Record]) -> list[str]:
-    """A publish that is repeated with its key is one event, and is always answered so.
+    """Hold: a publish that is repeated with its key is one event, and is always answered so.
 
     Only a log that has lost what it had may take it again.
     """
@@ -118,7 +119,7 @@ def one_event_for_a_key(history: Sequence[Record]) -> list[str]:
 
 
 def acknowledged_is_delivered(history: Sequence[Record]) -> list[str]:
-    """Who followed before an event was sent gets it once it is acknowledged, or is told of a gap.
+    """Hold: who followed before an event was sent gets it once acknowledged, or hears of a gap.
 
     A run owes it where it is still going on, and where it has something that was sent later.
     """
@@ -154,13 +155,13 @@ def _last_sent(run: Run, events: Mapping[str, Said]) -> dict[str, int]:
 
 
 def rejected_never_appears(history: Sequence[Record]) -> list[str]:
-    """What was refused at each attempt is nowhere."""
+    """Hold: what was refused at each attempt is nowhere."""
     refused = {text for text, event in said(history).items() if event.rejected}
     return [f"{one} was rejected" for _, one in receipts(history) if one.text in refused]
 
 
 def nothing_from_nowhere(history: Sequence[Record]) -> list[str]:
-    """What comes was sent, to that channel, before; and comes to who asked for it."""
+    """Hold: what comes was sent, to that channel, before; and comes to who asked for it."""
     found: list[str] = []
     events = said(history)
     heard = {place for run in runs(history) for place, _ in run.received}
@@ -178,7 +179,7 @@ def nothing_from_nowhere(history: Sequence[Record]) -> list[str]:
 
 
 def members_only(history: Sequence[Record]) -> list[str]:
-    """A private channel's events come to members, and nothing that is sent after a removal."""
+    """Hold: a private channel's events come to members, and none that is sent after a removal."""
     found: list[str] = []
     secret = private(history)
     events = said(history)
@@ -204,7 +205,7 @@ def members_only(history: Sequence[Record]) -> list[str]:
 
 
 def nothing_crosses_tenants(history: Sequence[Record]) -> list[str]:
-    """What one tenant says no other one hears."""
+    """Hold: what one tenant says no other one hears."""
     events = said(history)
     tenants = {one.reader: one.tenant for one in history if isinstance(one, Opened)}
     return [
@@ -215,7 +216,10 @@ def nothing_crosses_tenants(history: Sequence[Record]) -> list[str]:
 
 
 def resumes_are_answered(history: Sequence[Record]) -> list[str]:
-    """Who comes back with a cursor hears whether something is missing; SSE says only that it is."""
+    """Hold: who comes back with a cursor hears whether something is missing.
+
+    SSE and the SDK say only that it is.
+    """
     told: set[str] = set()
     found: list[str] = []
     for one in history:
@@ -223,7 +227,7 @@ def resumes_are_answered(history: Sequence[Record]) -> list[str]:
             case Gapped():
                 told.add(one.reader)
             case Opened():
-                silent = one.recovered is None and one.door != "sse"
+                silent = one.recovered is None and one.door not in _SILENT
                 if one.resumed and (silent or (one.recovered is False and one.reader not in told)):
                     found.append(f"{one}: neither recovered nor a gap")
                 told.discard(one.reader)
@@ -233,7 +237,7 @@ def resumes_are_answered(history: Sequence[Record]) -> list[str]:
 
 
 def no_needless_gap(history: Sequence[Record]) -> list[str]:
-    """A gap is told only to a run in which the log may have lost something, or was about to."""
+    """Hold: a gap is told only to a run in which the log may have lost something."""
     times = troubles(history)
     return [
         f"{run.reader}: a gap at {run.ended}, and nothing was lost since {run.began}"
@@ -245,16 +249,16 @@ def no_needless_gap(history: Sequence[Record]) -> list[str]:
 
 
 def presence_folds_to_the_truth(history: Sequence[Record]) -> list[str]:
-    """Once all is quiet every observer believes what is so."""
-    truth: frozenset[str] | None = None
+    """Hold: once all is quiet every observer believes what is so."""
+    truth: dict[str, frozenset[str]] = {}
     found: list[str] = []
     for one in history:
         if isinstance(one, Here):
-            truth = frozenset(one.entities)
-        elif isinstance(one, Roster) and truth is not None:
-            seen = frozenset(one.entities)
-            if seen != truth:
-                lacks, extra = sorted(truth - seen), sorted(seen - truth)
+            truth[one.kind] = frozenset(one.entities)
+        elif isinstance(one, Roster) and one.kind in truth:
+            here, seen = truth[one.kind], frozenset(one.entities)
+            if seen != here:
+                lacks, extra = sorted(here - seen), sorted(seen - here)
                 found.append(f"{one.observer} lacks {lacks} and believes in {extra}")
     return found
 

@@ -109,9 +109,9 @@ GOOD: Final[tuple[Record, ...]] = (
     *[got(one, "c.a", 1, "four", 2 * (one == "agent")) for one in ("agent", "browser", "spy")],
     got("curl", "c.a", 1, "four"),
     Healed("flush", "redis"),
-    Here(("bea",)),
-    Roster("core 1", ("bea",)),
-    Roster("watcher", ("bea",)),
+    Here("user", ("bea",)),
+    Roster("core 1", "user", ("bea",)),
+    Roster("watcher", "user", ("bea",)),
 )
 
 
@@ -213,10 +213,13 @@ MUTATIONS: Final[tuple[tuple[Rule, Change], ...]] = (
     (resumes_are_answered, instead(BACK, msgspec.structs.replace(BACK, recovered=False))),
     (no_needless_gap, after(TWO, Gapped("browser", "expired"))),
     (no_needless_gap, without(Struck("flush", "redis", loses=True))),
-    (presence_folds_to_the_truth, instead(Roster("watcher", ("bea",)), Roster("watcher", ()))),
     (
         presence_folds_to_the_truth,
-        instead(Roster("core 1", ("bea",)), Roster("core 1", ("ann", "bea"))),
+        instead(Roster("watcher", "user", ("bea",)), Roster("watcher", "user", ())),
+    ),
+    (
+        presence_folds_to_the_truth,
+        instead(Roster("core 1", "user", ("bea",)), Roster("core 1", "user", ("ann", "bea"))),
     ),
 )
 

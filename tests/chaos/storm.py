@@ -1,0 +1,105 @@
+"""One run: the world lives on a fleet, faults strike in an order of their seed, and it is judged."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.chaos.faults import Fault
+from tests.chaos.fleet import Fleet
+from tests.chaos.history import Answered, Gapped, Healed, Received, Record, Sent, Struck
+from tests.chaos.rules import (
+    RULES,
+    acknowledged_is_delivered,
+    no_duplicate,
+    no_hole,
+)
+from tests.chaos.world import World
+
+CALM_SECONDS: Final = 2.0
+SHOWN: Final = 12
+LOSSES: Final = (no_hole, acknowledged_is_delivered)
+
+
+async def storm(
+    fleet: Fleet, faults: Sequence[Fault], *, seed: int, seconds: float, path: Path
+) -> Sequence[Record]:
+    """Have faults strike for so long, each once before any twice; return the history.
+
+    Every fault strikes at least once, however long that takes.
+    """
+    chance = random.Random(seed)
+    end = time.monotonic() + seconds
+    async with World(fleet, seed, path) as world:
+        await asyncio.sleep(CALM_SECONDS)
+        first = True
+        while first or time.monotonic() < end:
+            for fault in chance.sample(list(faults), len(faults)):
+                if first or time.monotonic() < end:
+                    await _strike(fleet, world, fault, chance)
+            first = False
+        await world.finish()
+        return world.history.records
+
+
+async def _strike(fleet: Fleet, world: World, fault: Fault, chance: random.Random) -> None:
+    target = fault.target(chance)
+    held = chance.uniform(*fault.seconds)
+    world.history.add(Struck(fault.name, target, fault.loses))
+    print(f"  {fault.name}: {target}, {held:.1f} s", flush=True)
+    async with fault.strike(target):
+        await asyncio.sleep(held)
+    await fleet.whole()
+    await asyncio.sleep(CALM_SECONDS)
+    world.history.add(Healed(fault.name, target))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a history shows."""
+
+    counts: Counter[str]
+    faults: Counter[str]
+    losses: int
+    duplicates: int
+    broken: dict[str, list[str]]
+
+    def __str__(self) -> str:
+        """Return it for people."""
+        counts = self.counts
+        lines = [
+            f"events: {counts['Sent']} said, {counts['published']} acknowledged,"
+            f" {counts['rejected']} attempts rejected, {counts['unknown']} unknown,"
+            f" {counts['Received']} received",
+            f"faults: {sum(self.faults.values())} ({', '.join(sorted(self.faults))})",
+            f"gaps declared: {counts['Gapped']}",
+            f"losses: {self.losses}, duplicates: {self.duplicates}",
+        ]
+        for rule, words in self.broken.items():
+            lines.append(f"BROKEN {rule}: {len(words)}")
+            lines += [f"  {word}" for word in words[:SHOWN]]
+        return "\n".join(lines)
+
+
+def judge(history: Sequence[Record]) -> Verdict:
+    """Apply every rule."""
+    counts: Counter[str] = Counter()
+    faults: Counter[str] = Counter()
+    for one in history:
+        match one:
+            case Answered():
+                counts[one.outcome] += 1
+            case Sent() | Received() | Gapped():
+                counts[type(one).__name__] += 1
+            case Struck():
+                faults[one.fault] += 1
+            case _:
+                pass
+    found = {rule.__name__: rule(history) for rule in RULES}
+    broken = {name: words for name, words in found.items() if words}
+    losses = sum(len(found[rule.__name__]) for rule in LOSSES)
+    return Verdict(counts, faults, losses, len(found[no_duplicate.__name__]), broken)
