@@ -24,6 +24,7 @@ PACKAGES = [
     "blackroad.core",
     "blackroad.edge",
     "blackroad.realtime.v1",
+    "blackroad.testing",
     "blackroad.wire.v1",
 ]
 RUN_LOCK = ROOT / "requirements/run.lock"

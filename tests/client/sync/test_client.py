@@ -199,11 +199,11 @@ def test_a_client_is_not_waited_for_in_its_own_callbacks(url: str) -> None:
 
     async def inside() -> None:
         try:
-            client.publish("room", 1)
+            made.publish("room", 1)
         except RuntimeError as error:
             errors.append(error)
 
-    with Client(url) as client:
+    with Client(url) as made:
         BACKGROUND.run(inside())
     assert "own callbacks" in str(errors[0])
 

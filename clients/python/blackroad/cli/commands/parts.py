@@ -20,12 +20,14 @@ def add_to(app: typer.Typer) -> None:
     app.command(context_settings=SETTINGS, rich_help_panel="Start")(bench)
 
 
-def up(context: typer.Context) -> None:
+def up(context: typer.Context, lifeline: Lifeline = None) -> None:
     """Start core, agents and edge on this machine, until Ctrl-C."""
     from blackroad.cli.parts.everything import run
+    from blackroad.cli.parts.lifeline import Lifeline
 
-    with reported():
-        status = run(context.args)
+    line = Lifeline(lifeline)
+    with reported(), line.reporting():
+        status = run(context.args, line.ready)
     raise typer.Exit(status)
 
 
