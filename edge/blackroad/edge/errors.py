@@ -75,6 +75,16 @@ _BY_STATUS: Final[dict[grpc.StatusCode, str]] = {
     grpc.StatusCode.UNAUTHENTICATED: "unauthenticated",
 }
 
+# What gRPC itself says where no answer came.
+_LOST: Final = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.INTERNAL,
+    }
+)
 _CODE_PREFIX: Final = "ERROR_CODE_"
 _DETAILS_KEY: Final = "grpc-status-details-bin"
 
@@ -157,6 +167,11 @@ def from_rejected(rejected: common_pb2.Rejected) -> Refusal:
         else None,
         channel=rejected.channel,
     )
+
+
+def is_told(error: grpc.aio.AioRpcError) -> bool:
+    """Tell whether a failed call was certainly refused; not where its answer was lost."""
+    return _status_details(error) is not None or error.code() not in _LOST
 
 
 def from_call(error: grpc.aio.AioRpcError) -> Refusal:

@@ -6,7 +6,8 @@ import grpc
 import pytest
 
 from blackroad.edge.errors import Refusal
-from blackroad.edge.rest.call import unless_closed
+from blackroad.edge.rest.call import Caller, unless_closed
+from blackroad.realtime.v1 import channel_pb2
 
 pytestmark = pytest.mark.usefixtures("one_loop")
 
@@ -39,6 +40,20 @@ async def test_a_call_whose_channel_closes_is_unavailable() -> None:
             with pytest.raises(Refusal) as caught:
                 await asked
         assert caught.value.code == "unavailable"
+
+
+async def test_a_publish_whose_answer_is_lost_may_be_there_or_not() -> None:
+    async with await serve_nobody(asyncio.Event()) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            caller = Caller(channel, [], 5, lambda: None)
+            request = channel_pb2.PublishRequest(channel="room")
+            with pytest.raises(Refusal) as caught:
+                await caller.call_once(caller.channels.Publish, request)
+            assert caught.value.code == "unknown"
+            with pytest.raises(Refusal) as read:
+                await caller.call(caller.channels.GetChannel, channel_pb2.GetChannelRequest())
+            assert read.value.code == "unavailable"
 
 
 async def test_a_cancelled_caller_stays_cancelled() -> None:

@@ -10,7 +10,7 @@ from fastapi import Request
 
 from blackroad.edge.context import Context, context_of, prove
 from blackroad.edge.credentials import read_credentials
-from blackroad.edge.errors import Refusal, from_call
+from blackroad.edge.errors import Refusal, from_call, is_told
 from blackroad.realtime.v1 import (
     access_pb2_grpc,
     admin_pb2_grpc,
@@ -54,6 +54,19 @@ class Caller:
                 return answer
         except grpc.aio.AioRpcError as error:
             raise from_call(error) from error
+
+    async def call_once(self, method: grpc.aio.UnaryUnaryMultiCallable[Q, A], request: Q) -> A:
+        """Make a call that must not be done twice.
+
+        Refusal `unknown` where its answer is lost: it may have been done.
+        """
+        try:
+            return await self.call(method, request)
+        except Refusal as refusal:
+            cause = refusal.__cause__
+            if isinstance(cause, grpc.aio.AioRpcError) and is_told(cause):
+                raise
+            raise Refusal("unknown") from cause
 
 
 @asynccontextmanager

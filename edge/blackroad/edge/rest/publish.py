@@ -83,7 +83,7 @@ async def publish(
 ) -> channel_pb2.PublishResponse:
     """Publish one event."""
     request = channel_pb2.PublishRequest(channel=channel, events=[draft], idempotency_key=key)
-    return await caller.call(caller.channels.Publish, request)
+    return await caller.call_once(caller.channels.Publish, request)
 
 
 async def _one_of_many(caller: Caller, channel: str, draft: event_pb2.Draft, key: str) -> Published:
