@@ -36,7 +36,9 @@ from blackroad.core.identity.renewal import Renewal
 from blackroad.core.identity.revocations import REVOKED, Revocation
 from blackroad.core.identity.tickets import MemoryTickets, SharedTickets, Tickets
 from blackroad.core.limits.budget import Budget
+from blackroad.core.limits.quota import LocalQuota, MakeQuota
 from blackroad.core.limits.rates import SWEEP_SECONDS, Rates
+from blackroad.core.limits.shared import Settlement
 from blackroad.core.log.base import Append
 from blackroad.core.log.engine import EMBEDDED, MEMORY, EngineSettings, engine_of
 from blackroad.core.log.entry import Entry, Positions
@@ -70,9 +72,14 @@ class Node:
         self.name = name
         self.started_ns = clock.time_ns()
         self.draining = False
-        self.rates = Rates(settings.limits, clock)
         self.budget = Budget(settings.limits.queued_bytes)
         self.engine = engine_of(_engine(settings), clock)
+        self.settlement: Settlement | None = None
+        make: MakeQuota = LocalQuota
+        if self.engine.accounts is not None:
+            self.settlement = Settlement(self.engine.accounts, clock)
+            make = self.settlement.quota
+        self.rates = Rates(settings.limits, clock, make)
         self.log = self.engine.log
         self.hub = Hub(self.log)
         self.fleet = Fleet(self.log, self.hub, alone=not _is_shared(settings.log))
@@ -205,6 +212,8 @@ class Node:
             self.peers,
         )
         self._running = [self._tasks.create_task(part.run()) for part in parts]
+        if self.settlement is not None:
+            self._running.append(self._tasks.create_task(self.settlement.run()))
         await self.fleet.settled()
         return self
 

@@ -54,6 +54,7 @@ async def test_a_value_is_swapped_by_who_has_seen_it(log: Log) -> None:
     assert first is not None
     assert await shelf.swap("a", first - 1, b"two", 30) is None
     second = await shelf.swap("a", first, b"three", 30)
+    assert second is not None
     assert await shelf.look("a") == Item(b"three", second)
 
 

@@ -117,7 +117,8 @@ def test_another_quota_can_stand_in_for_the_local_one() -> None:
     class Borrowed:
         """Has what a store lent it, and asks for a second's more when that is used up."""
 
-        def __init__(self, allowance: Allowance) -> None:
+        def __init__(self, allowance: Allowance, whose: str) -> None:
+            assert whose.startswith("acme.ada.user.")
             self.left = 3
             self.allowance = allowance
 

@@ -232,7 +232,12 @@ class ConnectSession:
         self._answer("", unsubscribed=frame)
 
     def fall_back(self, after: Positions) -> None:
-        """Catch up from an earlier place."""
+        """Catch up from an earlier place.
+
+        The client hears it first: what goes live again before its other subscriptions is not for
+        them, though they match it.
+        """
+        self._answer("", lagging=channel_pb2.Lagging())
         self._subscriber.fall_back(after)
 
     def _move(self, without: Subscription | None = None) -> None:

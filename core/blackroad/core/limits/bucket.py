@@ -33,6 +33,14 @@ class TokenBucket:
         self._full_at = full_at
         return 0.0
 
+    def is_low(self, now: float) -> bool:
+        """Whether less than half of it is left."""
+        return self._full_at - now > self._burst_seconds / 2
+
+    def adopt(self, full_seconds: float, used: int, now: float) -> None:
+        """Be as another that is full after so many seconds, less what was taken here since."""
+        self._full_at = now + full_seconds + used * self._token_seconds
+
     def is_full(self, now: float) -> bool:
         """Whether it is as when it was made."""
         return self._full_at <= now

@@ -29,10 +29,7 @@ class Allowance:
 
 
 class Quota(Protocol):
-    """What is left to one subject. A fleet's would borrow from a store what its `take` hands out.
-
-    So `take` never waits: it answers from what is here.
-    """
+    """What is left to one subject. `take` never waits: it answers from what is known here."""
 
     def take(self, count: int, now: float) -> float:
         """Take so many and return 0; or take none and return after how many seconds to ask anew."""
@@ -43,7 +40,8 @@ class Quota(Protocol):
         ...
 
 
-MakeQuota = Callable[[Allowance], Quota]
+MakeQuota = Callable[[Allowance, str], Quota]
+"""Makes the quota of somebody, who is named by a word."""
 
 
 class LocalQuota:
@@ -52,11 +50,12 @@ class LocalQuota:
     After 100 refusals in 10 s nothing is handed out for the allowance's cooldown.
     """
 
-    __slots__ = ("_allowance", "_bucket", "_paused_until", "_refusals", "_window")
+    __slots__ = ("_allowance", "_paused_until", "_refusals", "_window", "bucket")
 
-    def __init__(self, allowance: Allowance) -> None:
+    def __init__(self, allowance: Allowance, whose: str = "") -> None:
+        del whose
         self._allowance = allowance
-        self._bucket = TokenBucket(allowance.per_second, allowance.burst)
+        self.bucket = TokenBucket(allowance.per_second, allowance.burst)
         self._window: SlidingWindow | None = None
         if allowance.per_minute:
             self._window = SlidingWindow(allowance.per_minute, MINUTE_SECONDS)
@@ -69,24 +68,32 @@ class LocalQuota:
             return self._paused_until - now
         window = self._window
         if window is None:  # as nearly always: this runs for each event
-            wait = self._bucket.take(count, now)
-            return self._refuse(wait, now) if wait else 0.0
-        wait = window.wait(count, now) or self._bucket.take(count, now)
+            wait = self.bucket.take(count, now)
+            return self.refuse(wait, now) if wait else 0.0
+        wait = window.wait(count, now) or self.bucket.take(count, now)
         if wait:
-            return self._refuse(wait, now)
+            return self.refuse(wait, now)
         window.add(count, now)
         return 0.0
 
     def is_whole(self, now: float) -> bool:
         """See `Quota`."""
         return (
-            self._bucket.is_full(now)
+            self.bucket.is_full(now)
             and now >= self._paused_until
             and (self._window is None or self._window.is_empty(now))
             and (self._refusals is None or self._refusals.is_empty(now))
         )
 
-    def _refuse(self, wait: float, now: float) -> float:
+    def paused_seconds(self, now: float) -> float:
+        """Return for how long nothing is handed out; 0 where it is not paused."""
+        return max(self._paused_until - now, 0.0)
+
+    def pause(self, seconds: float, now: float) -> None:
+        """Hand out nothing for so long, if not for longer."""
+        self._paused_until = max(self._paused_until, now + seconds)
+
+    def refuse(self, wait: float, now: float) -> float:
         """Count a refusal; return how long to wait, which it may have made longer."""
         if not self._allowance.cooldown_seconds:
             return wait

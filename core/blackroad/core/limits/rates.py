@@ -8,6 +8,7 @@ from blackroad.core.clock import Clock
 from blackroad.core.errors import Code, Rejection
 from blackroad.core.identity.identity import Identity, Kind
 from blackroad.core.limits.quota import Allowance, LocalQuota, MakeQuota, Quota
+from blackroad.core.names import token
 from blackroad.core.settings import LimitsSettings, RateSettings
 
 Refused = Callable[[Identity, Rejection], None]
@@ -23,8 +24,14 @@ class Quotas:
     """
 
     def __init__(
-        self, allowance: Allowance, clock: Clock, make: MakeQuota, most: int = MAX_SUBJECTS
+        self,
+        allowance: Allowance,
+        clock: Clock,
+        make: MakeQuota,
+        most: int = MAX_SUBJECTS,
+        what: str = "",
     ) -> None:
+        self._what = what
         self.refused: Refused = _ignore
         self._allowance = allowance
         self._at_once = allowance.most
@@ -57,7 +64,9 @@ class Quotas:
     def _add(self, identity: Identity) -> Quota:
         if len(self._of) >= self._most:
             del self._of[next(iter(self._of))]
-        quota = self._of[identity.tenant, identity.subject] = self._make(self._allowance)
+        whose = f"{identity.key(token(identity.subject))}.{self._what}"
+        quota = self._make(self._allowance, whose)
+        self._of[identity.tenant, identity.subject] = quota
         return quota
 
     def _refusal(self, wait: float) -> Rejection:
@@ -86,10 +95,12 @@ class Rates:
             Kind.SERVICE: settings.service,
         }
         self._messages = {
-            kind: Quotas(_messages(limits), clock, make) for kind, limits in kinds.items()
+            kind: Quotas(_messages(limits), clock, make, what=f"{kind}.messages")
+            for kind, limits in kinds.items()
         }
         self._commands = {
-            kind: Quotas(_commands(limits), clock, make) for kind, limits in kinds.items()
+            kind: Quotas(_commands(limits), clock, make, what=f"{kind}.commands")
+            for kind, limits in kinds.items()
         }
 
     def __len__(self) -> int:

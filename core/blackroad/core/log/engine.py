@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from blackroad.core.clock import Clock
+from blackroad.core.log.accounts import Accounts
 from blackroad.core.log.base import Kept, Log
 from blackroad.core.log.entry import Entry
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
@@ -53,6 +54,11 @@ class Engine(Protocol):
         """The log; to be used while it is open."""
         ...
 
+    @property
+    def accounts(self) -> Accounts | None:
+        """Accounts that all nodes of the log share; None where there are no others."""
+        ...
+
     def open(self, changed: Changed) -> AbstractAsyncContextManager[Kept]:
         """Open the log, however long that takes; give what lasts of before, up to its `heads`.
 
@@ -97,6 +103,8 @@ def engine_of(settings: EngineSettings, clock: Clock) -> Engine:
 class MemoryEngine:
     """The log in this process: there is nothing of before."""
 
+    accounts = None
+
     def __init__(self, settings: EngineSettings, clock: Clock) -> None:
         self.log = MemoryLog(
             MemoryLogSettings(
@@ -134,6 +142,7 @@ class RedisEngine:
 
     def __init__(self, settings: EngineSettings, address: Address, clock: Clock) -> None:
         self.log = _redis_log(settings, address, clock)
+        self.accounts: Accounts | None = self.log.accounts
         self.lasting = self.log.lasting
         self.fold = self.log.fold
 
@@ -158,6 +167,7 @@ class EmbeddedEngine(RedisEngine):
         self._folder = folder
         address = Address(Kind.SINGLE, socket=socket_in(folder))
         super().__init__(settings, address, clock)
+        self.accounts = None
 
     @asynccontextmanager
     async def open(self, changed: Changed) -> AsyncGenerator[Kept]:

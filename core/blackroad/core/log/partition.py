@@ -113,7 +113,6 @@ class Partition:
         ids = tuple([record.event_id for record in append.records])
         return Appended(ids, first_offset, Position(epoch, sequence), number, now_ns)
 
-
     def _shelve(self, append: Append, channel: Channel, now_ns: int, into: list[Entry]) -> Appended:
         """Put records into the history only."""
         del into

@@ -1,7 +1,7 @@
 """Questions to the server beside writing and following: numbers, histories, parts of the log."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, NamedTuple, cast
 
 from blackroad.core.errors import Code, Rejection
@@ -16,7 +16,7 @@ from blackroad.core.log.redis.codec import (
 )
 from blackroad.core.log.redis.keys import Keys
 from blackroad.core.log.redis.link import AwayError, Link, RefusedError, Reply, Word
-from blackroad.core.log.redis.scripts import FOLD
+from blackroad.core.log.redis.scripts import FOLD, RATES
 
 SCANNED: Final = 1000  # channels at once
 PAGE: Final = 64  # entries at once: at most 4 MiB
@@ -120,6 +120,12 @@ class Asker:
         words = [word for pair in made.items() for word in pair]
         async with self._turn:
             await self._link.run(FOLD, keys, until.epoch, until.sequence, *words)
+
+    async def settle(self, accounts: Sequence[str], words: Sequence[Word]) -> bytes:
+        """Return what the script says of accounts. Raises `AwayError` or `RefusedError`."""
+        keys = [self._keys.account(whose) for whose in accounts]
+        async with self._turn:
+            return await self._link.run(RATES, keys, *words)
 
     async def control(self) -> list[Entry]:
         """Return the entries of lasting types that are not folded, in order."""

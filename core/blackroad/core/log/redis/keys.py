@@ -33,6 +33,10 @@ class Keys:
         """Return the key of a channel's history."""
         return f"{self._tag}:history:{channel}"
 
+    def account(self, whose: str) -> str:
+        """Return the key of what somebody has used of a rate."""
+        return f"{self._tag}:account:{whose}"
+
 
 def layout_key(prefix: str) -> str:
     """Return the key of the number of partitions."""

@@ -15,6 +15,7 @@ from blackroad.core.log.catalog import Catalog
 from blackroad.core.log.entry import Entry, Position, Positions
 from blackroad.core.log.idempotency import ROTATION_SECONDS
 from blackroad.core.log.layout import partition_of
+from blackroad.core.log.redis.accounts import RedisAccounts
 from blackroad.core.log.redis.address import Kind
 from blackroad.core.log.redis.asker import Asker
 from blackroad.core.log.redis.codec import Limits, Read
@@ -55,6 +56,7 @@ class Station:
         self._places = places_of(settings.address, settings.prefix)
         self._parts = [self._made(number) for number in range(settings.partitions)]
         self._readers = [self._reader(parts) for parts in self._read_together()]
+        self.accounts = RedisAccounts([part.asker for part in self._parts])
         self._main: asyncio.Task[None] | None = None
         self._healthy = False
         self._lost_at: float | None = None
