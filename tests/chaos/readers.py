@@ -237,6 +237,9 @@ class StubReader(Reader):
                 self.named(frame.unsubscribed.channel).ended(code_of(frame.unsubscribed.code))
             case "rejected":
                 self.named(frame.request_id).asked = False
+            case "lagging":
+                for one in self.followings:
+                    one.live = False
             case _:
                 pass
 

@@ -403,6 +403,7 @@ async def test_what_the_logs_follower_missed_is_read_again(node: Node) -> None:
         client.frames.clear()
         await node.publish("room.a", "2")
         await client.until("caught_up")
+        assert client.kinds()[0] == "lagging", "what is live before the others is not for them"
         assert [event.text for event in client.events()] == ["1", "2"]
 
 

@@ -266,7 +266,7 @@ class ConnectResponse(_message.Message):
 
     @_builtins.property
     def lagging(self) -> Global___Lagging:
-        """The session reads too slowly; its subscriptions catch up."""
+        """The session fell behind; its subscriptions catch up."""
 
     @_builtins.property
     def closing(self) -> _common_pb2.Closing:
@@ -535,15 +535,16 @@ Global___Bookmark: _TypeAlias = Bookmark  # noqa: Y015
 
 @_typing.final
 class Lagging(_message.Message):
-    """Lagging says that the session did not read fast enough: what was queued was dropped, and its subscriptions catch up from
-    where they stood. Nothing is lost unless a Gap follows.
+    """Lagging says that no subscription of the session is live any more: it did not read fast enough and what was queued was
+    dropped, or its node missed something. All catch up from where they stood, each until its CaughtUp. Nothing is lost
+    unless a Gap follows.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     DROPPED_BYTES_FIELD_NUMBER: _builtins.int
     dropped_bytes: _builtins.int
-    """The bytes that were dropped."""
+    """The bytes that were dropped. Zero where the node missed something."""
     def __init__(
         self,
         *,
