@@ -1,7 +1,5 @@
-"""For tests of your own agents: a real server, and a clock that a test sets on."""
+"""For tests of your own agents: `server` has a real one, `clock` one that a test sets on.
 
-from blackroad.testing.clock import FakeClock
-from blackroad.testing.server import RealtimeServer, ServerError, start
-from blackroad.testing.serving import Serving
-
-__all__ = ["FakeClock", "RealtimeServer", "ServerError", "Serving", "start"]
+`plugin` makes them fixtures of pytest's. Nothing is imported here, so that a test run without them
+pays nothing.
+"""

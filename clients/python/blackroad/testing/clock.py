@@ -1,6 +1,7 @@
 """A clock for event loops that stands still until a test lets time pass."""
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -33,7 +34,7 @@ class FakeClock:
 
     def __init__(self) -> None:
         self._thread = threading.get_ident()
-        self._now = time.monotonic()
+        self._now = float(math.ceil(time.monotonic()))  # seconds then add up without remainders
         self._began = self._now
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._numbers = count()
