@@ -46,3 +46,26 @@ def test_a_literal_beginning_bounds_what_is_looked_at() -> None:
         catalog.add(f"t.b-{number}")
     assert len(catalog.page("t.b.>", "t.b.5", 10)) == 10
     assert len(looked) == 10
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_sweeping_costs_a_few_looks_for_each_key_however_many_live(listed: bool) -> None:
+    kept, more, looks = 20_000, 60_000, 0
+    alive: set[str] = set()
+
+    def lives(key: str) -> bool:
+        nonlocal looks
+        looks += 1
+        return key in alive
+
+    catalog = Catalog(lives)
+    for number in range(kept + more):
+        alive.add(f"t.{number}")
+        catalog.add(f"t.{number}")
+        if number == kept and listed:
+            catalog.page("none.>", "", 1)
+        if number >= kept:
+            alive.discard(f"t.{number - kept}")
+            catalog.drop()
+    assert looks < 4 * more
+    assert len(catalog) < 3 * kept

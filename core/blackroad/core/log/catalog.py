@@ -30,7 +30,7 @@ class Catalog:
     def drop(self) -> None:
         """Note that a key ceased to be; it is swept out when half of them are gone."""
         self._dropped += 1
-        if self._dropped > 1024 + len(self._keys) // 2:
+        if self._dropped > 1024 + len(self) // 2:
             self._keys = [key for key in self._keys if self._alive(key)]
             self._added = [key for key in set(self._added) if self._alive(key)]
             self._dropped = 0
