@@ -63,7 +63,7 @@ test-model: .venv/.test ## Test with a real model: wants an Ollama that answers
 	$(bin)/python -m pytest -m real_model -s tests/agents
 
 .PHONY: check
-check: lint types protos breaking check-generated test-elsewhere ## Run everything that `make test` leaves out
+check: lint types protos breaking check-generated docs test-elsewhere ## Run everything that `make test` leaves out
 
 # What `make test` leaves out, and with many more examples what it generates.
 .PHONY: test-elsewhere
@@ -109,6 +109,12 @@ types: .venv/.test ## Check types with mypy and basedpyright, both strict
 bench: .venv/.test ## Measure latency, fan-out and memory beside other servers
 	$(bin)/python -m benchmarks
 
+##@ Read
+
+.PHONY: docs
+docs: .venv/.test .tools/docs/.installed ## Make the site of docs/ with the API reference: no server, no network
+	$(bin)/python -m tools.site
+
 ##@ Contract
 
 .PHONY: generate
@@ -151,6 +157,7 @@ lock: .venv/.test ## Resolve requirements/*.lock anew
 	uv pip compile $(lock) --group build pyproject.toml -o requirements/run.lock
 	uv pip compile $(lock) --group build --group dev -c requirements/run.lock pyproject.toml \
 	  -o requirements/test.lock
+	uv pip compile $(lock) requirements/docs.in -o requirements/docs.lock
 
 lock = --quiet $(upgrade) --no-header --no-annotate --universal --python-version 3.11 --generate-hashes
 
@@ -167,6 +174,13 @@ lock = --quiet $(upgrade) --no-header --no-annotate --universal --python-version
 
 .venv/.test: .venv/.run requirements/test.lock
 	$(pip) install --no-compile --require-hashes -r requirements/test.lock
+	@touch $@
+
+# mkdocs and its theme know nothing of the product, and the product nothing of them.
+.tools/docs/.installed: requirements/docs.lock .venv/.python
+	$(PYTHON) -m venv .tools/docs/venv
+	.tools/docs/venv/bin/python -m pip --disable-pip-version-check --quiet --no-input install \
+	  --no-compile --require-hashes -r requirements/docs.lock
 	@touch $@
 
 # What tests take from npm; `make $(node)` alone installs it.
