@@ -152,6 +152,29 @@ class Cluster:
         """How a log reaches it."""
         return Address(Kind.CLUSTER, tuple(("127.0.0.1", server.port) for server in self.servers))
 
+    def owner(self, slot: int) -> int:
+        """Return which server has a slot with keys in it."""
+        return next(
+            place
+            for place, server in enumerate(self.servers)
+            if server.ask("CLUSTER", "COUNTKEYSINSLOT", str(slot)) != ":0\r\n"
+        )
+
+    def move(self, slot: int) -> None:
+        """Move a slot from its owner to another server, key by key."""
+        identities = [server.ask("CLUSTER", "MYID").splitlines()[1] for server in self.servers]
+        owner = self.owner(slot)
+        other = (owner + 1) % len(self.servers)
+        source, target = self.servers[owner], self.servers[other]
+        target.ask("CLUSTER", "SETSLOT", str(slot), "IMPORTING", identities[owner])
+        source.ask("CLUSTER", "SETSLOT", str(slot), "MIGRATING", identities[other])
+        for key in source.ask("CLUSTER", "GETKEYSINSLOT", str(slot), "1000").splitlines()[2::2]:
+            moved = source.ask("MIGRATE", "127.0.0.1", str(target.port), key, "0", "5000")
+            if not moved.startswith("+"):
+                raise AssertionError(moved)
+        for server in (target, source):
+            server.ask("CLUSTER", "SETSLOT", str(slot), "NODE", identities[other])
+
     def end(self) -> None:
         """End it for good."""
         for server in self.servers:

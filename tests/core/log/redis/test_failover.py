@@ -13,7 +13,7 @@ from blackroad.core.log.redis.keys import Keys
 from blackroad.core.log.redis.log import RedisLog, RedisLogSettings
 from tests.contract.log.steps import ROOM, request, say, texts
 from tests.core.log.redis.nodes import following, node, until
-from tests.servers import Cluster, Sentinels, Server
+from tests.servers import Cluster, Sentinels
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +66,8 @@ async def test_a_slot_that_moves_costs_an_epoch_and_no_event(cluster: Cluster) -
     async with node(settings) as log, following(log) as reader:
         await say(log, ROOM, "a")
         writing = asyncio.create_task(_write(log))
-        await asyncio.to_thread(_move, cluster, Keys(settings.prefix, 0))
+        slot = key_slot(Keys(settings.prefix, 0).log.encode())
+        await asyncio.to_thread(cluster.move, slot)
         await say_until_taken(log, "after")
         said = await writing
         last = await say_until_taken(log, "end")
@@ -86,28 +87,3 @@ async def _write(log: RedisLog) -> list[str]:
             said.append(str(number))
         await asyncio.sleep(0.005)
     return said
-
-
-def _move(cluster: Cluster, keys: Keys) -> None:
-    """Move a partition's slot from its owner to another server, key by key."""
-    slot = str(key_slot(keys.log.encode()))
-    identities = [server.ask("CLUSTER", "MYID").splitlines()[1] for server in cluster.servers]
-    owner = next(
-        place
-        for place, server in enumerate(cluster.servers)
-        if server.ask("CLUSTER", "COUNTKEYSINSLOT", slot) != ":0\r\n"
-    )
-    source = cluster.servers[owner]
-    target = cluster.servers[(owner + 1) % 3]
-    target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", identities[owner])
-    source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", identities[(owner + 1) % 3])
-    for key in _keys_in(source, slot):
-        moved = source.ask("MIGRATE", "127.0.0.1", str(target.port), key, "0", "5000")
-        assert moved.startswith("+"), moved
-    for server in (target, source):
-        server.ask("CLUSTER", "SETSLOT", slot, "NODE", identities[(owner + 1) % 3])
-
-
-def _keys_in(server: Server, slot: str) -> list[str]:
-    lines = server.ask("CLUSTER", "GETKEYSINSLOT", slot, "1000").splitlines()
-    return lines[2::2]
