@@ -1,4 +1,4 @@
-"""One run: the world lives on a fleet, faults strike in an order of their seed, and it is judged."""
+"""One run: the world lives on a fleet, faults strike in the order of a seed; it is judged."""
 
 import asyncio
 import random
@@ -71,10 +71,9 @@ class Verdict:
     def __str__(self) -> str:
         """Return it for people."""
         counts = self.counts
+        attempts = ", ".join(f"{counts[one]} {one}" for one in ("published", "rejected", "unknown"))
         lines = [
-            f"events: {counts['Sent']} said, {counts['published']} acknowledged,"
-            f" {counts['rejected']} attempts rejected, {counts['unknown']} unknown,"
-            f" {counts['Received']} received",
+            f"events: {counts['Sent']} said (attempts: {attempts}), {counts['Received']} received",
             f"faults: {sum(self.faults.values())} ({', '.join(sorted(self.faults))})",
             f"gaps declared: {counts['Gapped']}",
             f"losses: {self.losses}, duplicates: {self.duplicates}",
