@@ -1,4 +1,4 @@
-"""The promises about presence, in figures: how soon who is gone is gone everywhere, and nobody else."""
+"""What is promised of presence, in figures: who is gone is gone everywhere soon; nobody else is."""
 
 import asyncio
 import signal
@@ -141,7 +141,7 @@ async def test_a_clean_leave_shows_everywhere_and_a_pause_of_the_server_makes_no
             places = [(core, name) for core in running.grpc]
             left = time.monotonic()
             await connection.close()
-            await watch.until(lambda all=places: watch.gone.keys() >= set(all), 10 * BEARS)
+            await watch.until(lambda wanted=set(places): watch.gone.keys() >= wanted, BEARS)
             seconds += [watch.gone[place] - left for place in places]
         told("a clean leave, at each core", LEAVE_SECONDS, seconds)
 
