@@ -15,6 +15,7 @@ class Cable:
         self._ends: set[asyncio.StreamWriter] = set()
         self.url = ""
         self.connections = 0
+        self.broken = False  # while it is, a connection that is made is cut at once
 
     @classmethod
     @asynccontextmanager
@@ -37,6 +38,9 @@ class Cable:
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        if self.broken:
+            writer.transport.abort()
+            return
         there, back = await asyncio.open_connection(self._host, int(self._port))
         self._ends |= {writer, back}
         try:
