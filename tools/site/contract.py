@@ -43,9 +43,10 @@ def _stem(file: FileDescriptorProto) -> str:
 def _homes(files: Sequence[FileDescriptorProto]) -> Iterator[tuple[str, str]]:
     """Yield each type's full name, and where it is shown."""
     for file in files:
-        named = [*file.message_type, *file.enum_type]
+        messages = [each.name for each in file.message_type]
+        enums = [each.name for each in file.enum_type]
         nested = [f"{m.name}.{name}" for m in file.message_type for name in _inner(m)]
-        for name in [*(each.name for each in named), *nested]:
+        for name in [*messages, *enums, *nested]:
             yield f".{PACKAGE}.{name}", f"{_stem(file)}.md#{slug(name)}"
 
 
