@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import grpc
 import pytest
 from prometheus_client.registry import CollectorRegistry
+from pydantic import SecretStr
 
 from blackroad.client.codes import from_status
 from blackroad.core.door.caller import identify
@@ -20,12 +21,14 @@ from blackroad.realtime.v1 import (
     channel_pb2_grpc,
     common_pb2,
 )
+from tests.processes import part
 
 pytestmark = pytest.mark.usefixtures("one_loop")
 
 SERVICE = "blackroad.realtime.v1.ChannelService"
 GET = f"/{SERVICE}/GetChannel"
 CONNECT = f"/{SERVICE}/Connect"
+CROSSINGS = 50
 
 
 class Scripted:
@@ -193,6 +196,36 @@ async def test_a_server_that_drains_refuses_new_calls_and_knows_when_the_last_ha
             await run.guarded.calls.none()
     assert error.code() is grpc.StatusCode.UNAVAILABLE
     assert "shutting down" in str(error.details())
+
+
+async def test_who_says_hello_and_is_refused_hears_why_however_the_two_cross() -> None:
+    """By a process of its own: grpc.aio makes INTERNAL of a write that the refusal overtakes."""
+    request = channel_pb2.ConnectRequest(request_id="hello")
+
+    async def crossing(stub: channel_pb2_grpc.ChannelServiceStub) -> grpc.StatusCode:
+        call = stub.Connect(timeout=5)
+        for _ in range(3):
+            await call.write(request)
+        await call.read()
+        raise AssertionError("it is not refused")
+
+    codes: set[grpc.StatusCode] = set()
+    with part("core", GRPC="127.0.0.1:0", AUTH__SECRET="s" * 32) as core:
+        async with grpc.aio.insecure_channel(core.addresses["grpc"]) as channel:
+            stub = channel_pb2_grpc.ChannelServiceStub(channel)
+            for _ in range(CROSSINGS):
+                with pytest.raises(grpc.aio.AioRpcError) as raised:
+                    await crossing(stub)
+                codes.add(raised.value.code())
+    assert codes == {grpc.StatusCode.UNAUTHENTICATED}
+
+
+async def test_who_is_refused_and_says_nothing_hears_it_soon() -> None:
+    async with running(AuthSettings(secret=SecretStr("s" * 32))) as run:
+        call = run.stub.Connect(timeout=5)
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await call.read()
+    assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 async def test_calls_are_counted_by_how_they_ended() -> None:

@@ -4,8 +4,8 @@ import asyncio
 import inspect
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
-from contextlib import contextmanager
-from typing import Protocol, TypeAlias, cast
+from contextlib import contextmanager, suppress
+from typing import Final, Protocol, TypeAlias, cast
 
 import grpc
 import structlog
@@ -31,6 +31,8 @@ Charge: TypeAlias = Callable[[Identity, str], None]
 """Counts a unary call, by its service and method, to who makes it; may raise `Rejection`."""
 
 LOG = structlog.get_logger(__name__)
+GREETING_SECONDS: Final = 0.5
+PAUSE_SECONDS: Final = 0.05
 
 
 class Calls:
@@ -125,16 +127,26 @@ class Guard:
         async def serve() -> None:
             await _written(self._handler.stream_stream(requests, context), context)
 
-        await self._serve(serve, context)
+        await self._serve(serve, context, requests)
 
-    async def _serve(self, serve: Callable[[], Awaitable[None]], context: Context) -> None:
+    async def _serve(
+        self,
+        serve: Callable[[], Awaitable[None]],
+        context: Context,
+        requests: Requests | None = None,
+    ) -> None:
         """Let the service answer; turn what it raises into the status that the caller sees."""
         began = time.perf_counter()
         self._counts.started += 1
         code = grpc.StatusCode.OK
         try:
             with self._calls.one():
-                await self._admit(context)
+                try:
+                    await self._admit(context)
+                except CodedError:
+                    if requests is not None:
+                        await _hear_out(requests)
+                    raise
                 await serve()
         except asyncio.CancelledError:
             code = grpc.StatusCode.CANCELLED
@@ -248,6 +260,19 @@ class GuardedServer(grpc.aio.Server):
 def _raw(raw: bytes) -> bytes:
     """Leave the parsing to the guard: what a deserializer raises, grpc.aio tells the caller."""
     return raw
+
+
+async def _hear_out(requests: Requests) -> None:
+    """Let a caller that is about to be refused say what it has to say at once, for a moment.
+
+    grpc.aio tells a caller whose write is cut off of an INTERNAL error, not of the refusal.
+    """
+    with suppress(TimeoutError, StopAsyncIteration, CodedError):
+        async with asyncio.timeout(GREETING_SECONDS):
+            await anext(requests)
+            while True:
+                async with asyncio.timeout(PAUSE_SECONDS):
+                    await anext(requests)
 
 
 async def _written(answer: AsyncIterator[Response] | Awaitable[None], context: Context) -> None:
