@@ -159,7 +159,7 @@ class ChatPeer:
         if self.receiver is not None:
             self.receiver.on_backlog(waiting)
         if not waiting:
-            self._session.repay()
+            self._session.on_room()
 
     def on_beat(self) -> None:
         """Do nothing: this door has no cursors."""

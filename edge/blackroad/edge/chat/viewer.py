@@ -153,7 +153,7 @@ class Viewer(Generic[S]):
         """Leave or rejoin the fast path."""
         self.receiver.on_backlog(waiting)
         if not waiting:
-            self._session.repay()
+            self._session.on_room()
             if self._ended:
                 asyncio.get_running_loop().call_soon(self._close_when_sent)
 
@@ -226,7 +226,8 @@ class Viewer(Generic[S]):
         said = self._words.ended(refusal)
         if said:
             self.receiver.send(said)
-        self.stream.close(NORMAL if said else refusal.meaning.close_code)
+        complete = said and not self.receiver.queued_bytes
+        self.stream.close(NORMAL if complete else refusal.meaning.close_code)
 
 
 async def _first(

@@ -125,6 +125,11 @@ class Receiver(Generic[R]):
         """What was dropped and the owner is not told yet, because there is no room: see `Owner`."""
         return dict(self._lost or {})
 
+    @property
+    def waiting(self) -> bool:
+        """Whether live events that come now wait here, as all do that came before and wait."""
+        return self._slow or bool(self._held_numbers)
+
     def send(self, data: bytes) -> None:
         """Write what is for this receiver only, after what waits for it; nothing once it is closed.
 
@@ -184,6 +189,12 @@ class Receiver(Generic[R]):
             self._give_up()
         else:
             self._overflow(live)
+
+    def rewind(self) -> None:
+        """Give up the live events that wait, though there is room: `lost` says from where."""
+        live = next((chunk for chunk in self._waiting() if chunk.moves >= 0), None)
+        if live is not None:
+            self._drop(live)
 
     # For the fan-out
 
@@ -251,10 +262,16 @@ class Receiver(Generic[R]):
                 self.owner.on_overflow(lost)
 
     def _overflow(self, first: Chunk) -> None:
-        """Drop what is live, leave all numbers, tell the owner: at once or when there is room."""
+        """Drop what is live, or end a sink for which even that does not help."""
         if self._slow and self.sink.stalled_seconds >= WRITE_DEADLINE_SECONDS:
             self._give_up()
             return
+        self._drop(first)
+        if self._slow and self._exceeds():
+            self._give_up()
+
+    def _drop(self, first: Chunk) -> None:
+        """Drop what is live, leave all numbers, tell the owner: at once or when there is room."""
         held = self._held_numbers or set()
         lost = {
             number: first.before if moves < first.moves and number not in held else None
@@ -268,8 +285,6 @@ class Receiver(Generic[R]):
         self._charge(sum(len(chunk.data) for chunk in own))
         if not self._slow:
             self._drain()
-        elif self._exceeds():
-            self._give_up()
 
     def _give_up(self) -> None:
         """End a sink that is too slow. Its owner hears `on_close`."""

@@ -91,7 +91,7 @@ class Listener:
         """Leave or rejoin the fast path."""
         self.receiver.on_backlog(waiting)
         if not waiting:
-            self._session.repay()
+            self._session.on_room()
 
     def on_beat(self) -> None:
         """Move the last event id on, where that is right for all channels."""

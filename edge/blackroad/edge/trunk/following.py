@@ -26,11 +26,6 @@ class Following:
         return {one.channel for one in self._by_key.values()}
 
     @property
-    def holds(self) -> bool:
-        """Whether live events wait for what a subscription missed."""
-        return any(one.numbers and not one.caught_up for one in self.by_name.values())
-
-    @property
     def asking(self) -> bool:
         """Whether an answer was asked for that has no name yet."""
         return any(one.invoked and not one.channel for one in self._by_key.values())

@@ -1,5 +1,12 @@
 """Whether a channel is among those that a pattern means."""
 
+from blackroad.edge.frames.answer import CHANNEL_PREFIX
+
+
+def is_answer(name: str) -> bool:
+    """Whether a name is that of one answer's channel, and no pattern."""
+    return name.startswith(CHANNEL_PREFIX) and name[-1] not in "*>"
+
 
 def matches(pattern: str, channel: str) -> bool:
     """Whether a name or pattern matches a channel's name."""

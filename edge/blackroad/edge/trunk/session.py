@@ -13,6 +13,7 @@ from blackroad.edge.trunk.asks import Answer, OnAnswer
 from blackroad.edge.trunk.following import Following
 from blackroad.edge.trunk.hearer import Hearer
 from blackroad.edge.trunk.opening import Opening
+from blackroad.edge.trunk.patterns import is_answer
 from blackroad.edge.trunk.restored import channel_gap, lost_answer
 from blackroad.edge.trunk.subscription import Subscription
 from blackroad.edge.trunk.turns import Name
@@ -218,7 +219,7 @@ class Session:
         replaced = self.following.name(subscription, channel)
         if replaced is not None:
             self._leave(replaced)
-        if channel.startswith(CHANNEL_PREFIX):
+        if is_answer(channel):
             self._upstream.watch_answer(channel, self)
 
     def take_join(self, number: int, key: str, channel: str) -> Subscription | None:
@@ -228,7 +229,7 @@ class Session:
             return None
         if not subscription.channel:  # LIVE may be ahead of the answer to an Invoke
             self._name(subscription, channel)
-        elif not subscription.told_subscribed and channel.startswith(CHANNEL_PREFIX):
+        elif not subscription.told_subscribed and is_answer(channel):
             self._upstream.watch_answer(channel, self)  # its ending may be ahead of Subscribed
         if not subscription.settled:
             subscription.joined_turn = self._upstream.turn
@@ -256,8 +257,7 @@ class Session:
             subscription.told_caught_up = True
             self.hearer.on_caught_up(caught_up)
         self._release(subscription)
-        if subscription.ending_held:
-            self._upstream.answer_ended(subscription.channel, self)
+        self._let_endings_out()
 
     def take_rejected(self, response: Response) -> None:
         """Take that the edge's own request for a subscription was refused: it has ended.
@@ -310,6 +310,11 @@ class Session:
         """Take that a new core does not want it back."""
         self.end(from_rejected(refused.rejected))
 
+    def on_room(self) -> None:
+        """Take that the client has read what waited for it."""
+        self.repay()
+        self._let_endings_out()
+
     def owe(self, size: int) -> None:
         """Take that so many bytes of catching up were sent to the client."""
         self.owed_bytes += size
@@ -331,16 +336,25 @@ class Session:
     def take_ending(self, channel: str, numbers: Collection[int]) -> bool:
         """Take an answer's ending on LIVE, for these numbers; whether the client gets it now.
 
-        One that waits for what was missed is out with CaughtUp. Who does not belong to the numbers,
-        not yet or not any more, gets it on CATCH_UP.
+        One that waits for what was missed is out with CaughtUp, one behind what is not read yet
+        with the queue: should that be full, it comes again. Who does not belong to the numbers, not
+        yet or not any more, gets it on CATCH_UP.
         """
         subscription = self.following.joined(channel)
         if subscription is None or self.receiver is None:
             return False
         if subscription.numbers.intersection(numbers).isdisjoint(self.receiver.seats):
             return False
-        subscription.ending_held = not subscription.caught_up
-        return subscription.caught_up
+        subscription.ending_held = not subscription.caught_up or self.receiver.waiting
+        return not subscription.ending_held
+
+    def _let_endings_out(self) -> None:
+        if self.receiver is None or self.receiver.waiting:
+            return
+        for subscription in list(self.subscriptions.values()):
+            if subscription.ending_held and subscription.caught_up:
+                subscription.ending_held = False
+                self._upstream.answer_ended(subscription.channel, self)
 
     def answer_ended(self, channel: str) -> None:
         """Take that an answer has ended; one of this session's own is not followed any more."""
@@ -396,19 +410,16 @@ class Session:
     def suspend(self) -> set[int]:
         """Note where everything stands, since the link is lost; return the numbers to part from."""
         self._put_off.clear()
-        self._drop_held()
+        self._drop_queued()
         lost = self.receiver.lost if self.receiver is not None else {}
         numbers = self.following.numbers
         self.following.suspend(self._upstream.turn, self._upstream.cursor, lost)
         return numbers
 
-    def _drop_held(self) -> None:
-        """Give up live events that wait for a catching-up that will begin anew."""
-        receiver = self.receiver
-        if not self.following.holds or receiver is None or receiver.sink.backlogged:
-            return
-        if receiver.queued_bytes:
-            receiver.shed()
+    def _drop_queued(self) -> None:
+        """Give up live events that wait: after the loss nobody could say from where they come."""
+        if self.receiver is not None and self.receiver.queued_bytes:
+            self.receiver.rewind()
 
     def restore(self) -> Iterator[Request]:
         """Yield what tells a new core about the session and what it follows."""

@@ -46,7 +46,7 @@ class Subscription:
     def restart(self) -> None:
         """Begin to catch up anew."""
         self.caught_up = False
-        self.ending_held = False  # an answer's, that came on LIVE while it was catching up
+        self.ending_held = False  # an answer's, that came on LIVE and is not out yet
         self.joined_turn: int | None = None
         self.numbers: set[int] = set()
 

@@ -110,7 +110,7 @@ class Peer:
         if self.receiver is not None:
             self.receiver.on_backlog(waiting)
         if not waiting:
-            self._session.repay()
+            self._session.on_room()
 
     def on_beat(self) -> None:
         """Send a bookmark, where there is one for all that is live."""
