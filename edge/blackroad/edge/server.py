@@ -34,7 +34,8 @@ from blackroad.edge.websocket.peer import Peer
 _logger = logging.getLogger(__name__)
 Ready = Callable[[str], None]
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-RETRY_SECONDS: Final = (0.5, 5.0)
+# Within the grace of presence: who comes back then never showed as gone.
+RETRY_SECONDS: Final = (0.5, 4.0)
 LAST_SECONDS: Final = 5
 DATE_SECONDS: Final = 1.0
 FIRST_LINK_SECONDS: Final = 1.0
