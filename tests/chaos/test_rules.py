@@ -162,7 +162,9 @@ MUTATIONS: Final[tuple[tuple[Rule, Change], ...]] = (
     (no_hole, without(Gapped("agent", "epoch_changed"))),
     (no_duplicate, after(TWO, TWO)),
     (no_duplicate, after(BACK, TWO)),
-    (no_duplicate, after(FOUR, THREE)),
+    (no_duplicate, after(FOUR, FOUR)),
+    (no_duplicate, after(THREE, Gapped("browser", "expired"), THREE)),
+    (no_duplicate, after(THREE, Ended("browser"), BACK, TWO)),
     (no_duplicate, after(TWO, Received("browser", "c.a", "ev_again", 9, "two"))),
     (one_event_for_a_key, instead(TWO, Received("browser", "c.a", "ev_other", 8, "two"))),
     (
@@ -252,6 +254,12 @@ def test_a_gap_excuses_what_came_to_nobody() -> None:
     history.remove(THREE)
     assert acknowledged_is_delivered(history) == []
     assert no_hole(history) == []
+
+
+def test_a_log_that_began_anew_may_have_an_event_again() -> None:
+    history = list(GOOD)
+    after(FOUR, THREE)(history)
+    assert no_duplicate(history) == []
 
 
 def test_a_history_is_read_as_it_was_written(tmp_path: Path) -> None:
