@@ -25,6 +25,8 @@ KINDS: Final = (
     ("GET", "/", 200, "text/html; charset=utf-8"),
     ("GET", "/docs", 200, "text/html; charset=utf-8"),
     ("GET", "/pages/docs.js", 200, "text/javascript; charset=utf-8"),
+    ("GET", "/console/console.js", 200, "text/javascript; charset=utf-8"),
+    ("GET", "/console/console.svg", 200, "image/svg+xml"),
     ("GET", "/pages/pages.css", 200, "text/css; charset=utf-8"),
     ("GET", "/openapi.json", 200, JSON),
     ("GET", "/asyncapi.json", 200, JSON),

@@ -105,6 +105,7 @@ PARAMETERS: Final = {
 }
 OPEN: Final[Mapping[str, Act]] = {
     "GET /pages/{name}": Act(path="/pages/pages.css"),
+    "GET /console/{name}": Act(path="/console/console.css"),
     "GET /v1/models/{model}": Act(path="/v1/models/ECHO"),
     "POST /v1/tickets": Act(body={}),
     "POST /v1/tokens": Act(body={}),

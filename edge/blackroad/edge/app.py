@@ -10,6 +10,7 @@ from typing_extensions import override
 from blackroad.edge.chat import door as chat_door
 from blackroad.edge.chat.openai import door as openai_door
 from blackroad.edge.chat.ui import door as ui_door
+from blackroad.edge.console import door as console_door
 from blackroad.edge.context import Context
 from blackroad.edge.doors import Doors
 from blackroad.edge.errors import Refusal
@@ -34,6 +35,7 @@ PROBLEM: Final = {
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 ROUTERS: Final = (
+    console_door.router,
     pages.router,
     probes.router,
     chat_door.router,

@@ -93,7 +93,7 @@ async def test_the_documents_describe_what_is_there(edge: EdgeRig) -> None:
         assert asyncapi["asyncapi"].startswith("3.")
         assert_references(asyncapi)
         assert len((await http.get("/protos")).content) > 10_000
-        for path in ("/", "/docs", "/pages/index.js", "/pages/docs.js", "/pages/pages.css"):
+        for path in ("/", "/docs", "/pages/docs.js", "/pages/pages.css"):
             page = await http.get(path)
             assert page.status_code == 200
             assert "http://" not in page.text

@@ -19,13 +19,7 @@ TYPES: Final = {
     "js": "text/javascript; charset=utf-8",
     "css": "text/css; charset=utf-8",
 }
-FILES: Final = frozenset({"index.js", "docs.js", "pages.css"})
-
-
-@router.get("/", response_class=HTMLResponse)
-async def index() -> Response:
-    """Show what this is, and live events."""
-    return _page("index.html")
+FILES: Final = frozenset({"docs.js", "pages.css"})
 
 
 @router.get("/docs", response_class=HTMLResponse)

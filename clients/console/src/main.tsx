@@ -1,0 +1,8 @@
+/** Begins the console. */
+
+import { render } from 'preact';
+import { App } from './App.js';
+import './style.css';
+
+const place = document.getElementById('app');
+if (place) render(<App />, place);
