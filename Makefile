@@ -43,7 +43,8 @@ edge := tests/edge
 contract := tests/contract tests/examples
 transport := tests/edge/transport tests/hostile
 client := tests/client tests/agents
-groups := system edge rest core contract client transport
+chaos := tests/chaos
+groups := chaos system edge rest core contract client transport
 ignore_edge := --ignore=tests/edge/transport
 ignore_rest := $(foreach group,$(filter-out rest,$(groups)),$(addprefix --ignore=,$($(group))))
 parallel := $(MAKE) --no-print-directory --output-sync=target
@@ -92,6 +93,10 @@ fuzz: .venv/.test .tools/fuzz/atheris ## Fuzz the parsers with atheris, a minute
 	for parser in frame pattern cursor document proto; do \
 	  PYTHONPATH=.tools/fuzz:. $(bin)/python tests/hostile/fuzz.py $$parser \
 	    -max_total_time=$(or $(SECONDS_EACH),60) -artifact_prefix=.tools/fuzz/ || exit 1; done
+
+.PHONY: soak
+soak: .venv/.test ## Run clients on a fleet while faults strike, SECONDS long, and judge what they saw
+	$(bin)/python -m tests.chaos --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
 .PHONY: lint
 lint: .venv/.test ## Check style, format, layers and declared dependencies
