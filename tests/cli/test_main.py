@@ -101,12 +101,6 @@ def test_a_token_that_no_core_takes_is_not_made(arguments: list[str], tmp_path: 
     assert "Traceback" not in run.stderr
 
 
-def test_the_console_does_not_pretend(tmp_path: Path) -> None:
-    run = blackroad("console", folder=tmp_path)
-    assert run.returncode == 1
-    assert "not implemented" in run.stderr
-
-
 def test_a_core_that_is_away_is_told_in_one_line(tmp_path: Path) -> None:
     run = blackroad("nodes", "--url", "grpc://127.0.0.1:1", folder=tmp_path)
     assert run.returncode == 1

@@ -85,9 +85,15 @@ def token(
         print_token(context.args, subject, kind, tuple(grant or ()), tenant, hours)
 
 
-def console() -> None:
-    """Print a link to the console: not implemented in this version."""
-    from blackroad.cli.output import print_error
+def console(
+    at: Annotated[
+        str, typer.Option(help="Where the edge is: http://host:port. Else the setting `http`.")
+    ] = "",
+    as_json: Json = False,
+    url: Url = "",
+    token: Token = "",
+) -> None:
+    """Print a link to the console that signs one browser in."""
+    from blackroad.cli.commands.console import print_link
 
-    print_error("the console is not implemented in this version")
-    raise typer.Exit(1)
+    run(lambda client: print_link(client, at, as_json), url, token)
