@@ -41,7 +41,7 @@ class Following:
         self.asked = False
         self.latest: dict[str, str] = {}
         self._history = history
-        self._told = ""
+        self._told: str = ""
 
     def wants(self, channel: str) -> bool:
         """Tell whether a channel's events are for it."""

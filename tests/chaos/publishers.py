@@ -5,8 +5,7 @@ import itertools
 import json
 import random
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Protocol
 
 import grpc
 import httpx
@@ -34,17 +33,8 @@ class Door(Protocol):
 
     name: str
 
-    async def __aenter__(self) -> Self:
-        """Open what it stands on."""
-        ...
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
+    async def close(self) -> None:
+        """Close what it stands on."""
         ...
 
     async def publish(self, channel: str, text: str) -> Answered:
@@ -71,10 +61,8 @@ class AgentDoor:
     def __init__(self, places: Sequence[str], token: str) -> None:
         self._client = Client(f"grpc://{','.join(places)}", token, timeout_seconds=ANSWER_SECONDS)
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
+    async def close(self) -> None:
+        """Close what it stands on."""
         await self._client.close()
 
     async def publish(self, channel: str, text: str) -> Answered:
@@ -99,10 +87,8 @@ class StubDoor:
         self._stubs = itertools.cycle(stubs)
         self._metadata = (("authorization", f"Bearer {token}"),)
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
+    async def close(self) -> None:
+        """Close what it stands on."""
         for channel in self._channels:
             await channel.close()
 
@@ -131,10 +117,8 @@ class CurlDoor:
         timeout = httpx.Timeout(ANSWER_SECONDS)
         self._http = httpx.AsyncClient(headers=headers, trust_env=False, timeout=timeout)
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
+    async def close(self) -> None:
+        """Close what it stands on."""
         await self._http.aclose()
 
     async def publish(self, channel: str, text: str) -> Answered:
@@ -161,10 +145,8 @@ class SocketDoor:
         self._token = token
         self._connection: ClientConnection | None = None
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
+    async def close(self) -> None:
+        """Close what it stands on."""
         if self._connection is not None:
             await self._connection.close()
 
@@ -177,9 +159,9 @@ class SocketDoor:
                 await connection.send(json.dumps({**frame, "idempotency_key": text}))
                 return await self._answer(connection, text)
         except (OSError, TimeoutError, WebSocketException):
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                connection.transport.abort()
+            lost, self._connection = self._connection, None
+            if lost is not None:
+                lost.transport.abort()
             return unknown(text)
 
     async def _opened(self) -> ClientConnection:

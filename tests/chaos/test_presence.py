@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
@@ -56,6 +56,10 @@ class Watch:
             while not holds():
                 self._changed.clear()
                 await self._changed.wait()
+
+    async def left(self, places: Collection[tuple[str, str]], seconds: float) -> None:
+        """Return once watchers know that entities are gone."""
+        await self.until(lambda: all(place in self.gone for place in places), seconds)
 
     async def here(self, names: Sequence[str], watchers: Sequence[str]) -> None:
         """Return once every watcher knows all of them to be here."""
@@ -141,7 +145,7 @@ async def test_a_clean_leave_shows_everywhere_and_a_pause_of_the_server_makes_no
             places = [(core, name) for core in running.grpc]
             left = time.monotonic()
             await connection.close()
-            await watch.until(lambda wanted=set(places): watch.gone.keys() >= wanted, BEARS)
+            await watch.left(places, BEARS * LEAVE_SECONDS)
             seconds += [watch.gone[place] - left for place in places]
         told("a clean leave, at each core", LEAVE_SECONDS, seconds)
 
@@ -171,7 +175,7 @@ async def test_who_was_at_a_killed_core_is_gone_everywhere_and_who_has_another_d
                     await asyncio.sleep(0.02)
             left.append(time.monotonic() - killed)
         places = {(core, name) for core in rest for name in names}
-        await services.until(lambda: services.gone.keys() >= places, BEARS * GONE_SECONDS)
+        await services.left(places, BEARS * GONE_SECONDS)
         await asyncio.sleep(QUIET_SECONDS)
         told("a killed core, at each other", NODE_SECONDS, left)
         told(
@@ -194,7 +198,7 @@ async def test_who_was_at_a_killed_edge_is_gone_everywhere() -> None:
         killed = time.monotonic()
         await running.kill("edge0")
         places = {(core, name) for core in running.grpc for name in names}
-        await watch.until(lambda: watch.gone.keys() >= places, BEARS * GONE_SECONDS)
+        await watch.left(places, BEARS * GONE_SECONDS)
         told(
             "sessions of a killed edge, at each core",
             GONE_SECONDS,
