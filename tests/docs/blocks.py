@@ -4,8 +4,9 @@ A page is read from top to bottom. Two kinds of block are run:
 
 - `console`: a line `$ command` and, under it, what it prints. `...` stands for anything within a
   line, a line `...` for any lines. Words after `console` say more: `follow` leaves the one command
-  running while the next block runs, and then interrupts it; `dialogue` types the lines that begin
-  with `> `; `go` needs a tool that Go installs.
+  running while the next block runs, and then interrupts it; `serve` does the same with what is no
+  client of ours: it is ready when it has printed its first line; `dialogue` types the lines that
+  begin with `> `; `go` needs a tool that Go installs.
 - any block whose first line is a comment that names a file, `# name.ext`, `// name.ext` or
   `<!-- name.ext -->`: it is written to a file of that name. With a path it is an excerpt of that
   file of the repository, line for line.

@@ -37,7 +37,7 @@ ELSEWHERE: Final = {
     ("docs/chat.md", "jsx"): "tests/node/test_react.py",
 }
 WORDS: Final = {
-    "console": {"follow", "dialogue", "go"},
+    "console": {"follow", "serve", "dialogue", "go"},
     "text": {"drawing"},
 }
 

@@ -17,6 +17,7 @@ import httpx
 
 from tests.docs.blocks import ROOT, Block, Command, pattern, where
 from tests.processes import Installation, environ
+from tests.servers import free_port
 
 SECONDS: Final = 20.0
 BOOKMARK: Final = '"type":"bookmark"'
@@ -29,6 +30,8 @@ class Terminal:
     def __init__(self, folder: Path, installation: Installation) -> None:
         self._folder = folder
         self._installation = installation
+        self._port = str(free_port())
+        (folder / "examples").symlink_to(ROOT / "examples")
         path = f"{Path(sys.executable).parent}:{ROOT / '.tools' / 'bin'}:{os.environ['PATH']}"
         self._environ = environ(URL=f"grpc://{installation.grpc}") | {
             "PATH": path,
@@ -39,7 +42,8 @@ class Terminal:
     def here(self, text: str) -> str:
         """Return a text of the page with the addresses of this installation."""
         text = text.replace("127.0.0.1:8080", self._installation.http)
-        return text.replace("127.0.0.1:50051", self._installation.grpc)
+        text = text.replace("127.0.0.1:50051", self._installation.grpc)
+        return text.replace("8765", self._port)  # of a page's own server
 
     def write(self, block: Block) -> None:
         """Write a block to its file."""
@@ -64,17 +68,22 @@ class Terminal:
             timeout=SECONDS,
             check=False,
         )
-        return done.stdout.strip() + "\n"
+        printed = done.stdout.strip()
+        return f"{printed}\n" if printed else ""
 
     @contextmanager
     def following(self, block: Block) -> Generator[None]:
         """Leave a block's command running; when the context ends it must have printed it all."""
         (command,) = block.commands
         before = self._sessions()
+        wanted = re.compile(pattern(self.here(command.shown)))
+        first = re.compile(pattern(self.here(command.shown.partition("\n")[0])))
         with self._running(self.here(command.line)) as screen:
-            wait(lambda: bool(self._followers() - before), block, screen)
+            if "serve" in block.words:
+                wait(lambda: first.match(screen.text) is not None, block, screen)
+            else:
+                wait(lambda: bool(self._followers() - before), block, screen)
             yield
-            wanted = re.compile(pattern(self.here(command.shown)))
             wait(lambda: wanted.match(screen.text) is not None, block, screen)
 
     def dialogue(self, block: Block) -> None:

@@ -35,7 +35,7 @@ def run_next(block: Block, others: Iterator[Block], terminal: Terminal) -> int:
     if "dialogue" in block.words:
         terminal.dialogue(block)
         return 1
-    if "follow" not in block.words:
+    if not block.words & {"follow", "serve"}:
         terminal.run(block)
         return len(block.commands)
     with ExitStack() as stack:
