@@ -103,7 +103,7 @@ def test_a_token_that_no_core_takes_is_not_made(arguments: list[str], tmp_path: 
 
 def test_a_core_that_is_away_is_told_in_one_line(tmp_path: Path) -> None:
     run = blackroad("nodes", "--url", "grpc://127.0.0.1:1", folder=tmp_path)
-    assert run.returncode == 1
+    assert run.returncode == 3
     assert run.stderr.startswith("error: ")
     assert "Traceback" not in run.stderr
 

@@ -14,8 +14,8 @@ app = typer.Typer(
     name="blackroad",
     help="A real-time backbone for AI agents: gRPC, WebSocket and SSE over one log.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

@@ -17,11 +17,28 @@ Url = Annotated[str, typer.Option(help="The core: grpc://host:port. Else BLACKRO
 Token = Annotated[str, typer.Option(help="Who to speak for. Else BLACKROAD_TOKEN.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
+# The exit statuses beside 0, as docs/cli.md has them.
 FAILED: Final = 1
 WRONG: Final = 2
+UNREACHABLE: Final = 3
+REFUSED: Final = 4
 INTERRUPTED: Final = 130
+UNREAD: Final = 141
 WAIT_SECONDS: Final = 5.0
-AWAY: Final = frozenset({"unavailable", "deadline_exceeded"})
+_STATUSES: Final = {
+    "unavailable": UNREACHABLE,
+    "deadline_exceeded": UNREACHABLE,
+    "draining": UNREACHABLE,
+    "unauthenticated": REFUSED,
+    "token_expired": REFUSED,
+    "forbidden": REFUSED,
+    "not_member": REFUSED,
+    "invalid_address": WRONG,
+}
+_HINTS: Final = {
+    UNREACHABLE: "is it running? --url or BLACKROAD_URL says where it is; see `blackroad doctor`",
+    REFUSED: "--token or BLACKROAD_TOKEN says who you are; see `blackroad token --help`",
+}
 
 
 class StartError(Exception):
@@ -46,15 +63,16 @@ def reported() -> Generator[None]:
         raise typer.Exit(FAILED) from None
     except RealtimeError as error:
         print_error(str(error))
-        if error.code in AWAY:
-            print_error("is it running? --url or BLACKROAD_URL says where it is")
-        raise typer.Exit(FAILED) from None
+        status = _STATUSES.get(error.code, FAILED)
+        if status in _HINTS:
+            print_error(_HINTS[status])
+        raise typer.Exit(status) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
         # The reader has seen enough. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(FAILED) from None
+        raise typer.Exit(UNREAD) from None
 
 
 def run(work: Callable[["Client"], Awaitable[None]], url: str, token: str) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Final, Self
 
 import grpc
@@ -61,6 +61,7 @@ class Subscription:
         self._closed = False
         self._stands = False
         self._stood = False
+        self._caught_up = False
         self._give_up_at = 0.0
         self._told_gap = ""
         self._ended: RealtimeError | None = None
@@ -90,6 +91,18 @@ class Subscription:
             if item is not None:
                 return item
         return None
+
+    async def past(self) -> AsyncIterator[Received]:
+        """Give what was there before, to where nothing was missing; iterate on for what comes."""
+        while not self._closed:
+            if (item := self.take()) is not None:
+                yield item
+            elif self._caught_up:
+                return
+            elif self._ended is not None:
+                raise self._ended
+            else:
+                await self._advance()
 
     async def __aenter__(self) -> Self:
         while not (self._stands or self._closed):
@@ -162,7 +175,7 @@ class Subscription:
         if not self._give_up_at:
             self._give_up_at = loop.time() + self._patience_seconds
         deadline = loop.call_later(WELCOME_SECONDS, call.cancel)
-        self._stands = False
+        self._stands = self._caught_up = False
         try:
             await call.write(CONNECT.hello)
             await call.write(request.SerializeToString())
@@ -213,6 +226,7 @@ class Subscription:
                 self._mark(None, frame.bookmark.cursor)
             case "caught_up":
                 self._mark(None, frame.caught_up.cursor)
+                self._caught_up = True
             case "gap":
                 self._gap(read_gap(frame.gap))
             case "snapshot":

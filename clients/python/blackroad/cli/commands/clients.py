@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from blackroad.cli.examples import add
 from blackroad.cli.running import Json, Token, Url, run
 
 Channel = Annotated[str, typer.Argument(help="The channel's name.")]
@@ -11,23 +12,60 @@ Channel = Annotated[str, typer.Argument(help="The channel's name.")]
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (tap, publish, presence, chat, channels, streams):
-        app.command(rich_help_panel="Use")(command)
+    add(app, "Use", tap, publish, presence, chat, channels, streams)
 
 
 def tap(
-    pattern: Annotated[str, typer.Argument(help="A channel or pattern, such as 'task.>'.")],
-    cursor: Annotated[str, typer.Option(help="Resume after this cursor.")] = "",
+    patterns: Annotated[
+        list[str],
+        typer.Argument(help="Channels and patterns, such as 'task.>'.", metavar="PATTERN..."),
+    ],
+    since: Annotated[
+        str,
+        typer.Option(
+            help="Begin so long ago (10m, 1h30m), at a time (2026-01-31T12:00), or after a cursor."
+        ),
+    ] = "",
     history: Annotated[int, typer.Option(help="Begin with the last N events.", max=300)] = 0,
-    presence: Annotated[bool, typer.Option(help="Also tell who comes and goes.")] = False,
+    event_type: Annotated[
+        list[str] | None,
+        typer.Option("--type", help="Only events of this type, such as 'task.*'; may be repeated."),
+    ] = None,
+    sender: Annotated[
+        list[str] | None,
+        typer.Option("--from", help="Only events of this sender; may be repeated."),
+    ] = None,
+    count: Annotated[int, typer.Option(help="End after N events.", min=0)] = 0,
+    follow: Annotated[
+        bool, typer.Option(help="Go on with what comes; else end with what is there.")
+    ] = True,
+    presence: Annotated[
+        bool, typer.Option("--presence", help="Also tell who comes and goes.")
+    ] = False,
+    content: Annotated[
+        bool, typer.Option("--content", help="Print each event's content and nothing else.")
+    ] = False,
+    cursor: Annotated[str, typer.Option(hidden=True)] = "",
     as_json: Json = False,
     url: Url = "",
     token: Token = "",
 ) -> None:
-    """Print every event of a channel or pattern as it comes, until Ctrl-C."""
-    from blackroad.cli.commands.talk import follow
+    """Print every event of channels and patterns as it comes, until Ctrl-C."""
+    from blackroad.cli.commands.tap import Since, Tap
+    from blackroad.cli.commands.tap import follow as follow_it
 
-    run(lambda client: follow(client, pattern, cursor, history, presence, as_json), url, token)
+    wanted = Tap(
+        patterns=patterns,
+        since=Since.read(since or cursor, history),
+        types=event_type or (),
+        senders=sender or (),
+        count=count,
+        presence=presence,
+        follow=follow,
+        as_json=as_json,
+        content_only=content,
+    )
+    run(lambda client: follow_it(client, wanted), url, token)
 
 
 def publish(

@@ -1,6 +1,6 @@
 """What `presence`, `channels` and `streams` do."""
 
-from blackroad.cli.output import CONSOLE, Row, print_json, print_rows
+from blackroad.cli.output import CONSOLE, Row, counted, print_json, print_rows
 from blackroad.client.channels import Channel
 from blackroad.client.client import Client
 from blackroad.client.presence import Presence
@@ -22,14 +22,14 @@ async def who(client: Client, entity_type: str, watch: bool, as_json: bool) -> N
 
 async def list_channels(client: Client, pattern: str, as_json: bool) -> None:
     """List channels."""
-    rows = [_channel(channel) async for channel in client.channels.list(pattern)]
-    print_rows(rows, as_json=as_json)
+    found = await counted(client.channels.list(pattern), "channels")
+    print_rows(map(_channel, found), as_json=as_json)
 
 
 async def list_streams(client: Client, conversation: str, as_json: bool) -> None:
     """List answers."""
-    rows = [_stream(stream) async for stream in client.streams.list(conversation)]
-    print_rows(rows, as_json=as_json)
+    found = await counted(client.streams.list(conversation), "streams")
+    print_rows(map(_stream, found), as_json=as_json)
 
 
 def _entity(record: Presence) -> Row:

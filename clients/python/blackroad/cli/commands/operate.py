@@ -1,12 +1,13 @@
 """What the operators' commands do."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 import typer
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from blackroad.cli.output import CONSOLE, Row, print_error, print_json, print_rows
+from blackroad.cli.output import CONSOLE, Row, counted, print_error, print_json, print_rows
 from blackroad.cli.settings.read import settings_of
 from blackroad.cli.token import Claims, make_token
 from blackroad.client.client import Client
@@ -21,27 +22,32 @@ EVERYTHING = (Grant(">", ALL_ACTIONS),)
 
 
 async def list_sessions(client: Client, subject: str, as_json: bool) -> None:
-    """List all sessions, page by page."""
-    rows: list[Row] = []
+    """List all sessions."""
+    found = await counted(_sessions(client, subject), "sessions")
+    print_rows(map(_session, found), as_json=as_json)
+
+
+async def _sessions(client: Client, subject: str) -> AsyncIterator[admin_pb2.SessionInfo]:
     request = admin_pb2.ListSessionsRequest(page_size=PAGE, subject=subject)
     while True:
         page = await client.unary(
             "AdminService/ListSessions", request, admin_pb2.ListSessionsResponse.FromString
         )
-        rows += map(_session, page.sessions)
+        for session in page.sessions:
+            yield session
         request.page_token = page.next_page_token
         if not page.next_page_token:
-            break
-    print_rows(rows, as_json=as_json)
+            return
 
 
-async def end_session(client: Client, session_id: str) -> None:
-    """End one session."""
+async def end_session(client: Client, session_id: str, as_json: bool) -> None:
+    """End one session, and say so."""
     await client.unary(
         "AdminService/DisconnectSession",
         admin_pb2.DisconnectSessionRequest(session_id=session_id),
         admin_pb2.DisconnectSessionResponse.FromString,
     )
+    _done({"session_id": session_id}, f"{session_id} is ended", as_json)
 
 
 async def list_nodes(client: Client, as_json: bool) -> None:
@@ -88,8 +94,14 @@ async def revoke_tokens(client: Client, jti: str, subject: str, as_json: bool) -
     else:
         request.subject.subject = subject
     await client.unary("AccessService/Revoke", request, access_pb2.RevokeResponse.FromString)
+    _done({"jti": jti, "subject": subject}, f"{jti or subject} is revoked", as_json)
+
+
+def _done(row: Row, text: str, as_json: bool) -> None:
     if as_json:
-        print_json({"jti": jti, "subject": subject})
+        print_json(row)
+    else:
+        CONSOLE.print(text, soft_wrap=True, markup=False)
 
 
 def print_token(
@@ -99,8 +111,9 @@ def print_token(
     grants: Sequence[str],
     tenant: str,
     hours: float,
+    as_json: bool,
 ) -> None:
-    """Print a token."""
+    """Print a token, and nothing else, so that it can be put where it is needed."""
     settings = settings_of(CoreSettings, flags)
     try:
         claims = Claims(
@@ -112,7 +125,12 @@ def print_token(
     except (Rejection, ValueError) as error:
         print_error(error.message if isinstance(error, Rejection) else str(error))
         raise typer.Exit(2) from None
-    CONSOLE.print(make_token(claims, settings.auth, hours * 3600), soft_wrap=True)
+    token = make_token(claims, settings.auth, hours * 3600)
+    if as_json:
+        ends = datetime.fromtimestamp(int(time.time() + hours * 3600), UTC)
+        print_json({"token": token, "subject": subject, "kind": kind, "expire_time": ends})
+    else:
+        print(token)
 
 
 def _grant(text: str) -> Grant:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from blackroad.cli.examples import add
 from blackroad.cli.running import Json, Token, Url, reported, run
 
 Session = Annotated[str, typer.Argument(help="The session's id.")]
@@ -11,8 +12,7 @@ Session = Annotated[str, typer.Argument(help="The session's id.")]
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (sessions, disconnect, revoke, nodes, explain, token, console):
-        app.command(rich_help_panel="Operate")(command)
+    add(app, "Operate", sessions, disconnect, revoke, nodes, explain, token, console)
 
 
 def sessions(
@@ -27,11 +27,13 @@ def sessions(
     run(lambda client: list_sessions(client, subject, as_json), url, token)
 
 
-def disconnect(session_id: Session, url: Url = "", token: Token = "") -> None:
+def disconnect(
+    session_id: Session, as_json: Json = False, url: Url = "", token: Token = ""
+) -> None:
     """End one session."""
     from blackroad.cli.commands.operate import end_session
 
-    run(lambda client: end_session(client, session_id), url, token)
+    run(lambda client: end_session(client, session_id, as_json), url, token)
 
 
 def revoke(
@@ -77,12 +79,13 @@ def token(
     ] = None,
     tenant: Annotated[str, typer.Option(help="The tenant.")] = "default",
     hours: Annotated[float, typer.Option(help="How long it holds.", min=0.001)] = 1.0,
+    as_json: Json = False,
 ) -> None:
     """Make a token, signed with auth.secret (without keys: for a core in development)."""
     from blackroad.cli.commands.operate import print_token
 
     with reported():
-        print_token(context.args, subject, kind, tuple(grant or ()), tenant, hours)
+        print_token(context.args, subject, kind, tuple(grant or ()), tenant, hours, as_json)
 
 
 def console(

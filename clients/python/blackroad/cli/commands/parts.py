@@ -4,30 +4,31 @@ from typing import Annotated, Final
 
 import typer
 
+from blackroad.cli.examples import add
 from blackroad.cli.running import FAILED, Json, reported
 
 Lifeline = Annotated[int | None, typer.Option("--lifeline", hidden=True)]
 
 # Every setting is a flag too, such as --limits.user.burst-limit; the settings' reader knows them.
-SETTINGS: Final = {"allow_extra_args": True, "ignore_unknown_options": True}
+SETTINGS: Final[dict[str, bool]] = {"allow_extra_args": True, "ignore_unknown_options": True}
 HINT: Final = "Every setting is a flag too: see `blackroad config`."
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (up, core, edge, agents, run, config, doctor):
-        app.command(context_settings=SETTINGS, epilog=HINT, rich_help_panel="Start")(command)
-    app.command(context_settings=SETTINGS, rich_help_panel="Start")(bench)
+    add(app, "Start", up, core, edge, agents, config, doctor, settings=SETTINGS, hint=HINT)
+    add(app, "Start", run)
+    add(app, "Start", bench, settings=SETTINGS)
 
 
-def up(context: typer.Context, lifeline: Lifeline = None) -> None:
+def up(context: typer.Context, as_json: Json = False, lifeline: Lifeline = None) -> None:
     """Start core, agents and edge on this machine, until Ctrl-C."""
     from blackroad.cli.parts.everything import run
     from blackroad.cli.parts.lifeline import Lifeline
 
     line = Lifeline(lifeline)
     with reported(), line.reporting():
-        status = run(context.args, line.ready)
+        status = run(context.args, line.ready, as_json=as_json)
     raise typer.Exit(status)
 
 

@@ -1,37 +1,26 @@
-"""What `tap`, `publish` and `chat` do."""
+"""What `publish` and `chat` do."""
 
 import asyncio
-import base64
 import sys
-from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import cast
 
 import orjson
 import typer
-from rich.text import Text as RichText
 
-from blackroad.cli.output import CONSOLE, ERRORS, Row, print_error, print_json
+from blackroad.cli.output import (
+    CONSOLE,
+    ERRORS,
+    print_error,
+    print_json,
+    print_note,
+    progress,
+)
 from blackroad.client.answer import Answer
 from blackroad.client.client import Client
-from blackroad.client.event import Event, JSONValue
-from blackroad.client.parts import Gap, Part, Progress, Queued, Snapshot, Started, Text, Thinking
-from blackroad.client.subscription import Received
-
-
-async def follow(
-    client: Client, pattern: str, cursor: str, history: int, presence: bool, as_json: bool
-) -> None:
-    """Print what comes."""
-    subscription = client.subscribe(
-        pattern, cursor or None, history=history or None, presence=presence
-    )
-    async with subscription:
-        async for received in subscription:
-            if as_json:
-                print_json(received_row(received))
-            else:
-                CONSOLE.print(_line(received), soft_wrap=True)
+from blackroad.client.event import JSONValue
+from blackroad.client.parts import Part, Progress, Queued, Snapshot, Started, Text, Thinking
 
 
 async def say(
@@ -58,12 +47,13 @@ async def ask(client: Client, name: str, prompt: str, is_model: bool, as_json: b
     answer = client.invoke(model=name, prompt=prompt) if is_model else client.invoke(name, prompt)
     began = False
     try:
-        async for part in answer:
-            began = began or isinstance(part, Text | Snapshot)
-            if as_json:
-                print_json({"part": type(part).__name__.lower(), **asdict(part)})
-            else:
-                _show(part)
+        with ExitStack() as stack:
+            async for part in answer:
+                began = began or isinstance(part, Text | Snapshot)
+                if as_json:
+                    print_json({"part": type(part).__name__.lower(), **asdict(part)})
+                else:
+                    _show(part, stack)
     except asyncio.CancelledError:
         await _cancel(answer)
         raise
@@ -78,88 +68,34 @@ async def _cancel(answer: Answer) -> None:
             await answer.cancel()
 
 
-def _show(part: Part) -> None:
-    """Print an answer's text to stdout, and all about it to stderr where that is a terminal."""
+def _show(part: Part, shown: ExitStack) -> None:
+    """Print an answer's text to stdout, and all about it to stderr where that is a terminal.
+
+    How far it is stays on the last line until more of the text comes.
+    """
     match part:
         case Text(text):
+            shown.close()
             sys.stdout.write(text)
             sys.stdout.flush()
         case Snapshot():
+            shown.close()
             sys.stdout.write(part.text)
             sys.stdout.flush()
-        case _ if not sys.stderr.isatty():
+        case _ if not ERRORS.is_terminal:
             pass
         case Thinking(text):
-            ERRORS.print(text, style="dim", end="")
+            shown.close()
+            ERRORS.print(text, style="dim", end="", markup=False)
         case Queued(position):
-            ERRORS.print(f"waiting, place {position}", style="dim")
+            print_note(f"waiting, place {position}")
         case Started(agent, model):
-            ERRORS.print(f"{agent} {model}".strip(), style="dim")
+            print_note(f"{agent} {model}".strip())
         case Progress(percent, message):
-            ERRORS.print(f"{percent:.0f} % {message}", style="dim")
+            shown.close()
+            shown.enter_context(progress("", 100)).at(percent, message)
         case _:
             pass
-
-
-def received_row(received: Received) -> Row:
-    """Return what a subscriber receives in the words of the browser protocol."""
-    match received:
-        case Gap():
-            return {"type": "gap", "room": received.channel, "reason": received.reason}
-        case Snapshot():
-            return {"type": "agent.response", "status": "snapshot", **asdict(received)}
-        case _:
-            return _event_row(received)
-
-
-def _event_row(event: Event) -> Row:
-    row: dict[str, object] = {
-        "cursor": event.cursor,
-        "room": event.channel,
-        "type": event.type,
-        "from": event.sender,
-        "from_kind": event.sender_kind,
-        "timestamp": event.create_time,
-        "event_id": event.event_id,
-        "offset": event.offset,
-    }
-    content = event.content
-    if isinstance(content, bytes):
-        row["data"] = base64.b64encode(content).decode()
-    elif event.part is not None:
-        row["part"] = {"part": type(event.part).__name__.lower(), **asdict(event.part)}
-    else:
-        row["content"] = content
-    optional: Mapping[str, object] = {
-        "headers": event.headers,
-        "correlation_id": event.correlation_id,
-    }
-    return row | {name: value for name, value in optional.items() if value}
-
-
-def _line(received: Received) -> RichText:
-    match received:
-        case Gap(channel, reason):
-            return RichText(f"{channel}: events are missing here ({reason})", style="yellow")
-        case Snapshot():
-            return RichText(f"{received.stream_id} so far: {received.text}", style="dim")
-        case _:
-            return _event_line(received)
-
-
-def _event_line(event: Event) -> RichText:
-    content = event.content
-    shown = f"{len(content)} bytes" if isinstance(content, bytes) else event.text
-    if event.part is not None:
-        shown = str(event.part)
-    return RichText.assemble(
-        (event.create_time.astimezone().strftime("%H:%M:%S "), "dim"),
-        (event.channel, "bold"),
-        f"#{event.offset} ",
-        (event.type, "cyan"),
-        (f" {event.sender}: ", "green"),
-        shown,
-    )
 
 
 def _json(content: str) -> JSONValue:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from blackroad.agents.settings import AgentsSettings
 from blackroad.cli.logs import configure
-from blackroad.cli.output import CONSOLE, print_error
+from blackroad.cli.output import CONSOLE, Row, print_error, print_json
 from blackroad.cli.parts.agents import roster_of
 from blackroad.cli.parts.child import ChildError
 from blackroad.cli.parts.up import Addresses, Tree
@@ -19,7 +19,9 @@ from blackroad.cli.settings.sources import given
 from blackroad.core.settings import CoreSettings
 
 
-def run(flags: Sequence[str], also: Callable[[Addresses], None] | None = None) -> int:
+def run(
+    flags: Sequence[str], also: Callable[[Addresses], None] | None = None, *, as_json: bool = False
+) -> int:
     """Run everything; return the exit status. Raises `SettingsError` before anything starts.
 
     `also` is called when all is ready and has been announced.
@@ -33,7 +35,10 @@ def run(flags: Sequence[str], also: Callable[[Addresses], None] | None = None) -
     tree = Tree(flags, core)
 
     def ready(addresses: Addresses) -> None:
-        announce(addresses, core)
+        if as_json:
+            print_json(told(addresses, core))
+        else:
+            announce(addresses, core)
         if also is not None:
             also(addresses)
 
@@ -43,6 +48,19 @@ def run(flags: Sequence[str], also: Callable[[Addresses], None] | None = None) -
         print_error(str(lost))
         return lost.status
     return 0
+
+
+def told(addresses: Addresses, core: CoreSettings) -> Row:
+    """Return where everything is, for programs."""
+    http, s = addresses["http"], "s" if core.tls.cert else ""
+    grpc = addresses["grpc"]
+    return {
+        "url": grpc if s else f"grpc://{grpc}",
+        "http": f"http{s}://{http}",
+        "websocket": f"ws{s}://{http}/ws/",
+        "model": addresses.get("model"),
+        "development": core.auth.development,
+    }
 
 
 def announce(addresses: Addresses, core: CoreSettings) -> None:

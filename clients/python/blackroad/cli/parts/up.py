@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from blackroad.cli.output import print_note
 from blackroad.cli.parts.child import Child, ChildError
 from blackroad.cli.parts.credentials import token_for, trust_for
 from blackroad.cli.parts.stop import Stop
@@ -17,6 +18,7 @@ GRACE_SECONDS: Final = 30.0
 LAST_SECONDS: Final = 1.0
 
 AGENTS: Final = "agents"
+_PARTS: Final = ("core", AGENTS, "edge")
 
 Addresses = dict[str, str]
 
@@ -44,7 +46,8 @@ class Tree:
             async with asyncio.TaskGroup() as watchers:
                 watchers.create_task(_asked(stop))
                 addresses: Addresses = {}
-                for name in ("core", AGENTS, "edge"):
+                for number, name in enumerate(_PARTS, 1):
+                    print_note(f"starting {name} ({number} of {len(_PARTS)})")
                     child = await self._start(name, addresses)
                     watchers.create_task(_lost(child))
                     addresses |= await child.ready()
