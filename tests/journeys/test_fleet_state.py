@@ -20,6 +20,8 @@ from tests.conformance.grpc_door import dialled
 from tests.journeys.serving import fresh
 from tests.journeys.test_fleet import fleet, fleet_of_three, until
 
+pytestmark = pytest.mark.usefixtures("one_loop")
+
 
 @pytest.fixture(scope="module")
 def cores() -> Generator[tuple[str, str]]:

@@ -139,7 +139,6 @@ class Node:
         self.presences = PresenceCalls(self.roster, self.directory, self.occupants)
         starter = Starter(self.hub, self.directory, self.answers)
         self.parts = Parts(self.hub, self.directory, self.occupants, starter, self.answers)
-        self.parts.locate = self.answers.locate
         self.parts.charge_command = self.rates.charge_command
         self.parts.budget = self.answers.budget = self.budget
         self._lose = self.hub.missed

@@ -90,6 +90,7 @@ class ChannelCalls:
         """Return a channel; NOT_FOUND also where it is private and not the caller's."""
         name = _name(request.name)
         key = identity.key(name)
+        await self._directory.learn(identity, name)
         try:
             self._directory.check_read(identity, name)
         except Rejection as rejection:
@@ -148,6 +149,7 @@ class ChannelCalls:
     ) -> channel_pb2.ListEventsResponse:
         """Return a page of the history, with the rights of now."""
         name = _name(request.channel)
+        await self._directory.learn(identity, name)
         self._directory.check_read(identity, name)
         key = identity.key(name)
         floor = self._directory.history_floor(identity, key)

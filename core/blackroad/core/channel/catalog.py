@@ -18,6 +18,7 @@ from blackroad.realtime.v1 import channel_pb2
 
 CHUNK: Final = 256
 MAX_CHUNKS: Final = 8
+CONVERSATION: Final = "conversation."
 
 
 class Catalog:
@@ -64,6 +65,8 @@ class Catalog:
         for _ in range(MAX_CHUNKS):
             keys = await self._keys(identity.tenant, pattern, place)
             for key in keys:
+                if unscope(key).startswith(CONVERSATION):  # answers are not listed here
+                    await self._directory.learn(identity, unscope(key))
                 if not self._directory.may_read(identity, key):
                     continue
                 if len(channels) == limit:

@@ -1,6 +1,6 @@
 """Channels as a node knows them: the policy in force, who may do what, and how that changes."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from blackroad.core.channel.control import BODIES, Change, What
@@ -29,21 +29,30 @@ __all__ = ["Change", "Directory", "What"]
 
 Owns = Callable[[Identity, str], bool]
 """Tells whether a channel, by its key, is an identity's own."""
+Learn = Callable[[Identity, str], Awaitable[None]]
+"""Has known here whose a channel is, by its key, where the log or another node knows."""
 
 
 class Directory:
     """Answers from memory and changes only by `apply`, so that it holds at one place of the log.
 
     `owns`: channels whose first token is there belong to somebody; beside those only grants
-    that spell this token cover them. `listeners` are told of each change from within `apply`; they
-    must not block.
+    that spell this token cover them. Whose they are may have to be learned first: `learn` is
+    awaited by who then asks for rights. `listeners` are told of each change from within `apply`;
+    they must not block.
     """
 
     def __init__(self, rules: Rules, store: ChannelStore | None = None) -> None:
         self.ledger = Ledger(store or MemoryChannelStore(), rules)
         self.owns: dict[str, Owns] = {}
+        self.learns: dict[str, Learn] = {}
         self.listeners: list[Callable[[Change], None]] = []
         self._is_private: dict[str, bool] = {}  # of events' channels
+
+    async def learn(self, identity: Identity, name: str) -> None:
+        """Have known here whose a channel is, where it may be somebody's. Raises `Rejection`."""
+        if (learn := self.learns.get(_first(name))) and not is_pattern(name):
+            await learn(identity, identity.key(name))
 
     def policy(self, key: str) -> Policy:
         """Return the policy in force."""

@@ -11,10 +11,11 @@ from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.revocations import CONTROL, Revocations
 from blackroad.core.log.base import Kept
 from blackroad.core.log.engine import Engine
-from blackroad.core.names import tenant_of, unscope
+from blackroad.core.log.entry import Positions
+from blackroad.core.names import scope, tenant_of, unscope
 
 FOLD_AT: Final = 1000  # events
-LOOK_SECONDS: Final = 10.0
+LOOK_SECONDS: Final = 1.0
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -28,7 +29,9 @@ class Made(msgspec.Struct, frozen=True):
 class Folding:
     """Folds the control events of a node's engine now and then, and unfolds them at its start.
 
-    An event that is applied once more, after what it has made, has no effect.
+    An event that is applied once more, after what it has made, has no effect. Where the log began
+    anew the engine may have lost them: then each node gives back what it knows, so that a channel
+    stays private, and a token revoked, for nodes that start later.
     """
 
     def __init__(self, engine: Engine, hub: Hub, ledger: Ledger, revocations: Revocations) -> None:
@@ -36,14 +39,25 @@ class Folding:
         self._hub = hub
         self._ledger = ledger
         self._revocations = revocations
+        self._epochs: list[int] = []  # of the log when the engine had all that this node knows
+        self._busy = False
 
     @property
     def due(self) -> bool:
-        """Whether many events are kept one by one."""
+        """Whether many events are kept one by one, or the log has begun anew."""
+        return not self._busy and (self._many or self._began_anew)
+
+    @property
+    def _many(self) -> bool:
         return self._engine.unfolded >= FOLD_AT
+
+    @property
+    def _began_anew(self) -> bool:
+        return self._epochs != _epochs(self._hub.heads)
 
     def unfold(self, kept: Kept) -> None:
         """Take up what was made before this process."""
+        self._epochs = _epochs(self._engine.log.heads())
         for key, text in kept.made.items():
             if unscope(key) == CONTROL:
                 self._revocations.restore(tenant_of(key), text)
@@ -52,15 +66,33 @@ class Folding:
             self._ledger.restore(key, made.record, made.members, made.floor)
 
     async def fold(self) -> None:
-        """Fold the events that this node has applied. What fails is done later."""
-        heads = self._hub.heads
+        """Give back what the engine has lost; fold what this node has applied.
+
+        What fails is done later.
+        """
+        self._busy = True
         try:
-            entries = await self._engine.lasting()
-            applied = [entry for entry in entries if entry.position <= heads[entry.partition]]
-            made = {entry.key: self._made(entry.key) for entry in applied}
-            await self._engine.fold(Kept(made, applied))
+            if self._began_anew:
+                await self._give_back()
+            if self._many:
+                await self._fold()
         except Rejection:
             return
+        finally:
+            self._busy = False
+
+    async def _give_back(self) -> None:
+        epochs = _epochs(self._hub.heads)
+        controls = {scope(tenant, CONTROL) for tenant in self._revocations.tenants}
+        await self._engine.keep(self._ledger.known() | controls, self._made)
+        self._epochs = epochs
+
+    async def _fold(self) -> None:
+        heads = self._hub.heads
+        entries = await self._engine.lasting()
+        applied = [entry for entry in entries if entry.position <= heads[entry.partition]]
+        made = {entry.key: self._made(entry.key) for entry in applied}
+        await self._engine.fold(Kept(made, applied))
 
     def _made(self, key: str) -> bytes:
         if unscope(key) == CONTROL:
@@ -71,3 +103,7 @@ class Folding:
         if record is None and not members and not floor:
             return b""
         return msgspec.json.encode(Made(record, members, floor))
+
+
+def _epochs(places: Positions) -> list[int]:
+    return [place.epoch for place in places]

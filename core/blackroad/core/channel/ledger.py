@@ -65,6 +65,10 @@ class Ledger:
         """Return the offset at which the channel was last deleted: nobody reads what was before."""
         return self._floors.get(key, 0)
 
+    def known(self) -> set[str]:
+        """Return the keys of all channels of which control events have made something."""
+        return self.store.known() | self._floors.keys()
+
     def apply(self, entry: Entry) -> list[Change]:
         """Take up a control event; return what it has changed. Other events change nothing."""
         kind = BODIES.get(entry.type)

@@ -1,6 +1,6 @@
 """What subscribers stand on, and all of a node's subscribers."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Protocol
 
 from blackroad.core.channel.directory import Change, Directory
@@ -86,7 +86,7 @@ class Parts:
     """The parts of a node that subscribers stand on."""
 
     __slots__ = (
-        "budget", "charge_command", "directory", "hub", "locate", "reader", "seats", "starter",
+        "budget", "charge_command", "directory", "hub", "reader", "seats", "starter",
         "subscribers", "viewed",
     )  # fmt: skip
 
@@ -104,12 +104,6 @@ class Parts:
         self.budget = Budget()
         # Counts what somebody asks for besides publishing, and may refuse it.
         self.charge_command: Callable[[Identity], None] = lambda identity: None
-        # Has an answer that another node holds known here, so that its rights are.
-        self.locate: Callable[[Identity, str], Awaitable[None]] = _nowhere
-
-
-async def _nowhere(identity: Identity, stream_id: str) -> None:
-    """Look nowhere: there are no other nodes."""
 
 
 def _subject(subscriber: Follower) -> tuple[str, str]:

@@ -59,6 +59,10 @@ class ChannelStore(Protocol):
         """Return how many records a tenant has."""
         ...
 
+    def known(self) -> set[str]:
+        """Return the keys of all channels, of all tenants, that have a record or members."""
+        ...
+
     def member(self, key: str, subject: str) -> ChannelMember | None:
         """Return a member of a channel."""
         ...
@@ -116,6 +120,10 @@ class MemoryChannelStore:
         keys = self._keys.get(tenant, [])
         start = bisect_right(keys, after)
         return keys[start : start + limit]
+
+    def known(self) -> set[str]:
+        """Return the keys of all channels that have a record or members."""
+        return {*self._records, *self._members}
 
     def count(self, tenant: str) -> int:
         """Return how many records a tenant has."""

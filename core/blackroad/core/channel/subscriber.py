@@ -98,7 +98,7 @@ class Subscriber:
 
         Then nothing has changed.
         """
-        await self._locate(request)
+        await self._learn(request)
         names = self._check(request)
         start = await self._parts.starter.start(self.identity, names, request)
         subscription, old = await self._stand(request_id, request, names, start.after, label)
@@ -124,7 +124,7 @@ class Subscriber:
         The door sees to what was missed: `follow` takes the subscription. Where these topics do not
         share that, nothing has changed and the answer is False.
         """
-        await self._locate(request)
+        await self._learn(request)
         names = self._check(request)
         topics = topics_of(self.identity, names, presence=request.presence)
         if not shares((*topics, *self._private(topics))):
@@ -249,11 +249,9 @@ class Subscriber:
         if rooms > MAX_SUBSCRIPTIONS or answers > MAX_ANSWERS:
             raise too_many(channel)
 
-    async def _locate(self, request: channel_pb2.Subscribe) -> None:
+    async def _learn(self, request: channel_pb2.Subscribe) -> None:
         for name in (request.channel, *request.unit):
-            first, _, stream_id = name.partition(".")
-            if first == "stream":
-                await self._parts.locate(self.identity, stream_id)
+            await self._parts.directory.learn(self.identity, name)
 
     def _check(self, request: channel_pb2.Subscribe) -> list[str]:
         """Return the names and patterns that the request follows, or raise `Rejection`."""

@@ -22,6 +22,7 @@ from blackroad.core.stream.folded import Folded
 from blackroad.core.stream.journal import NO_HISTORY
 from blackroad.core.stream.limits import StreamLimits
 from blackroad.core.stream.pool import Pool
+from blackroad.core.stream.shared_turns import Turn
 from blackroad.core.stream.update import Update, update_of
 from blackroad.core.stream.worker import Worker
 from blackroad.realtime.v1 import event_pb2, stream_pb2
@@ -42,6 +43,7 @@ class Start(msgspec.Struct, array_like=True, frozen=True):
     lineage: frozenset[str]
     seconds: float  # until its deadline
     attempt: int = 0  # that it has had
+    turn: Turn | None = None  # in its conversation
 
 
 class Shown(msgspec.Struct, array_like=True, frozen=True):
@@ -164,6 +166,7 @@ class Abroad:
             answer.lineage,
             seconds,
             answer.attempt,
+            answer.turn,
         )
         await self.fleet.asks.ask(answer.home, "answer.start", _ENCODE(start))
 

@@ -20,6 +20,7 @@ from blackroad.core.stream.folded import Folded
 from blackroad.core.stream.invocation import has_more
 from blackroad.core.stream.journal import Journal
 from blackroad.core.stream.route import Route
+from blackroad.core.stream.shared_turns import Turn
 from blackroad.core.stream.update import ARMS, Ending, Said, Update, started
 from blackroad.core.stream.wheel import Timer
 from blackroad.core.stream.worker import Worker
@@ -100,6 +101,7 @@ class Answer:
         "thought",
         "ticket",
         "told_position",
+        "turn",
         "usage",
         "viewers",
         "worker",
@@ -128,6 +130,7 @@ class Answer:
         self.created_ns = created_ns
         self.ended_ns = 0
         self.conversation = invoke.conversation
+        self.turn: Turn | None = None  # in its conversation, where other nodes share it
         self.labels: Mapping[str, str] = dict(invoke.labels) if invoke.labels else UNLABELLED
         self.room = ""  # where it was asked for and is said, and by which event
         self.asked_by = ""

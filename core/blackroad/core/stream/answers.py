@@ -18,6 +18,8 @@ from blackroad.core.limits.budget import Budget
 from blackroad.core.log.base import Log
 from blackroad.core.log.cursor import encode_cursor
 from blackroad.core.log.entry import Positions
+from blackroad.core.log.shelf import Shelf
+from blackroad.core.names import unscope
 from blackroad.core.presence.roster import Roster
 from blackroad.core.publisher import Publisher, check_json
 from blackroad.core.settings import AnswersSettings
@@ -35,6 +37,7 @@ from blackroad.core.stream.pool import Pool
 from blackroad.core.stream.reports import Reports
 from blackroad.core.stream.rooms import Rooms
 from blackroad.core.stream.route import route_of
+from blackroad.core.stream.shared_turns import SharedTurns, Turn
 from blackroad.core.stream.views import Views
 from blackroad.core.stream.wheel import Wheel
 from blackroad.realtime.v1 import event_pb2, stream_pb2
@@ -44,6 +47,7 @@ LOG = structlog.get_logger(__name__)
 MAX_ID_BYTES: Final = 128
 MAX_LABELS: Final = 8
 MAX_LABELS_BYTES: Final = 1024
+ENDING_SECONDS: Final = 2.0  # that an ending takes to be in the log, at most
 
 
 class Answers:
@@ -69,6 +73,7 @@ class Answers:
         self.charge: Callable[[Identity], None] = lambda identity: None
         self.charge_command: Callable[[Identity], None] = lambda identity: None
         self.budget = Budget()
+        self._log = log
         self._hub = hub
         self._clock = clock
         self._limits = limits
@@ -89,7 +94,9 @@ class Answers:
         self._running: set[Answer] = set()
         self._emptied: asyncio.Event | None = None  # while draining
         directory.owns["stream"] = self.archive.owns
+        directory.learns["stream"] = self.learn
         directory.owns["conversation"] = self.conversations.owns
+        directory.learns["conversation"] = self.conversations.learn
 
     async def run(self) -> None:
         """Write, ring and tell until cancelled."""
@@ -119,23 +126,32 @@ class Answers:
     async def start(self, identity: Identity, session_id: str, invoke: stream_pb2.Invoke) -> str:
         """Start an answer and return its id. Raises what `Invoke` says."""
         del session_id  # an answer outlives the session that asked for it
-        if invoke.conversation:
-            await self.conversations.load(identity, invoke.conversation)
-        answer = self.begin(identity, invoke)
+        answer = await self.open(identity, invoke)
         if answer.opened is not None:
             await answer.opened
         return answer.stream_id
 
-    def begin(self, identity: Identity, invoke: stream_pb2.Invoke) -> Answer:
-        """Start an answer; its conversation, where it has one, was loaded.
+    async def open(self, identity: Identity, invoke: stream_pb2.Invoke) -> Answer:
+        """Start an answer, in the turn that it has in its conversation.
 
         Raises what `Invoke` says. `opened`, where it is set, tells when another node has taken it,
         or raises what that node says.
         """
         self.charge(identity)
-        return self._begin(identity, invoke)
+        turn: Turn | None = None
+        if invoke.conversation:
+            turn = await self.conversations.enter_turn(identity, invoke)
+        try:
+            return self._begin(identity, invoke, turn)
+        except Rejection:
+            self.conversations.leave_turn(turn)
+            raise
+        finally:
+            self.conversations.begun(turn)
 
-    def _begin(self, identity: Identity, invoke: stream_pb2.Invoke) -> Answer:
+    def _begin(
+        self, identity: Identity, invoke: stream_pb2.Invoke, turn: Turn | None = None
+    ) -> Answer:
         if self._emptied is not None and not invoke.parent_stream_id:
             raise Rejection(Code.DRAINING)
         input_bytes = self._check(invoke)
@@ -147,7 +163,9 @@ class Answers:
             lambda prefix: pool.serves_under(prefix) or abroad.serves_under(prefix),
         )
         authorize(identity, Action.INVOKE, route.name)
-        answer = Answer(self.journal, identity, invoke, route, self._clock.time_ns())
+        identifier = turn.stream_id if turn is not None else ""
+        answer = Answer(self.journal, identity, invoke, route, self._clock.time_ns(), identifier)
+        answer.turn = turn
         answer.input_bytes = input_bytes
         answer.deadline_at = self._clock.monotonic() + self._deadline_seconds(invoke)
         parent = self._parent(answer, identity) if invoke.parent_stream_id else None
@@ -184,13 +202,20 @@ class Answers:
         abroad.closed = self._close
         abroad.orphaned = self._take_orphan
         abroad.came, abroad.went = self.rooms.enter, self.rooms.leave
-        self.conversations.shared = not abroad.alone
         if not abroad.alone:
+            self.conversations.turns = SharedTurns(
+                Shelf(self._log, "turn"),
+                self.journal,
+                self._is_answering,
+                abroad.soon,
+                self._limits.max_deadline_seconds,
+            )
             self.attendance.show, self.attendance.hide = abroad.show, abroad.hide
         self.dispatcher.cancel_elsewhere = lambda answer: abroad.tell(answer, "answer.cancel")
         abroad.fleet.asks.handlers |= {
             "answer.start": self._asked_to_start,
             "answer.find": self._asked_to_find,
+            "answer.answering": self._asked_if_answering,
             "answer.cancel": self._asked_to_cancel,
             "answer.input": self._asked_to_give,
             "answer.view": self._asked_to_count,
@@ -210,6 +235,8 @@ class Answers:
         except Rejection as rejection:
             self.abroad.leave(answer)
             self.archive.drop(answer)
+            if rejection.code is not Code.UNKNOWN:  # else that node may have it
+                self.conversations.abort(answer)
             opened.set_exception(rejection)
         else:
             opened.set_result(None)
@@ -226,7 +253,7 @@ class Answers:
         route = route_of(tenant, invoke.target, pool.served, pool.serves_under)
         answer = Answer(self.journal, start.identity, invoke, route, now, start.stream_id)
         answer.input_bytes = invoke.ByteSize()
-        answer.attempt = start.attempt
+        answer.attempt, answer.turn = start.attempt, start.turn
         answer.ancestors, answer.lineage = start.ancestors, start.lineage
         answer.deadline_at = self._clock.monotonic() + start.seconds
         self._take(answer)
@@ -237,6 +264,30 @@ class Answers:
         if answer is None or (answer.home and not answer.ended):
             raise Rejection(Code.NOT_FOUND, "this node does not hold it")
         return self.abroad.shown(answer)
+
+    async def _is_answering(self, tenant: str, stream_id: str) -> bool:
+        """Tell whether any node has an answer in progress; true also where one does not say."""
+        if await self._answers_here(tenant, stream_id):
+            return True
+        fleet, others = self.abroad.fleet, self.abroad.fleet.others
+        question = msgspec.msgpack.encode((tenant, stream_id))
+        said = await fleet.asks.ask_each(others, "answer.answering", question)
+        return len(said) < len(others) or any(said)
+
+    async def _asked_if_answering(self, question: bytes) -> bytes:
+        tenant, stream_id = msgspec.msgpack.decode(question, type=tuple[str, str])
+        return b"1" if await self._answers_here(tenant, stream_id) else b""
+
+    async def _answers_here(self, tenant: str, stream_id: str) -> bool:
+        """Tell whether this node has an answer in progress; where not, all it said is written."""
+        answer = self.archive.find(f"{tenant}.stream.{stream_id}")
+        if answer is None:
+            turns = self.conversations.turns
+            return turns is not None and stream_id in turns.begun
+        if answer.ended:
+            await self.ended(answer, ENDING_SECONDS)
+            await self.journal.written()
+        return not answer.folded.ended
 
     async def _asked_to_cancel(self, question: bytes) -> bytes:
         (key,) = msgspec.msgpack.decode(question, type=tuple[str])
@@ -281,9 +332,14 @@ class Answers:
 
     async def locate(self, identity: Identity, stream_id: str) -> None:
         """Know an answer of the identity's tenant here, if any node does. It need not be there."""
-        key = f"{identity.tenant}.stream.{stream_id}"
-        if not stream_id or self.abroad.alone or self.archive.find(key) is not None:
+        if stream_id:
+            await self.learn(identity, f"{identity.tenant}.stream.{stream_id}")
+
+    async def learn(self, identity: Identity, key: str) -> None:
+        """Know an answer here by its channel's key (`Directory.learn`)."""
+        if self.abroad.alone or self.archive.find(key) is not None:
             return
+        stream_id = unscope(key).partition(".")[2]
         found = await self.abroad.find(key, lambda shown: self._mirror(stream_id, shown))
         if found is None or self.archive.find(key) is not None:
             return

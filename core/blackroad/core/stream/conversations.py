@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from blackroad.core.clock import Clock
 from blackroad.core.errors import Code, Rejection
@@ -16,10 +16,12 @@ from blackroad.core.stream import turns
 from blackroad.core.stream.answer import Answer
 from blackroad.core.stream.journal import Journal
 from blackroad.core.stream.limits import StreamLimits
+from blackroad.core.stream.shared_turns import SharedTurns, Turn
 from blackroad.realtime.v1 import event_pb2, stream_pb2
 
 MAX_HISTORY: Final = 300
 MAX_OWNERS: Final = 100_000
+LEARNED_SECONDS: Final = 5.0  # a conversation that was kept no longer may be another's by then
 ANSWERING: Final = (stream_pb2.ROLE_ASSISTANT, stream_pb2.ROLE_TOOL)
 
 
@@ -62,11 +64,19 @@ class Conversation:
         self.bytes += sign * turn.ByteSize()
 
 
+class Owner(NamedTuple):
+    """Whose a conversation is, and when the log was asked, by the monotonic clock."""
+
+    subject: str
+    learned: float
+
+
 class Conversations:
     """The conversations of a node: each is the channel `conversation.<id>` of who began it.
 
     Its messages are events there; the latest are at hand, and are read from the channel's history
-    where they are not.
+    where they are not. Where other nodes share the log, `turns` gives the turn to one answer of
+    all of them.
     """
 
     def __init__(self, log: Log, journal: Journal, clock: Clock, limits: StreamLimits) -> None:
@@ -74,13 +84,27 @@ class Conversations:
         self._journal = journal
         self._clock = clock
         self._limits = limits
-        self.shared = False  # with other nodes
+        self.turns: SharedTurns | None = None
         self._at_hand: dict[str, Conversation] = {}  # the least lately used first
-        self._owners: dict[str, str] = {}  # as above, and of those that are not at hand any more
+        self._owners: dict[str, Owner] = {}  # as above, and of those that are not at hand any more
 
     def owner(self, key: str) -> str | None:
         """Return whose a conversation is; None where nobody knows."""
-        return self._owners.get(key)
+        known = self._owners.get(key)
+        return known.subject if known is not None else None
+
+    async def learn(self, identity: Identity, key: str) -> None:
+        """Have known here whose a conversation is (`Directory.learn`)."""
+        del identity
+        known = self._owners.get(key)
+        now = self._clock.monotonic()
+        if known is not None and (self.turns is None or known.learned > now - LEARNED_SECONDS):
+            return
+        page = await self._log.history(key, MAX_HISTORY)
+        if owner := _owner_in(page.entries):
+            self._note_owner(key, owner)
+        else:
+            self._owners.pop(key, None)
 
     def owns(self, identity: Identity, key: str) -> bool:
         """Tell whether a conversation is the identity's."""
@@ -93,7 +117,7 @@ class Conversations:
         """
         key = _key(identity.tenant, conversation_id)
         known = self._at_hand.get(key)
-        if known is not None and self.shared and known.active is None:
+        if known is not None and self.turns is not None and known.active is None:
             del self._at_hand[key]  # it may have gone on at another node
         if key not in self._at_hand:
             page = await self._log.history(key, MAX_HISTORY)
@@ -103,6 +127,36 @@ class Conversations:
         if conversation.owner != identity.subject:
             raise Rejection(Code.FORBIDDEN, "this conversation is another's")
         self._use(key, conversation)
+
+    async def enter_turn(self, identity: Identity, invoke: stream_pb2.Invoke) -> Turn | None:
+        """Load the conversation of an invocation, and have the turn in it among all nodes.
+
+        None where no other node shares it. FORBIDDEN, CONVERSATION_BUSY.
+        """
+        key = _key(identity.tenant, invoke.conversation)
+        known = self._at_hand.get(key)
+        if self.turns is None or (known is not None and known.active is not None):
+            await self.load(identity, invoke.conversation)  # `enter` says that it is busy
+            return None
+        if self.owner(key) != identity.subject:
+            await self.load(identity, invoke.conversation)
+        turn = await self.turns.take(key)
+        try:
+            await self.load(identity, invoke.conversation)
+        except Rejection:
+            self.leave_turn(turn)
+            raise
+        return turn
+
+    def begun(self, turn: Turn | None) -> None:
+        """Note that the answer that has a turn is known as such, or never will be."""
+        if turn is not None and self.turns is not None:
+            self.turns.begun.discard(turn.stream_id)
+
+    def leave_turn(self, turn: Turn | None) -> None:
+        """Give a turn back. Idempotent."""
+        if turn is not None and self.turns is not None:
+            self.turns.leave(turn)
 
     def enter(self, answer: Answer) -> None:
         """Make an answer the one in progress, and put the earlier turns before its input.
@@ -120,6 +174,7 @@ class Conversations:
         conversation = self._at_hand.get(_key_of(answer)) if answer.conversation else None
         if conversation is not None and conversation.active is answer:
             conversation.active = None
+        self._leave_turn(answer)
 
     def tell(self, answer: Answer, said: Sequence[stream_pb2.Message]) -> None:
         """Make what was asked events of the conversation."""
@@ -138,24 +193,27 @@ class Conversations:
         folded = answer.folded
         text = folded.text
         if folded.state == event_pb2.ANSWER_STATE_FAILED or not text:
+            self._leave_turn(answer)
             return
         message = turns.of_text(stream_pb2.ROLE_ASSISTANT, text)
         conversation.add(message, self._limits)
         self._publish(answer, message, folded.agent, Kind.AGENT)
+        self._leave_turn(answer)
 
     def forget(self) -> None:
         """Have nothing at hand but conversations with an answer in progress."""
         self._at_hand = {key: kept for key, kept in self._at_hand.items() if kept.active}
 
+    def _leave_turn(self, answer: Answer) -> None:
+        turn, answer.turn = answer.turn, None
+        self.leave_turn(turn)
+
     def _of(self, answer: Answer) -> Conversation:
         return self._at_hand[_key_of(answer)]
 
     def _read(self, subject: str, entries: Sequence[Entry]) -> Conversation:
-        events = [entry.event for entry in entries]
-        # Only what the server wrote names an owner; others may have published there by a grant.
-        owners = (event.headers[turns.OWNER] for event in events if turns.OWNER in event.headers)
-        conversation = Conversation(next(owners, subject))
-        for event in events:
+        conversation = Conversation(_owner_in(entries) or subject)
+        for event in [entry.event for entry in entries]:
             if message := turns.of_event(event):
                 conversation.add(message, self._limits)
         return conversation
@@ -165,15 +223,18 @@ class Conversations:
         conversation.used = now
         self._at_hand.pop(key, None)
         self._at_hand[key] = conversation
-        self._owners.pop(key, None)
-        self._owners[key] = conversation.owner
-        if len(self._owners) > MAX_OWNERS:
-            del self._owners[next(iter(self._owners))]
+        self._note_owner(key, conversation.owner)
         while True:
             oldest_key, oldest = next(iter(self._at_hand.items()))
             if oldest.active is not None or oldest.used > now - self._limits.keep_seconds:
                 return
             del self._at_hand[oldest_key]
+
+    def _note_owner(self, key: str, subject: str) -> None:
+        self._owners.pop(key, None)
+        self._owners[key] = Owner(subject, self._clock.monotonic())
+        if len(self._owners) > MAX_OWNERS:
+            del self._owners[next(iter(self._owners))]
 
     def _publish(
         self, answer: Answer, message: stream_pb2.Message, sender: str, kind: Kind
@@ -191,6 +252,15 @@ class Conversations:
         turns.write(message, event)
         record = Record(event.id, event.type, event.SerializeToString())
         self._journal.publish(_key_of(answer), record)
+
+
+def _owner_in(entries: Sequence[Entry]) -> str:
+    """Return whose the events say that it is; empty where none does.
+
+    Only what the server wrote names an owner; others may have published there by a grant.
+    """
+    headers = (entry.event.headers for entry in entries)
+    return next((said[turns.OWNER] for said in headers if turns.OWNER in said), "")
 
 
 def _key(tenant: str, conversation_id: str) -> str:

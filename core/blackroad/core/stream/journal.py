@@ -68,6 +68,7 @@ class Journal:
         self._beside: list[tuple[str, list[Record]]] = []
         self._bytes = 0
         self._filled = asyncio.Event()
+        self._awaited: list[asyncio.Future[None]] = []
         self._roomy = asyncio.Event()
         self._roomy.set()
 
@@ -92,12 +93,24 @@ class Journal:
         """Return when there is room."""
         await self._roomy.wait()
 
+    async def written(self) -> None:
+        """Return when all that was said so far is in the log, or was refused."""
+        if self._bytes:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._awaited.append(future)
+            self._filled.set()
+            await future
+
     async def run(self) -> None:
         """Append until cancelled."""
         while True:
             await self._filled.wait()
             self._filled.clear()
+            awaited, self._awaited = self._awaited, []
             await self._flush()
+            for future in awaited:
+                if not future.done():
+                    future.set_result(None)
 
     async def _flush(self) -> None:
         pages, self._pages = self._pages, []

@@ -188,9 +188,7 @@ class OpenSession:
 
     async def _start(self, request: stream_pb2.OpenRequest) -> None:
         self._check_new(request.request_id)
-        if request.start.conversation:
-            await self._answers.conversations.load(self.identity, request.start.conversation)
-        answer = self._answers.begin(self.identity, request.start)
+        answer = await self._answers.open(self.identity, request.start)
         viewing = self._view(request.request_id, answer)
         viewing.begin()
         if answer.opened is not None:
