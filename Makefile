@@ -28,6 +28,9 @@ help: ## Show this list
 run: .venv/.run ## Install the runtime lock into .venv and start everything on loopback
 	exec $(bin)/blackroad up
 
+.PHONY: install
+install: .venv/.run ## Install the command and its runtime lock into .venv, and start nothing
+
 .PHONY: run-model
 run-model: .venv/.run ## The same, with a model of your own Ollama behind the agents
 	exec $(bin)/python tools/run_model.py
@@ -46,6 +49,7 @@ client := tests/client tests/agents
 chaos := tests/chaos
 groups := chaos system edge rest core contract client transport
 ignore_edge := --ignore=tests/edge/transport
+ignore_contract := --ignore=tests/examples/languages --ignore=tests/examples/frameworks
 ignore_rest := $(foreach group,$(filter-out rest,$(groups)),$(addprefix --ignore=,$($(group))))
 parallel := $(MAKE) --no-print-directory --output-sync=target
 # What failed is known for each group by itself.
@@ -64,7 +68,7 @@ test-model: .venv/.test ## Test with a real model: wants an Ollama that answers
 	$(bin)/python -m pytest -m real_model -s tests/agents
 
 .PHONY: check
-check: lint types protos breaking check-generated docs test-elsewhere ## Run everything that `make test` leaves out
+check: lint types protos breaking check-generated docs test-elsewhere examples ## Run everything that `make test` leaves out
 
 # What `make test` leaves out, and with many more examples what it generates.
 .PHONY: test-elsewhere
@@ -77,6 +81,11 @@ $(groups:%=elsewhere-%): elsewhere-%: .venv/.test
 	THOROUGH=1 $(test_once_or_twice) -m "($(elsewhere) or examples) and not bench" $($*) $(ignore_$*) \
 	  || test $$? -eq 5 # 5: there is none
 
+# They build in four languages, and a core's agents want the machine for themselves.
+.PHONY: examples
+examples: .venv/.test .tools/bin/grpcurl .tools/frameworks/.installed $(node) ## Build and run the examples: each language, each framework
+	$(test_once_or_twice) tests/examples
+
 .PHONY: test-typescript
 test-typescript: .venv/.test $(typescript) ## Test the TypeScript SDK: types, size, real servers, Chromium
 	$(bin)/python -m pytest tests/typescript
@@ -86,7 +95,7 @@ audit: .venv/.test ## Look for known weaknesses in what the locks name (asks PyP
 	pip-audit --strict --disable-pip --require-hashes -r requirements/run.lock
 	for lock in $(npm_locks); do (cd "$$(dirname "$$lock")" && npm audit --package-lock-only) || exit 1; done
 
-npm_locks = $(wildcard tests/node/package-lock.json clients/typescript/package-lock.json)
+npm_locks = $(wildcard tests/node/package-lock.json clients/typescript/package-lock.json examples/node/package-lock.json)
 
 .PHONY: fuzz
 fuzz: .venv/.test .tools/fuzz/atheris ## Fuzz the parsers with atheris, a minute each
@@ -163,6 +172,8 @@ lock: .venv/.test ## Resolve requirements/*.lock anew
 	uv pip compile $(lock) --group build --group dev -c requirements/run.lock pyproject.toml \
 	  -o requirements/test.lock
 	uv pip compile $(lock) requirements/docs.in -o requirements/docs.lock
+	uv pip compile $(lock) --group build --override requirements/frameworks.override pyproject.toml \
+	  requirements/frameworks.in -o requirements/frameworks.lock
 
 lock = --quiet $(upgrade) --no-header --no-annotate --universal --python-version 3.11 --generate-hashes
 
@@ -186,6 +197,15 @@ lock = --quiet $(upgrade) --no-header --no-annotate --universal --python-version
 	$(PYTHON) -m venv .tools/docs/venv
 	.tools/docs/venv/bin/python -m pip --disable-pip-version-check --quiet --no-input install \
 	  --no-compile --require-hashes -r requirements/docs.lock
+	@touch $@
+
+# Frameworks for agents, and the SDK beside them: for examples/frameworks.
+.tools/frameworks/.installed: requirements/frameworks.lock .venv/.python
+	$(PYTHON) -m venv .tools/frameworks
+	.tools/frameworks/bin/python -m pip --disable-pip-version-check --quiet --no-input install \
+	  --no-compile --require-hashes -r requirements/frameworks.lock
+	.tools/frameworks/bin/python -m pip --disable-pip-version-check --quiet --no-input install \
+	  --no-deps --no-build-isolation -e .
 	@touch $@
 
 # What tests take from npm; `make $(node)` alone installs it.

@@ -16,7 +16,13 @@ TOOLS: Final = {
     "java": ("java", "mvn"),
     "shell": ("jq", "grpcurl"),
 }
-MARKS: Final = {"shell": pytest.mark.go}  # grpcurl is Go's
+MARKS: Final = {
+    "go": pytest.mark.go,
+    "node": pytest.mark.node,
+    "rust": pytest.mark.rust,
+    "java": pytest.mark.java,
+    "shell": pytest.mark.go,  # grpcurl is Go's
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +39,7 @@ class Doors:
 
 
 @pytest.fixture(
-    scope="session",
-    params=[
-        pytest.param(name, marks=MARKS.get(name, getattr(pytest.mark, name))) for name in TOOLS
-    ],
+    scope="session", params=[pytest.param(name, marks=mark) for name, mark in MARKS.items()]
 )
 def readme(request: pytest.FixtureRequest) -> Readme:
     """Give the README of an example that is built."""
