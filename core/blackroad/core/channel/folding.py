@@ -45,11 +45,7 @@ class Folding:
     @property
     def due(self) -> bool:
         """Whether many events are kept one by one, or the log has begun anew."""
-        return not self._busy and (self._many or self._began_anew)
-
-    @property
-    def _many(self) -> bool:
-        return self._engine.unfolded >= FOLD_AT
+        return not self._busy and (self._engine.unfolded >= FOLD_AT or self._began_anew)
 
     @property
     def _began_anew(self) -> bool:
@@ -74,8 +70,7 @@ class Folding:
         try:
             if self._began_anew:
                 await self._give_back()
-            if self._many:
-                await self._fold()
+            await self._fold()
         except Rejection:
             return
         finally:

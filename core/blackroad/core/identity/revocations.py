@@ -123,6 +123,11 @@ class Revocations:
         for listener in tuple(self.listeners):
             listener(made)
 
+    @property
+    def tenants(self) -> set[str]:
+        """Those that have entries."""
+        return {one.tenant for one in self._all.values()}
+
     def made(self, tenant: str) -> bytes:
         """Return a tenant's entries, to be kept; nothing where it has none."""
         self._expire()

@@ -1,6 +1,6 @@
 """Which engine keeps the log, as the setting `log` says, and what its life needs."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +79,13 @@ class Engine(Protocol):
         """Keep what these events, and all before, have made in their place. Raises `Rejection`."""
         ...
 
+    async def keep(self, keys: Collection[str], made: Callable[[str], bytes]) -> None:
+        """Keep what was made of channels where the engine has lost it. Raises `Rejection`.
+
+        `made` gives it by the channel's key; nothing where there is nothing to keep.
+        """
+        ...
+
 
 def check_log(setting: str) -> str:
     """Return the setting `log`; raise ValueError where it names no engine."""
@@ -136,6 +143,9 @@ class MemoryEngine:
     async def fold(self, kept: Kept) -> None:
         """Do nothing."""
 
+    async def keep(self, keys: Collection[str], made: Callable[[str], bytes]) -> None:
+        """Do nothing."""
+
 
 class RedisEngine:
     """The log in a server that others run."""
@@ -145,6 +155,7 @@ class RedisEngine:
         self.accounts: Accounts | None = self.log.accounts
         self.lasting = self.log.lasting
         self.fold = self.log.fold
+        self.keep = self.log.keep
 
     @property
     def unfolded(self) -> int:

@@ -1,7 +1,7 @@
 """Questions to the server beside writing and following: numbers, histories, parts of the log."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, cast
 
 from blackroad.core.errors import Code, Rejection
@@ -120,6 +120,16 @@ class Asker:
         words = [word for pair in made.items() for word in pair]
         async with self._turn:
             await self._link.run(FOLD, keys, until.epoch, until.sequence, *words)
+
+    async def keep(self, keys: Iterable[str], made: Callable[[str], bytes]) -> None:
+        """Keep what was made of channels of which the server knows nothing any more.
+
+        Raises `AwayError` or `RefusedError`.
+        """
+        known = {entry.key for entry in await self.control()}
+        for key in keys:
+            if key not in known and (text := made(key)):
+                await self.ask("HSETNX", self._keys.folded, key, text)
 
     async def settle(self, accounts: Sequence[str], words: Sequence[Word]) -> bytes:
         """Return what the script says of accounts. Raises `AwayError` or `RefusedError`."""

@@ -124,6 +124,18 @@ class Station:
         except (AwayError, RefusedError) as error:
             raise Rejection(Code.UNAVAILABLE, "the log cannot be written now") from error
 
+    async def keep(self, keys: Collection[str], made: Callable[[str], bytes]) -> None:
+        """Keep what was made of channels, where the server has lost it.
+
+        Of a channel of which it knows something it knows it best. Raises `Rejection` where the
+        server cannot be asked.
+        """
+        try:
+            for part in self._parts:
+                await part.asker.keep([key for key in keys if self._part(key) is part], made)
+        except (AwayError, RefusedError) as error:
+            raise Rejection(Code.UNAVAILABLE, "the log cannot be written now") from error
+
     async def attend(self, partitions: Collection[int]) -> None:
         """Read only these partitions from now on: at first, all are read.
 
