@@ -1,28 +1,21 @@
-"""What `config`, `doctor` and `bench` do."""
+"""What `config` and `bench` do."""
 
 import os
-import resource
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final, cast
+from typing import cast
 
 from pydantic import BaseModel, SecretStr
 
-from blackroad.cli.output import CONSOLE, print_error, print_json, print_rows
-from blackroad.cli.settings.names import ANY, flag_name, paths, toml_name
+from blackroad.cli.output import print_error, print_rows
+from blackroad.cli.settings.names import ANY, paths, toml_name
 from blackroad.cli.settings.names import Path as Name
-from blackroad.cli.settings.parts import PARTS, EdgePart
-from blackroad.cli.settings.problems import SettingsError, shown
-from blackroad.cli.settings.read import read, settings_of
+from blackroad.cli.settings.parts import PARTS
+from blackroad.cli.settings.problems import shown
+from blackroad.cli.settings.read import read
 from blackroad.cli.settings.sources import Values, given
-from blackroad.core.settings import CoreSettings, split_address
-
-WANTED_FILES: Final = 4096
-Finding = tuple[str, bool, str]
 
 
 def show_settings(flags: Sequence[str], as_json: bool) -> None:
@@ -53,75 +46,6 @@ def _value(settings: BaseModel, path: Name) -> object:
     if isinstance(value, tuple | list):
         return ",".join(map(str, cast("Sequence[object]", value)))
     return "" if value is None else value
-
-
-def examine(flags: Sequence[str], as_json: bool) -> bool:
-    """Print what was looked at and whether it is well; return whether all is."""
-    findings: list[Finding] = []
-    for check in (_check_settings, _check_addresses, _check_files, _check_clock):
-        findings += check(flags)
-    for name, well, text in findings:
-        if as_json:
-            print_json({"check": name, "ok": well, "text": text})
-        else:
-            mark = "[green]ok  [/]" if well else "[red]bad [/]"
-            CONSOLE.print(f"{mark} {name}: {text}", soft_wrap=True)
-    return all(well for _, well, _ in findings)
-
-
-def _check_settings(flags: Sequence[str]) -> Iterator[Finding]:
-    try:
-        values = given(flags, os.environ)
-        for part in PARTS:
-            read(part, values)
-    except SettingsError as error:
-        for problem in error.problems:
-            yield "settings", False, str(problem)
-        return
-    core = read(CoreSettings, values)
-    mode = "development: no keys, loopback only" if core.auth.development else "with keys"
-    yield "settings", True, f"{len(values)} set, {mode}"
-    yield "engine", True, f"{core.log}: in this process, so a restart of the core loses the log"
-
-
-def _check_addresses(flags: Sequence[str]) -> Iterator[Finding]:
-    for name, read_address in _ADDRESSES:
-        try:
-            address = read_address(flags)
-        except SettingsError:
-            return  # told already
-        yield (name, *_free(address))
-
-
-def _free(address: str) -> tuple[bool, str]:
-    if address.startswith("unix:"):
-        return True, address
-    host, port = split_address(address)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host.strip("[]"), port))
-        except OSError as error:
-            return False, f"{address} cannot be taken: {error.strerror}"
-    return True, f"{address} is free"
-
-
-_ADDRESSES: Final[tuple[tuple[str, Callable[[Sequence[str]], str]], ...]] = (
-    (flag_name(("grpc",)), lambda flags: settings_of(CoreSettings, flags).grpc),
-    (flag_name(("http",)), lambda flags: settings_of(EdgePart, flags).http),
-)
-
-
-def _check_files(_: Sequence[str]) -> Iterator[Finding]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    text = f"{soft} open files (at most {hard}); every browser needs one"
-    yield "limits", soft >= WANTED_FILES, text
-
-
-def _check_clock(_: Sequence[str]) -> Iterator[Finding]:
-    year = time.gmtime().tm_year
-    yield "clock", year >= 2025, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def run_benchmarks(arguments: Sequence[str]) -> int:

@@ -77,8 +77,8 @@ def config(context: typer.Context, as_json: Json = False) -> None:
 
 
 def doctor(context: typer.Context, as_json: Json = False) -> None:
-    """Check settings, addresses, engine, clock and limits of this machine."""
-    from blackroad.cli.commands.inspect import examine
+    """Look for what goes wrong in a set-up, and say what to do: settings, keys, engine, models."""
+    from blackroad.cli.commands.doctor.examine import examine
 
     with reported():
         healthy = examine(context.args, as_json)
