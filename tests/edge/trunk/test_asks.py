@@ -1,7 +1,8 @@
 """Which frames of the core answer which question."""
 
+from blackroad.edge.errors import Refusal
 from blackroad.edge.trunk.asks import Answer, Asks
-from blackroad.realtime.v1 import channel_pb2, gateway_pb2, stream_pb2
+from blackroad.realtime.v1 import channel_pb2, common_pb2, gateway_pb2, stream_pb2
 
 Request = gateway_pb2.TrunkRequest
 Response = gateway_pb2.TrunkResponse
@@ -29,4 +30,20 @@ async def test_a_subscribe_is_answered_by_its_subscribed_once() -> None:
     assert asks.answer(subscribed)
     assert not asks.answer(subscribed)
     assert answers == [subscribed]
+    asks.close()
+
+
+async def test_what_a_lost_core_may_have_done_is_unknown_whatever_the_next_one_says() -> None:
+    answers: list[Answer] = []
+    asks = Asks(10, 5)
+    for number, sent in (("asked", True), ("new", False)):
+        publish = channel_pb2.PublishRequest(idempotency_key=number)
+        asks.add(Request(request_id=number, publish=publish), answers.append, sent=sent)
+    asks.lost()
+    assert {frame.request_id for frame in asks.again()} == {"asked", "new"}
+    rejected = common_pb2.Rejected(code=common_pb2.ERROR_CODE_UNAVAILABLE)
+    for number in ("asked", "new"):
+        assert asks.answer(Response(request_id=number, rejected=rejected))
+    codes = [answer.code for answer in answers if isinstance(answer, Refusal)]
+    assert codes == ["unknown", "unavailable"]
     asks.close()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from blackroad.edge.errors import Refusal, from_rejected
-from blackroad.realtime.v1 import gateway_pb2
+from blackroad.realtime.v1 import common_pb2, gateway_pb2
 
 Answer = gateway_pb2.TrunkResponse | Refusal
 OnAnswer = Callable[[Answer], None]
@@ -25,6 +25,7 @@ class Ask:
     on_answer: OnAnswer
     expires_seconds: float
     sent: bool
+    unsettled: bool = False  # a core that was lost may have done it, whatever the next one says
 
     @property
     def unsure(self) -> bool:
@@ -54,6 +55,10 @@ class Ask:
     def refusal(self, code: str) -> Refusal:
         """Return what to say when no answer has come."""
         return Refusal("unknown" if self.unsure else code)
+
+    def refused(self, rejected: common_pb2.Rejected) -> Refusal:
+        """Return what to say when a core has refused it."""
+        return Refusal("unknown") if self.unsettled else from_rejected(rejected)
 
 
 class Asks:
@@ -89,7 +94,7 @@ class Asks:
         del self._asked[response.request_id]
         match response.WhichOneof("frame"):
             case "rejected":
-                ask.on_answer(from_rejected(response.rejected))
+                ask.on_answer(ask.refused(response.rejected))
             case "session_refused":
                 ask.on_answer(from_rejected(response.session_refused.rejected))
             case _:
@@ -105,6 +110,7 @@ class Asks:
         latest_seconds = asyncio.get_running_loop().time() + self._wait_seconds
         for request_id, ask in asked.items():
             if ask.repeatable:
+                ask.unsettled = ask.unsure
                 ask.expires_seconds = min(ask.expires_seconds, latest_seconds)
                 self._waiting[request_id] = ask
                 self._watch(ask.expires_seconds)
