@@ -20,7 +20,7 @@ from tests.chaos.rules import (
 )
 from tests.chaos.world import World
 
-CALM_SECONDS: Final = 2.0
+CALM_SECONDS: Final = 1.2
 SHOWN: Final = 12
 LOSSES: Final = (no_hole, acknowledged_is_delivered)
 

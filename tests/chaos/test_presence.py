@@ -28,7 +28,7 @@ GONE_SECONDS: Final = 10.0
 NODE_SECONDS: Final = 5.0  # no grace applies to a node itself
 BEARS: Final = 10  # times the promise, for any single one: the machine has other work
 PAUSE_SECONDS: Final = 4.0
-QUIET_SECONDS: Final = 8.0  # after which whoever was taken for lost would have gone
+QUIET_SECONDS: Final = 7.0  # after which whoever was taken for lost would have gone
 
 
 class Watch:
