@@ -4,7 +4,20 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.cases import answers, calls, fanout, first_token, idle, latency, log, presence
+from benchmarks.cases import (
+    answers,
+    calls,
+    fanout,
+    first_token,
+    fleet,
+    idle,
+    latency,
+    log,
+    nodes,
+    partitions,
+    presence,
+    size,
+)
 from benchmarks.harness.measure import Bench
 
 
@@ -24,5 +37,9 @@ CASES: Final[Mapping[str, Case]] = {
     "fanout": Case("deliveries per CPU second, beside peers", fanout.measure),
     "calls": Case("agent request and reply, 64 in flight and one at a time", calls.measure),
     "idle": Case("KiB for each idle client, and connects per CPU second", idle.measure),
+    "size": Case("what a core and an edge take when they have started", size.measure),
+    "nodes": Case("from one core to another, beside Redis itself", nodes.measure),
+    "partitions": Case("events through one core with 1, 4 and 16 partitions", partitions.measure),
+    "fleet": Case("events through 1, 2 and 4 cores that all read them", fleet.measure),
     "log": Case("what the memory log takes for an event", log.measure),
 }

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,8 +74,7 @@ async def installation(*, edge: bool = True, ollama_port: int = 0) -> AsyncGener
 
     The agents and models are among them only where there is an Ollama for them.
     """
-    names = {name: value for name, value in os.environ.items() if not name.startswith("BLACKROAD")}
-    names |= {"OLLAMA_HOST": f"127.0.0.1:{ollama_port}"}
+    names = _environ() | {"OLLAMA_HOST": f"127.0.0.1:{ollama_port}"}
     parts = ["core"] + ["agents"] * bool(ollama_port) + ["edge"] * edge
     children: list[Child] = []
     addresses: dict[str, str] = {}
@@ -91,3 +90,33 @@ async def installation(*, edge: bool = True, ollama_port: int = 0) -> AsyncGener
         for child in reversed(children):
             child.drain()
             await child.end(GRACE_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """A running core of a fleet."""
+
+    grpc: str
+    pid: int
+
+
+@asynccontextmanager
+async def cores(count: int, log: str, *flags: str) -> AsyncGenerator[Sequence[Core]]:
+    """Start so many cores on one log, and end them after."""
+    children: list[Child] = []
+    try:
+        found: list[Core] = []
+        for _ in range(count):
+            child = await Child.start("core", (*FLAGS, "--log", log, *flags), _environ())
+            children.append(child)
+            found.append(Core((await child.ready())["grpc"], child.pid))
+        yield found
+    finally:
+        for child in reversed(children):
+            child.drain()
+            await child.end(GRACE_SECONDS)
+
+
+def _environ() -> dict[str, str]:
+    """Return this environment without settings of ours."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("BLACKROAD")}

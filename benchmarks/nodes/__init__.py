@@ -1,0 +1,1 @@
+"""Events from one process to another by way of Redis: through cores, and by Redis itself."""
