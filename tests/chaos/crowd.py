@@ -9,6 +9,7 @@ from blackroad.client.errors import RealtimeError
 from tests.chaos.audience import HOURS, Chance
 from tests.chaos.fleet import Fleet
 from tests.chaos.history import Here, History, Roster
+from tests.chaos.members import HALL
 from tests.chaos.presence import (
     KINDS,
     SITTER,
@@ -18,6 +19,7 @@ from tests.chaos.presence import (
     Observer,
     Sitter,
     SocketSitter,
+    Usher,
     Watcher,
 )
 from tests.chaos.readers import SocketReader
@@ -48,6 +50,7 @@ class Crowd:
         for place, name in zip(self._fleet.grpc, self._fleet.cores, strict=True):
             asked = await self._make(watching, [place])
             self._observers += [Asker(f"{name} {kind}", kind, asked) for kind in KINDS]
+            self._observers.append(Usher(f"{name} occupants", asked))
         client = await self._make(watching, self._fleet.grpc)
         watchers = [Watcher(f"sdk {kind}", kind, client) for kind in KINDS]
         folding = Folding(Asker("list", "user", client), self._history, "folding", "watcher")
@@ -86,7 +89,8 @@ class Crowd:
 
 
 def _being(name: str, kind: str) -> str:
-    return token(name, f"presence.{kind}.{name}", kind=kind, actions=["presence"], seconds=HOURS)
+    own = f"presence.{kind}.{name}"
+    return token(name, own, HALL, kind=kind, actions=["presence", "subscribe"], seconds=HOURS)
 
 
 async def _believes(observer: Observer) -> frozenset[str]:

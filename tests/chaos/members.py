@@ -1,16 +1,18 @@
 """Who owns a private channel, and lets a guest in and out again."""
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from blackroad.client import Client, Policy
-from blackroad.client.errors import NotFound, RealtimeError
+from blackroad.client.errors import Conflict, NotFound, RealtimeError
 from tests.chaos.history import Granted, History, Removed
 from tests.chaos.publishers import Publisher
 
 VAULT: Final = "chaos.vault"
+HALL: Final = "hall.main"  # whose occupants are counted
 KEEPER: Final = "keeper"
 GUEST: Final = "guest"
 REST_SECONDS: Final = 0.3
@@ -45,11 +47,17 @@ class Owner:
 
     async def _made(self) -> None:
         self._history.add(Granted(KEEPER, VAULT))
+        await self._make(VAULT, Policy(access="private"), [KEEPER])
+        await self._make(HALL, Policy(presence=True), [])
+
+    async def _make(self, name: str, policy: Policy, members: Sequence[str]) -> None:
         try:
-            await self._client.channels.get(VAULT)
+            if (await self._client.channels.get(name)).created:
+                return
         except NotFound:
-            policy = Policy(access="private")
-            await self._client.channels.create(VAULT, policy, members=[KEEPER])
+            pass
+        with contextlib.suppress(Conflict):  # somebody else has
+            await self._client.channels.create(name, policy, members=members)
 
     async def _let_in(self) -> None:
         await self._client.channels.add_member(VAULT, GUEST)

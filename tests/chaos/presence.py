@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import random
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -14,6 +15,7 @@ from blackroad.client import Client
 from blackroad.client.errors import RealtimeError
 from tests.chaos.following import Following
 from tests.chaos.history import History
+from tests.chaos.members import HALL
 from tests.chaos.readers import LOST, OPEN_SECONDS
 from tests.conformance.records import Event
 
@@ -85,6 +87,7 @@ class SocketSitter(Sitter):
         )
         going = asyncio.create_task(self.gone())
         try:
+            await connection.send(json.dumps({"type": "subscribe", "room": HALL}))
             with contextlib.suppress(WebSocketException):
                 reading = asyncio.create_task(_drained(connection.recv))
                 await asyncio.wait([going, reading], return_when=asyncio.FIRST_COMPLETED)
@@ -149,6 +152,20 @@ class Asker:
         """Return whom the core lists."""
         listed = await self._client.presence(self.kind)
         return frozenset(one.entity_id for one in listed if one.entity_id.startswith(SITTER))
+
+
+class Usher:
+    """Asks one core who occupies the hall: the users that follow it."""
+
+    kind = "user"
+
+    def __init__(self, name: str, client: Client) -> None:
+        self.name = name
+        self._client = client
+
+    async def believes(self) -> frozenset[str]:
+        """Return whom the core lists."""
+        return frozenset([member.subject async for member in self._client.channels.members(HALL)])
 
 
 class Watcher:

@@ -14,7 +14,7 @@ from tests.chaos.crowd import LAST_SECONDS, POLL_SECONDS, Crowd
 from tests.chaos.fleet import Fleet
 from tests.chaos.following import Following
 from tests.chaos.history import History
-from tests.chaos.members import VAULT, Owner
+from tests.chaos.members import HALL, VAULT, Owner
 from tests.chaos.publishers import AgentDoor, CurlDoor, Door, Publisher, SocketDoor, StubDoor
 from tests.journeys.keys import token
 
@@ -128,7 +128,7 @@ def _saying(subject: str, kind: str = "user") -> str:
 
 
 def _owning(subject: str) -> str:
-    return token(subject, "chaos.>", kind="service", seconds=HOURS)
+    return token(subject, "chaos.>", HALL, kind="service", seconds=HOURS)
 
 
 def _has(following: Following, words: dict[str, str]) -> bool:
