@@ -13,6 +13,7 @@ export PATH := $(CURDIR)/$(bin):$(CURDIR)/.tools/bin:$(PATH)
 
 node := tests/node/node_modules/.installed
 typescript := clients/typescript/node_modules/.installed
+console := clients/console/node_modules/.installed
 
 # What a test may need beyond Python and PyPI; `make check` runs these, `make test` does not.
 elsewhere := go or java or node or rust or redis or browser or slow
@@ -72,7 +73,7 @@ check: lint types protos breaking check-generated docs test-elsewhere examples #
 
 # What `make test` leaves out, and with many more examples what it generates.
 .PHONY: test-elsewhere
-test-elsewhere: .venv/.test .tools/bin/grpcurl $(node) $(typescript)
+test-elsewhere: .venv/.test .tools/bin/grpcurl $(node) $(typescript) $(console)
 	@$(parallel) --jobs=2 $(groups:%=elsewhere-%)
 	$(test_once_or_twice) -m bench tests
 
@@ -90,12 +91,16 @@ examples: .venv/.test .tools/bin/grpcurl .tools/frameworks/.installed $(node) ##
 test-typescript: .venv/.test $(typescript) ## Test the TypeScript SDK: types, size, real servers, Chromium
 	$(bin)/python -m pytest tests/typescript
 
+.PHONY: console
+console: $(console) ## Build what the edge serves at / from clients/console
+	cd clients/console && npm run --silent build
+
 .PHONY: audit
 audit: .venv/.test ## Look for known weaknesses in what the locks name (asks PyPI and npm)
 	pip-audit --strict --disable-pip --require-hashes -r requirements/run.lock
 	for lock in $(npm_locks); do (cd "$$(dirname "$$lock")" && npm audit --package-lock-only) || exit 1; done
 
-npm_locks = $(wildcard tests/node/package-lock.json clients/typescript/package-lock.json examples/node/package-lock.json)
+npm_locks = $(wildcard tests/node/package-lock.json clients/*/package-lock.json examples/node/package-lock.json)
 
 .PHONY: fuzz
 fuzz: .venv/.test .tools/fuzz/atheris ## Fuzz the parsers with atheris, a minute each
@@ -209,7 +214,7 @@ lock = --quiet $(upgrade) --no-header --no-annotate --universal --python-version
 	@touch $@
 
 # What tests take from npm; `make $(node)` alone installs it.
-$(node) $(typescript): %/node_modules/.installed: %/package-lock.json
+$(node) $(typescript) $(console): %/node_modules/.installed: %/package-lock.json
 	cd $* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 

@@ -1,7 +1,6 @@
 /** Small pieces that several views are made of. */
 
 import type { ComponentChildren } from 'preact';
-import { Refused } from '../session/desk.js';
 
 export const Head = ({ title, children }: { title: string; children?: ComponentChildren }) => (
   <header class="head">
@@ -33,12 +32,14 @@ export const Status = ({ word }: { word: string }) => (
 
 export const Empty = ({ children }: { children: ComponentChildren }) => <p class="empty">{children}</p>;
 
-/** Why something is not shown: what a right is missing for is no fault. */
-export function Trouble({ error, needs }: { error: Error; needs?: string }) {
-  const forbidden = error instanceof Refused && error.status === 403;
+const FORBIDDEN = new Set<unknown>(['forbidden', 'not_member']);
+
+/** Why something is not shown: that a right is missing is no fault. */
+export function Trouble({ error }: { error: Error }) {
+  const forbidden = 'code' in error && FORBIDDEN.has(error.code);
   return (
     <p class={forbidden ? 'empty' : 'trouble'} role={forbidden ? undefined : 'alert'}>
-      {forbidden ? `Your token does not let you see this.${needs ? ` It needs ${needs}.` : ''}` : error.message}
+      {forbidden ? `Your token does not let you see this: ${error.message}.` : error.message}
     </p>
   );
 }

@@ -61,7 +61,7 @@ export function Agents() {
           {agents ? `${count(agents.length)} here` : ''}
         </p>
       </Head>
-      {error && <Trouble error={error} needs="presence on presence.agent.*" />}
+      {error && <Trouble error={error} />}
       {agents?.length === 0 && (
         <Empty>
           No agent is here. <code>blackroad agents</code> starts five, <code>blackroad run agent.py</code> one of your own.

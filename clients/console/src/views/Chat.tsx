@@ -66,6 +66,10 @@ function Choices({ label, models }: { label: string; models: readonly Model[] })
   );
 }
 
+/** Whether an exchange that was read is one that was begun here while it was read. */
+const isAmong = ({ key }: Exchange, meanwhile: readonly Exchange[]): boolean =>
+  meanwhile.some(each => each.turn?.streamId === key);
+
 function Talk({ name, conversation }: { name: string; conversation: string }) {
   const desk = useDesk();
   const [exchanges, setExchanges] = useState<readonly Exchange[]>();
@@ -88,9 +92,9 @@ function Talk({ name, conversation }: { name: string; conversation: string }) {
     readTalk(desk, conversation).then(
       found => {
         if (over) return;
-        setExchanges(found);
+        setExchanges((meanwhile = []) => [...found.filter(each => !isAmong(each, meanwhile)), ...meanwhile]);
         const last = found.at(-1);
-        if (last?.turn?.streamId && !isOver(last.turn))
+        if (last?.turn?.streamId && !isOver(last.turn) && !running.current)
           watch(last.key, desk.client.answer(last.turn.streamId), last.turn);
       },
       (error: Error) => !over && setTrouble(error),
@@ -121,7 +125,7 @@ function Talk({ name, conversation }: { name: string; conversation: string }) {
         {said}
       </p>
       {trouble && <Trouble error={trouble} />}
-      <Composer name={name} busy={busy} ready={exchanges !== undefined} onAsk={ask} onStop={stop} />
+      <Composer name={name} busy={busy} onAsk={ask} onStop={stop} />
     </>
   );
 }
@@ -158,16 +162,15 @@ function Log({ busy, exchanges, name, onReply }: LogProps) {
 interface ComposerProps {
   name: string;
   busy: boolean;
-  ready: boolean;
   onAsk: (text: string) => void;
   onStop: () => void;
 }
 
-function Composer({ name, busy, ready, onAsk, onStop }: ComposerProps) {
+function Composer({ name, busy, onAsk, onStop }: ComposerProps) {
   const [text, setText] = useState('');
   const field = useRef<HTMLTextAreaElement>(null);
   const send = () => {
-    if (busy || !ready || !text.trim()) return;
+    if (busy || !text.trim()) return;
     onAsk(text.trim());
     setText('');
   };
@@ -199,7 +202,7 @@ function Composer({ name, busy, ready, onAsk, onStop }: ComposerProps) {
           <icons.stop />
         </button>
       ) : (
-        <button class="round primary" aria-label="Send" disabled={!ready || !text.trim()}>
+        <button class="round primary" aria-label="Send" disabled={!text.trim()}>
           <icons.send />
         </button>
       )}

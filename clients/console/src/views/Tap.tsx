@@ -100,7 +100,7 @@ function Events({ pattern }: { pattern: string }) {
           <b>{rate(feed?.rate ?? 0)}</b>/s
         </span>
       </div>
-      {feed?.error && <Trouble error={feed.error} needs={`subscribe on ${pattern}`} />}
+      {feed?.error && <Trouble error={feed.error} />}
       {feed?.gap && <p class="note">Events are missing here: the server kept them no longer ({feed.gap.reason}).</p>}
       <Rows heard={wanted} of={heard.length} pattern={pattern} />
       {!isPattern(pattern) && <Publish room={pattern} />}
