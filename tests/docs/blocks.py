@@ -5,8 +5,8 @@ A page is read from top to bottom. Two kinds of block are run:
 - `console`: a line `$ command` and, under it, what it prints. `...` stands for anything within a
   line, a line `...` for any lines. Words after `console` say more: `follow` leaves the one command
   running while the next block runs, and then interrupts it; `serve` does the same with what is no
-  client of ours: it is ready when it has printed its first line; `dialogue` types the lines that
-  begin with `> `; `go` needs a tool that Go installs.
+  client of ours: it is ready when it has printed the first line that is shown; `dialogue` types
+  the lines that begin with `> `; `go` needs a tool that Go installs, `node` needs Node.
 - any block whose first line is a comment that names a file, `# name.ext`, `// name.ext` or
   `<!-- name.ext -->`: it is written to a file of that name. With a path it is an excerpt of that
   file of the repository, line for line.
@@ -59,6 +59,11 @@ class Block:
     @property
     def _named(self) -> re.Match[str] | None:
         return _FILE.fullmatch(self.text.partition("\n")[0])
+
+    @property
+    def needs(self) -> str:
+        """What it needs beyond Python and Debian's tools: `go`, `node` or nothing."""
+        return next(iter(self.words & {"go", "node"}), "")
 
     @property
     def commands(self) -> list[Command]:

@@ -27,6 +27,9 @@ SHOWN: Final = (
     "go install ",
     ". .venv/bin/activate",
     ".venv/bin/pip install ",
+    "apt install ",
+    "npm install ",
+    "export BLACKROAD_",
     "blackroad up",
 )
 # Page and language, and the test that reads its blocks.
@@ -37,7 +40,7 @@ ELSEWHERE: Final = {
     ("docs/chat.md", "jsx"): "tests/node/test_react.py",
 }
 WORDS: Final = {
-    "console": {"follow", "serve", "dialogue", "go"},
+    "console": {"follow", "serve", "dialogue", "go", "node"},
     "text": {"drawing"},
 }
 

@@ -20,6 +20,7 @@ from tests.processes import Installation, environ
 from tests.servers import free_port
 
 SECONDS: Final = 20.0
+PORT: Final = re.compile(r"127\.0\.0\.1:(\d{4,5})\b")
 BOOKMARK: Final = '"type":"bookmark"'
 CONTROLS: Final = re.compile(r"\x1b(?:\[[0-9;]*[A-Za-z]|[78])")
 
@@ -27,11 +28,13 @@ CONTROLS: Final = re.compile(r"\x1b(?:\[[0-9;]*[A-Za-z]|[78])")
 class Terminal:
     """Runs blocks in a folder. Addresses of the page are replaced by those of the installation."""
 
-    def __init__(self, folder: Path, installation: Installation) -> None:
+    def __init__(self, folder: Path, installation: Installation, page: str) -> None:
         self._folder = folder
         self._installation = installation
-        self._port = str(free_port())
+        others = set(PORT.findall(page)) - {"8080", "50051"}  # of servers that the page starts
+        self._ports = {port: str(free_port()) for port in others}
         (folder / "examples").symlink_to(ROOT / "examples")
+        (folder / "protos").symlink_to(ROOT / "protos")
         path = f"{Path(sys.executable).parent}:{ROOT / '.tools' / 'bin'}:{os.environ['PATH']}"
         self._environ = environ(URL=f"grpc://{installation.grpc}") | {
             "PATH": path,
@@ -43,7 +46,9 @@ class Terminal:
         """Return a text of the page with the addresses of this installation."""
         text = text.replace("127.0.0.1:8080", self._installation.http)
         text = text.replace("127.0.0.1:50051", self._installation.grpc)
-        return text.replace("8765", self._port)  # of a page's own server
+        for port, free in self._ports.items():
+            text = re.sub(rf"\b{port}\b", free, text)
+        return text
 
     def write(self, block: Block) -> None:
         """Write a block to its file."""
@@ -77,7 +82,7 @@ class Terminal:
         (command,) = block.commands
         before = self._sessions()
         wanted = re.compile(pattern(self.here(command.shown)))
-        first = re.compile(pattern(self.here(command.shown.partition("\n")[0])))
+        first = re.compile(pattern(self.here(beginning(command.shown))))
         with self._running(self.here(command.line)) as screen:
             if "serve" in block.words:
                 wait(lambda: first.match(screen.text) is not None, block, screen)
@@ -184,6 +189,13 @@ class Screen:
         if self._process.stdout is not None:
             for line in self._process.stdout:
                 self._lines.append(line)
+
+
+def beginning(shown: str) -> str:
+    """Return what is shown up to the first line that says something."""
+    lines = shown.splitlines()
+    said = next((at for at, line in enumerate(lines) if line.strip() != "..."), len(lines))
+    return "\n".join(lines[: said + 1])
 
 
 def wait(condition: Callable[[], bool], block: Block, screen: Screen) -> None:

@@ -2,13 +2,14 @@
 
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.docs.blocks import PAGES, Block, blocks, name_of, pattern, where
+from tests.docs.blocks import PAGES, ROOT, Block, blocks, name_of, pattern, where
 from tests.docs.kinds import fault
 from tests.docs.terminal import Terminal
 from tests.processes import Installation
@@ -16,12 +17,14 @@ from tests.processes import Installation
 RUN = [page for page in PAGES[1:] if "\n```console" in page.read_text()]
 
 
-def run(page: Path, folder: Path, installation: Installation, *, go: bool) -> int:
+def run(page: Path, folder: Path, installation: Installation, needed: str = "") -> int:
     """Run a page's blocks in their order; return how many commands there were."""
-    if "curl " in page.read_text() and shutil.which("curl") is None:
-        pytest.skip("curl is not installed")
-    terminal = Terminal(folder, installation)
-    chosen = (block for block in blocks(page) if block.file or ("go" in block.words) == go)
+    text = page.read_text()
+    for program in ("curl", "redis-server"):
+        if f"$ {program} " in text and shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    terminal = Terminal(folder, installation, text)
+    chosen = (block for block in blocks(page) if block.file or block.needs == needed)
     return sum(run_next(block, chosen, terminal) for block in chosen)
 
 
@@ -43,27 +46,43 @@ def run_next(block: Block, others: Iterator[Block], terminal: Terminal) -> int:
         return 1 + run_next(next(others), others, terminal)
 
 
+def commands(page: Path, needed: str = "") -> int:
+    """Return how many commands a page has that need this."""
+    shown = (each for each in blocks(page) if each.language == "console" and each.needs == needed)
+    return sum(len(each.commands) for each in shown)
+
+
 @pytest.mark.parametrize(
     "page",
     [PAGES[0], *(pytest.param(page, marks=pytest.mark.slow) for page in RUN)],
     ids=name_of,
 )
 def test_the_page_is_true(page: Path, tmp_path: Path, installation: Installation) -> None:
-    expected = sum(
-        len(block.commands)
-        for block in blocks(page)
-        if block.language == "console" and "go" not in block.words
-    )
-    assert run(page, tmp_path, installation, go=False) == expected
+    assert run(page, tmp_path, installation) == commands(page)
 
 
 @pytest.mark.go
-@pytest.mark.parametrize("page", [PAGES[0], *RUN], ids=name_of)
+@pytest.mark.parametrize(
+    "page", [page for page in (PAGES[0], *RUN) if commands(page, "go")], ids=name_of
+)
 def test_the_page_is_true_of_what_go_installs(
     page: Path, tmp_path: Path, installation: Installation
 ) -> None:
-    expected = sum(len(block.commands) for block in blocks(page) if "go" in block.words)
-    assert run(page, tmp_path, installation, go=True) == expected
+    assert run(page, tmp_path, installation, "go") == commands(page, "go")
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("page", [page for page in RUN if commands(page, "node")], ids=name_of)
+def test_the_page_is_true_of_what_node_runs(
+    page: Path, tmp_path: Path, installation: Installation
+) -> None:
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(ROOT / "examples" / "node" / name, tmp_path)
+    npm = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    subprocess.run(npm, cwd=tmp_path, check=True)
+    assert run(page, tmp_path, installation, "node") == commands(page, "node")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
