@@ -8,13 +8,15 @@ import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 import trustme
 
+from blackroad.core.log.redis.embedded import server_binary
 from tests.core.access.world import SECRET, token
 from tests.processes import blackroad, up
-from tests.servers import Server, free_port, server_binary
+from tests.servers import Server, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -92,8 +94,14 @@ def test_5_an_engine_that_does_not_answer() -> None:
     assert "secret@" not in said
 
 
+class Start(Protocol):
+    """Starts a server with options of its own."""
+
+    def __call__(self, *options: str) -> Server: ...
+
+
 @pytest.fixture
-def redis() -> Generator[Callable[..., Server]]:
+def redis() -> Generator[Start]:
     """Give servers with options of their own."""
     servers: list[Server] = []
 
@@ -106,7 +114,7 @@ def redis() -> Generator[Callable[..., Server]]:
         server.end()
 
 
-def test_5_an_engine_that_wants_a_password(redis: Callable[..., Server]) -> None:
+def test_5_an_engine_that_wants_a_password(redis: Start) -> None:
     server = redis()
     server.ask("CONFIG", "SET", "requirepass", "open")
     address = f"127.0.0.1:{server.port}"
@@ -115,7 +123,7 @@ def test_5_an_engine_that_wants_a_password(redis: Callable[..., Server]) -> None
     assert status == 0
 
 
-def test_6_an_engine_that_throws_away_what_it_was_given(redis: Callable[..., Server]) -> None:
+def test_6_an_engine_that_throws_away_what_it_was_given(redis: Start) -> None:
     server = redis("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
     said = bad("eviction", LOG=f"redis://127.0.0.1:{server.port}")
     assert "allkeys-lru" in said

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
+from typing_extensions import override
 
 Row = Mapping[str, object]
 T = TypeVar("T")
@@ -18,10 +19,17 @@ T = TypeVar("T")
 MAX_WIDTH: Final = 10_000
 
 
+class _Console(Console):
+    @override
+    def on_broken_pipe(self) -> None:
+        """Let the command decide how it ends when nobody reads any more."""
+        raise BrokenPipeError
+
+
 def console(*, stderr: bool = False) -> Console:
     """Return what prints in colour on a terminal, unless NO_COLOR is set; plainly elsewhere."""
     plain = bool(os.environ.get("NO_COLOR"))
-    return Console(stderr=stderr, highlight=False, color_system=None if plain else "auto")
+    return _Console(stderr=stderr, highlight=False, color_system=None if plain else "auto")
 
 
 CONSOLE = console()
