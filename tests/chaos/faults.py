@@ -45,6 +45,8 @@ def of_parts(fleet: Fleet) -> list[Fault]:
         Fault("stop edge", fleet.edges, partial(stopped, fleet), (1.0, 4.0)),
         Fault("cut edges from core", fleet.cores, partial(_of(ways, cut)), (1.0, 6.0)),
         Fault("sever edges from core", fleet.cores, partial(_of(ways, severed)), (0.5, 2.0)),
+        Fault("restart core", fleet.cores, partial(drained, fleet), (0.1, 1.0)),
+        Fault("restart edge", fleet.edges, partial(drained, fleet), (0.1, 1.0)),
         Fault("jump core's clock", fleet.cores, partial(jumped, fleet), (2.0, 3.0)),
     ]
 
@@ -82,6 +84,16 @@ def _of(
 async def killed(fleet: Fleet, name: str) -> AsyncGenerator[None]:
     """Kill a part, and start it anew."""
     await fleet.kill(name)
+    try:
+        yield
+    finally:
+        await fleet.start(name)
+
+
+@asynccontextmanager
+async def drained(fleet: Fleet, name: str) -> AsyncGenerator[None]:
+    """Have a part drain and end, and start it anew."""
+    await fleet.drain(name)
     try:
         yield
     finally:

@@ -19,6 +19,7 @@ START_TRIES: Final = 5
 ASK_SECONDS: Final = 2.0
 POLL_SECONDS: Final = 0.2
 EDGES: Final = 2
+DRAIN_SECONDS: Final = 60.0
 
 
 class Fleet:
@@ -75,6 +76,13 @@ class Fleet:
         stack, _ = self._running.pop(name, (ExitStack(), None))
         await asyncio.to_thread(stack.close)
 
+    async def drain(self, name: str) -> None:
+        """Ask a part to end, and return when it has; fail where it does not as it should."""
+        status = await asyncio.to_thread(self._running[name][1].process.terminate, DRAIN_SECONDS)
+        if status:
+            raise AssertionError(f"{name} ended with {status}:\n{self.output(name)}")
+        await self.kill(name)
+
     def output(self, name: str) -> str:
         """Return what a part has printed since it was started."""
         return self._running[name][1].process.output
@@ -104,6 +112,7 @@ class Fleet:
             GRPC=self.grpc[number],
             LOG=self._engines[number],
             AUTH__SECRET=SECRET,
+            DRAIN_SECONDS="3",
             LIMITS__USER__MESSAGES_PER_SECOND="100000",
             LIMITS__USER__BURST_LIMIT="100000",
             LIMITS__USER__COMMANDS_PER_SECOND="10000",
@@ -118,6 +127,7 @@ class Fleet:
             CORE=",".join(places[number:] + places[:number]),
             TOKEN=token("edge", kind="gateway"),
             EDGE__SSE_COMMENT_SECONDS="2",
+            EDGE__DRAIN_SECONDS="3",
         )
 
 

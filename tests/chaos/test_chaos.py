@@ -3,11 +3,16 @@
 import os
 import random
 from pathlib import Path
+from typing import Final
 
 import pytest
 
+from tests.chaos.history import Opened
 from tests.chaos.stages import STAGES
 from tests.chaos.storm import judge, storm
+
+EVENTS: Final = 200
+DOORS: Final = {"grpc", "websocket", "sse"}  # the SDK comes back by itself
 
 pytestmark = [
     pytest.mark.slow,
@@ -27,3 +32,8 @@ async def test_no_promise_is_broken_whatever_befalls(engine: str, tmp_path: Path
     verdict = judge(history)
     print(verdict)
     assert not verdict.broken, f"seed {seed}: {path}"
+    # That nothing was broken says nothing where nothing happened.
+    assert verdict.faults.keys() == {fault.name for fault in stage.faults}
+    assert verdict.counts["published"] > EVENTS
+    assert verdict.counts["Received"] > 4 * verdict.counts["published"]
+    assert {one.door for one in history if isinstance(one, Opened) and one.resumed} == DOORS
