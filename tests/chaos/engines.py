@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -23,7 +24,7 @@ PARTITIONS: Final = 4
 def of_sentinels(pair: Sentinels) -> list[Fault]:
     """Return what befalls a master that has a replica."""
     names = ["master"]
-    return [
+    found = [
         Fault("kill master", names, lambda _: failed_over(pair), (1.0, 2.0), loses=True),
         Fault(
             "kill master whose replica lags",
@@ -40,6 +41,7 @@ def of_sentinels(pair: Sentinels) -> list[Fault]:
             loses=True,
         ),
     ]
+    return [replace(fault, of_engine=True) for fault in found]
 
 
 @asynccontextmanager
@@ -88,7 +90,7 @@ def of_cluster(cluster: Cluster) -> list[Fault]:
     servers = {f"server{number}": server for number, server in enumerate(cluster.servers)}
     names = list(servers)
     partitions = [str(number) for number in range(PARTITIONS)]
-    return [
+    found = [
         Fault("move slot", partitions, partial(moved, cluster), (1.0, 2.0), loses=True),
         Fault("stop server", names, lambda name: paused(servers[name]), (0.5, 1.5)),
         Fault("stop server for long", names, lambda name: paused(servers[name]), (5.0, 7.0)),
@@ -100,6 +102,7 @@ def of_cluster(cluster: Cluster) -> list[Fault]:
             loses=True,
         ),
     ]
+    return [replace(fault, of_engine=True) for fault in found]
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ import random
 import signal
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from tests.chaos.fleet import Fleet
@@ -20,6 +20,7 @@ class Fault:
     """A fault and whom it may strike. `strike` enters it, and leaves it when it is over.
 
     `loses`: the log may lose what it had, so that gaps are told. It stays for some of `seconds`.
+    `of_engine`: it cannot be beside another one of the engine.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Fault:
     strike: Callable[[str], AbstractAsyncContextManager[None]]
     seconds: tuple[float, float] = (1.0, 3.0)
     loses: bool = False
+    of_engine: bool = False
 
     def target(self, chance: random.Random) -> str:
         """Return whom it strikes this time."""
@@ -63,7 +65,7 @@ def of_engine_links(fleet: Fleet, links: Sequence[Link]) -> list[Fault]:
 def of_server(server: Server) -> list[Fault]:
     """Return what befalls the one server of the log."""
     names = ["redis"]
-    return [
+    found = [
         Fault("stop server", names, lambda _: paused(server), (1.0, 4.0)),
         Fault("stop server for long", names, lambda _: paused(server), (6.0, 8.0)),
         Fault("restart server empty", names, lambda _: emptied(server), (0.2, 2.0), loses=True),
@@ -72,6 +74,7 @@ def of_server(server: Server) -> list[Fault]:
         Fault("break connections", names, lambda _: broken(server), (0.1, 0.5)),
         Fault("jump server's clock", names, lambda _: aged(server), (0.5, 1.0)),
     ]
+    return [replace(fault, of_engine=True) for fault in found]
 
 
 def _of(

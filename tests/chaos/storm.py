@@ -5,6 +5,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,34 +29,45 @@ LOSSES: Final = (no_hole, acknowledged_is_delivered)
 async def storm(
     fleet: Fleet, faults: Sequence[Fault], *, seed: int, seconds: float, path: Path
 ) -> Sequence[Record]:
-    """Have faults strike for so long, each once before any twice; return the history.
-
-    Every fault strikes at least once, however long that takes.
-    """
+    """Have each fault strike once; then, while there is time, two at once. Return the history."""
     chance = random.Random(seed)
     end = time.monotonic() + seconds
     async with World(fleet, seed, path) as world:
         await asyncio.sleep(CALM_SECONDS)
-        first = True
-        while first or time.monotonic() < end:
-            for fault in chance.sample(list(faults), len(faults)):
-                if first or time.monotonic() < end:
-                    await _strike(fleet, world, fault, chance)
-            first = False
+        for fault in chance.sample(faults, len(faults)):
+            await _strike(fleet, world, [(fault, fault.target(chance))], chance)
+        while time.monotonic() < end:
+            await _strike(fleet, world, _two(faults, chance), chance)
         await world.finish()
         return world.history.records
 
 
-async def _strike(fleet: Fleet, world: World, fault: Fault, chance: random.Random) -> None:
-    target = fault.target(chance)
-    held = chance.uniform(*fault.seconds)
-    world.history.add(Struck(fault.name, target, fault.loses))
-    print(f"  {fault.name}: {target}, {held:.1f} s", flush=True)
-    async with fault.strike(target):
+def _two(faults: Sequence[Fault], chance: random.Random) -> list[tuple[Fault, str]]:
+    """Return two faults that can be at once: of two targets, at most one of them the engine."""
+    while True:
+        one, other = [(fault, fault.target(chance)) for fault in chance.sample(faults, 2)]
+        if one[1] != other[1] and not (one[0].of_engine and other[0].of_engine):
+            return [one, other]
+
+
+async def _strike(
+    fleet: Fleet, world: World, strikes: Sequence[tuple[Fault, str]], chance: random.Random
+) -> None:
+    """Have faults strike, one soon after the other, and go when the last one is over."""
+    held = 0.0
+    async with AsyncExitStack() as stack:
+        for fault, target in strikes:
+            held = chance.uniform(*fault.seconds)
+            world.history.add(Struck(fault.name, target, fault.loses))
+            print(f"  {fault.name}: {target}, {held:.1f} s", flush=True)
+            await stack.enter_async_context(fault.strike(target))
+            if len(strikes) > 1:
+                await asyncio.sleep(chance.uniform(0, held))
         await asyncio.sleep(held)
     await fleet.whole()
     await asyncio.sleep(CALM_SECONDS)
-    world.history.add(Healed(fault.name, target))
+    for fault, target in strikes:
+        world.history.add(Healed(fault.name, target))
 
 
 @dataclass(frozen=True, slots=True)
