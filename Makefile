@@ -177,8 +177,8 @@ lock: .venv/.test ## Resolve requirements/*.lock anew
 	uv pip compile $(lock) --group build --group dev -c requirements/run.lock pyproject.toml \
 	  -o requirements/test.lock
 	uv pip compile $(lock) requirements/docs.in -o requirements/docs.lock
-	uv pip compile $(lock) --group build --override requirements/frameworks.override pyproject.toml \
-	  requirements/frameworks.in -o requirements/frameworks.lock
+	uv pip compile $(lock) --group build pyproject.toml requirements/frameworks.in \
+	  -o requirements/frameworks.lock
 
 lock = --quiet $(upgrade) --no-header --no-annotate --universal --python-version 3.11 --generate-hashes
 

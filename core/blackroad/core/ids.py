@@ -1,6 +1,11 @@
 """Ids of events, answers and sessions: a prefix and a UUIDv7, so that they sort by time."""
 
+from typing import Final
+
 import uuid_utils
+
+# Before version 1, which LangChain wants, a time was seconds and nanoseconds.
+_TWO_NUMBERS: Final = uuid_utils.__version__.startswith("0.")
 
 
 def event_id() -> str:
@@ -10,6 +15,9 @@ def event_id() -> str:
 
 def event_id_at(time_ns: int) -> str:
     """Return a new id of an event that was at this Unix time."""
+    if _TWO_NUMBERS:
+        seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
+        return f"ev_{uuid_utils.uuid7(seconds, nanoseconds)}"  # type: ignore[call-arg]  # as above
     return f"ev_{uuid_utils.uuid7(nanoseconds=time_ns)}"
 
 

@@ -21,12 +21,10 @@ from blackroad.client import (
     ToolCall,
     ToolResult,
 )
-from tests.examples.frameworks.conftest import FOLDER, Run
+from tests.examples.frameworks.conftest import EXAMPLES, FOLDER
 
-EXAMPLES: Final = sorted(file.name for file in FOLDER.glob("*.py"))
 SECONDS: Final = 60.0
 
-framework = pytest.mark.parametrize("example", EXAMPLES)
 pytestmark = pytest.mark.timeout(180)
 
 
@@ -39,9 +37,8 @@ async def until_asked(answer: Answer) -> list[Part]:
 
 
 @pytest.mark.node
-@framework
-async def test_a_person_agrees_or_refuses_before_the_tool_runs(run: Run, example: str) -> None:
-    async with asyncio.timeout(SECONDS), run(example) as core, Client(core) as client:
+async def test_a_person_agrees_or_refuses_before_the_tool_runs(travel: str) -> None:
+    async with asyncio.timeout(SECONDS), Client(travel) as client:
         assert await result_after(client, reply=True) == "paid"
         assert await result_after(client, reply=False) != "paid"
 
@@ -69,9 +66,8 @@ async def result_after(client: Client, *, reply: bool) -> str:
 
 
 @pytest.mark.node
-@framework
-async def test_a_cancel_ends_one_that_waits_for_a_person(run: Run, example: str) -> None:
-    async with asyncio.timeout(SECONDS), run(example) as core, Client(core) as client:
+async def test_a_cancel_ends_one_that_waits_for_a_person(travel: str) -> None:
+    async with asyncio.timeout(SECONDS), Client(travel) as client:
         answer = client.invoke("TRAVEL", "A ticket to Ulm, please")
         await until_asked(answer)
         await answer.cancel()
@@ -82,7 +78,7 @@ async def test_a_cancel_ends_one_that_waits_for_a_person(run: Run, example: str)
         await until_asked(client.invoke("TRAVEL", "A ticket to Ulm, please"))
 
 
-@framework
+@pytest.mark.parametrize("example", EXAMPLES)
 def test_it_has_fewer_than_twenty_lines_of_code(example: str) -> None:
     assert len(list(lines_of_code(FOLDER / example))) < 20
 
