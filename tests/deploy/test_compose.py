@@ -1,16 +1,14 @@
 """The compose file names settings that there are, and its secrets are such that a core takes."""
 
-import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import cast
 
 import jwt
 import yaml
 
 from blackroad.cli.settings.names import PREFIX, is_known
-from tests.deploy.tools import DEPLOY, ours, ran
+from tests.deploy.tools import DEPLOY, ran, with_blackroad
 
 Object = Mapping[str, object]
 COMPOSE = DEPLOY / "compose"
@@ -25,8 +23,7 @@ def environ(service: Object) -> Mapping[str, str]:
 
 def secrets() -> dict[str, str]:
     """Make the secrets as the file says."""
-    path = f"{Path(ours('blackroad')).parent}:{os.environ['PATH']}"
-    lines = ran(COMPOSE / "secrets", environ={"PATH": path}).splitlines()
+    lines = ran(COMPOSE / "secrets", environ=with_blackroad()).splitlines()
     return dict(line.split("=", 1) for line in lines)
 
 

@@ -13,7 +13,7 @@ import yaml
 from blackroad.cli.settings.names import PREFIX, is_known
 from blackroad.core.settings import CoreSettings
 from blackroad.edge.settings import EdgeLimits
-from tests.deploy.tools import DEPLOY, ROOT, ours, ran
+from tests.deploy.tools import DEPLOY, ROOT, ours, ran, with_blackroad
 
 Object = Mapping[str, object]
 OVERLAYS: Final = ("base", "overlays/try", "overlays/ingress")
@@ -27,6 +27,7 @@ SELECTORS: Final[Mapping[str, tuple[str, ...]]] = {
     "NetworkPolicy": ("spec", "podSelector", "matchLabels"),
 }
 OURS: Final = ("blackroad-core", "blackroad-websocket", "blackroad-agents")
+SECRETS: Final = DEPLOY / "kubernetes" / "secrets"
 MARGIN_SECONDS: Final = 5
 MIB: Final = 1 << 20
 
@@ -206,6 +207,21 @@ def test_every_setting_is_known(name: str, overlay: str) -> None:
     assert wanted
     for variable in wanted:
         assert is_known(tuple(variable.removeprefix(PREFIX).lower().split("__"))), variable
+
+
+def test_the_secret_has_what_the_pods_ask_for() -> None:
+    log = "redis://:word@redis:6379"
+    made = cast("Object", yaml.safe_load(ran(SECRETS, log, environ=with_blackroad())))
+    assert at(made, "stringData", "log") == log
+    asked: set[str] = set()
+    for name in OURS:
+        for variable in environ(name).values():
+            source = cast("Object", variable.get("valueFrom", {}))
+            reference = cast("Object", source.get("secretKeyRef", {"optional": True}))
+            if not reference.get("optional"):
+                assert reference["name"] == at(made, "metadata", "name")
+                asked.add(str(reference["key"]))
+    assert asked == cast("Object", made["stringData"]).keys()
 
 
 def test_browsers_come_by_tls_and_anywhere() -> None:

@@ -1,9 +1,9 @@
 """Programs that check what is in deploy/, and where that is."""
 
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -34,14 +34,14 @@ def ours(name: str) -> str:
     return str(Path(sys.executable).with_name(name))
 
 
+def with_blackroad() -> dict[str, str]:
+    """Return an environment in which `blackroad` is at hand, and nothing is set."""
+    return {"PATH": f"{Path(ours('blackroad')).parent}:{os.environ['PATH']}"}
+
+
 def debian(name: str) -> str:
     """Return a program of Debian's; skip the test where it is not installed."""
     found = shutil.which(name, path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
     if found is None:
         pytest.skip(f"{name} is not installed")
     return found
-
-
-def files(folder: Path, *endings: str) -> Sequence[Path]:
-    """Return the files of a folder and below with these endings."""
-    return sorted(path for path in folder.rglob("*") if path.suffix in endings)

@@ -8,7 +8,12 @@ import grpc
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 from grpc_health.v1 import health_pb2
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    PROCESS_COLLECTOR,
+    CollectorRegistry,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -62,9 +67,10 @@ async def _core_serves(context: Context) -> bool:
 
 @router.get("/metrics", response_class=PlainTextResponse, summary="Metrics for Prometheus")
 async def metrics(request: Request) -> Response:
-    """Return the edge's counters in Prometheus's text format."""
+    """Return the edge's counters, and the process's, in Prometheus's text format."""
     registry = CollectorRegistry()
-    registry.register(EdgeCollector(context_of(request)))
+    for collector in (EdgeCollector(context_of(request)), PROCESS_COLLECTOR):
+        registry.register(collector)
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
