@@ -75,7 +75,7 @@ class Sessions:
 
     def __init__(self, expiry: Expiry | None = None) -> None:
         self._sessions: dict[str, Session] = {}
-        self._expiry = expiry or Expiry(SystemClock())
+        self._expiry = Expiry(SystemClock()) if expiry is None else expiry
 
     def __len__(self) -> int:
         return len(self._sessions)
