@@ -9,7 +9,7 @@ from benchmarks.nodes.place import core_flow
 
 async def measure(bench: Bench) -> None:
     """Fleets of 1, 2 and 4 cores, each on a server of its own."""
-    order = Write(bench.scale(32_000, 2_560))
+    order = Write(bench.scale(16_000, 1_280))
     async with AsyncExitStack() as stack:
         flows = [
             await core_flow(stack, f"{nodes} core{'s' * (nodes > 1)}", order, nodes=nodes)

@@ -39,7 +39,7 @@ class Path:
 
 async def measure(bench: Bench) -> None:
     """Redis itself on a server of its own; two cores on another."""
-    order = Write(bench.scale(1_000, 50), pace_seconds=PACE_SECONDS)
+    order = Write(bench.scale(500, 50), pace_seconds=PACE_SECONDS)
     async with AsyncExitStack() as stack:
         plain = Place(Way.REDIS, server_on(stack).socket)
         first, second = await cores_on(stack, server_on(stack), 2)

@@ -9,7 +9,7 @@ from benchmarks.nodes.place import core_flow, plain_flow
 
 async def measure(bench: Bench) -> None:
     """All contenders run side by side; who does not measure is idle but for its canaries."""
-    order = Write(bench.scale(64_000, 2_560))
+    order = Write(bench.scale(16_000, 1_280))
     async with AsyncExitStack() as stack:
         flows = [await plain_flow(stack, order)]
         for partitions in (1, 4, 16):
