@@ -1,11 +1,13 @@
 """Every answer ends once, whoever ends it."""
 
 import asyncio
+import gc
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from blackroad.core.settings import AnswersSettings
+from blackroad.core.stream.answer import Answer
 from blackroad.realtime.v1 import common_pb2, event_pb2, stream_pb2
 from tests.core.stream.peers import agent, until
 from tests.core.stream.rig import rig
@@ -268,3 +270,21 @@ async def test_a_worker_tells_only_codes_of_its_own(
         failed = (await caller.ending("1")).failed
         assert failed.code == shown
         assert not failed.HasField("retry_after")
+
+
+async def test_an_answer_that_is_not_kept_any_more_is_freed_without_the_collector() -> None:
+    settings = AnswersSettings(keep_seconds=0.001)
+    async with rig(settings) as run, run.worker(agent()) as worker, run.caller() as caller:
+        gc.collect()
+        gc.disable()
+        try:
+            for number in range(20):
+                await caller.start(str(number))
+                work = await worker.next()
+                await worker.say(work, "a")
+                await worker.finish(work)
+                await caller.ending(str(number))
+            answers = [one for one in gc.get_objects() if isinstance(one, Answer)]
+        finally:
+            gc.enable()
+        assert len(answers) <= 2

@@ -1,6 +1,10 @@
 """Timers."""
 
 import asyncio
+import gc
+import weakref
+
+import pytest
 
 from blackroad.core.clock import FakeClock, SystemClock
 from blackroad.core.stream.wheel import Timer, Wheel
@@ -48,3 +52,34 @@ async def test_a_sooner_timer_wakes_the_one_task() -> None:
         wheel.after(0.01, rung.set)
         await rung.wait()
         running.cancel()
+
+
+class Owner:
+    """One that keeps its timer, which calls it: a cycle."""
+
+    def __init__(self, wheel: Wheel) -> None:
+        self.rung = 0
+        self.timer = wheel.after(1.0, self.ring)
+
+    def ring(self) -> None:
+        self.rung += 1
+
+
+@pytest.mark.parametrize("rings", [False, True])
+def test_a_timer_that_is_over_keeps_nothing(rings: bool) -> None:
+    clock = FakeClock()
+    wheel = Wheel(clock)
+    owner = Owner(wheel)
+    if rings:
+        clock.advance(2)
+        wheel.turn()
+        assert owner.rung == 1
+    else:
+        owner.timer.cancel()
+    freed = weakref.ref(owner)
+    gc.disable()  # for what has no cycles is freed without it
+    try:
+        del owner
+        assert freed() is None
+    finally:
+        gc.enable()

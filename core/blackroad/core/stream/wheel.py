@@ -20,12 +20,18 @@ class Timer:
         slot[self] = None
 
     def cancel(self) -> None:
-        """Forget it. Idempotent."""
+        """Forget it, and what it would have called, which may well hold this timer. Idempotent."""
         self._slot.pop(self, None)
+        self._call = _nothing
 
     def ring(self) -> None:
-        """Call the function."""
-        self._call()
+        """Call the function; forget it."""
+        call, self._call = self._call, _nothing
+        call()
+
+
+def _nothing() -> None:
+    pass
 
 
 class Wheel:
