@@ -77,29 +77,40 @@ func stop(running *sync.Map, streamID string, cause error) {
 	}
 }
 
-// answer says some words, one chunk each. A cancel is confirmed by FinishInvocation; where the
-// stream is lost or another worker has taken over, nothing more is said.
+// answer says some words. A cancel is confirmed by FinishInvocation; where the stream is lost or
+// another worker has taken over, nothing more is said.
 func (a *agent) answer(ctx context.Context, asked *pb.ServeResponse, send func(*pb.ServeRequest)) {
 	text := question(asked.GetInvocation())
 	say("answering %q", text)
-	finish := &pb.FinishInvocation{}
-	words := strings.SplitAfter(fmt.Sprintf("Hello from Go. Events heard: %d. You said: %s", a.heard.Load(), text), " ")
-	for i, word := range words {
+	said := fmt.Sprintf("Hello from Go. Events heard: %d. You said: %s", a.heard.Load(), text)
+	err := speak(ctx, said, func(chunk *pb.Chunk) {
+		send(&pb.ServeRequest{
+			StreamId: asked.StreamId,
+			Attempt:  asked.Attempt,
+			Frame:    &pb.ServeRequest_Chunk{Chunk: chunk},
+		})
+	})
+	if err == nil || err == errCancelled {
+		finish := &pb.FinishInvocation{Cancelled: err != nil}
+		send(&pb.ServeRequest{
+			StreamId: asked.StreamId,
+			Attempt:  asked.Attempt,
+			Frame:    &pb.ServeRequest_Finish{Finish: finish},
+		})
+	}
+}
+
+// speak makes one chunk of each word, as fast as a model; it returns why it was stopped.
+func speak(ctx context.Context, text string, say func(*pb.Chunk)) error {
+	for i, word := range strings.SplitAfter(text, " ") {
 		select {
 		case <-ctx.Done():
-			if context.Cause(ctx) != errCancelled {
-				return
-			}
-			finish.Cancelled = true
-		case <-time.After(50 * time.Millisecond): // as fast as a model speaks
-			chunk := &pb.Chunk{Index: uint64(i + 1), Part: &pb.Chunk_Text{Text: word}}
-			send(&pb.ServeRequest{StreamId: asked.StreamId, Attempt: asked.Attempt, Frame: &pb.ServeRequest_Chunk{Chunk: chunk}})
-		}
-		if finish.Cancelled {
-			break
+			return context.Cause(ctx)
+		case <-time.After(50 * time.Millisecond):
+			say(&pb.Chunk{Index: uint64(i + 1), Part: &pb.Chunk_Text{Text: word}})
 		}
 	}
-	send(&pb.ServeRequest{StreamId: asked.StreamId, Attempt: asked.Attempt, Frame: &pb.ServeRequest_Finish{Finish: finish}})
+	return nil
 }
 
 // question is the text of the last message.

@@ -20,7 +20,7 @@ from tests.docs.blocks import ROOT, Block, Command, blocks, pattern
 from tests.processes import Process, environ
 
 BUILD_SECONDS: Final = 600.0
-COMMAND_SECONDS: Final = 30.0
+SECONDS: Final = 90.0  # on a busy machine a JVM takes its time
 PATH: Final = f"{Path(sys.executable).parent}:{ROOT / '.tools/bin'}:{os.environ['PATH']}"
 
 
@@ -82,7 +82,7 @@ class Readme:
         process = Process(["env", "-C", str(self.folder), *arguments], _environ(core, settings))
         try:
             for line in ("serving agent", "following"):
-                await asyncio.to_thread(process.wait_for, f"({line})")
+                await printed(process, f"({line})")
             yield process
         finally:
             await asyncio.to_thread(process.kill)
@@ -92,15 +92,20 @@ class Readme:
         arguments = shlex.split(self.run.line)
         process = Process(["env", "-C", str(self.folder), *arguments], _environ(core, settings))
         try:
-            return process.wait(COMMAND_SECONDS), process.output
+            return process.wait(SECONDS), process.output
         finally:
             process.kill()
 
     def say(self, command: Command, core: str) -> None:
         """Run a command beside it; it must print what is shown."""
-        done = _bash(command.line, self.folder, _environ(core, {}), COMMAND_SECONDS)
+        done = _bash(command.line, self.folder, _environ(core, {}), SECONDS)
         assert done.returncode == 0, done.stdout
         assert re.fullmatch(pattern(command.shown), done.stdout.strip() + "\n"), done.stdout
+
+
+async def printed(process: Process, regex: str) -> str:
+    """Return the first group of a pattern once the process has printed it."""
+    return await asyncio.to_thread(process.wait_for, regex, SECONDS)
 
 
 @cache

@@ -12,7 +12,7 @@ from tests.client.cable import Cable
 from tests.conformance.websocket_door import WebSocketDoor
 from tests.docs.blocks import ROOT, pattern
 from tests.examples.languages.conftest import TOOLS, Doors
-from tests.examples.languages.readme import Readme
+from tests.examples.languages.readme import SECONDS, Readme, printed
 from tests.journeys import keys
 from tests.processes import part
 
@@ -25,7 +25,7 @@ async def test_the_readme_is_true(readme: Readme, doors: Doors) -> None:
         for command in readme.uses:
             await to_thread(readme.say, command, doors.grpc)
         for line in readme.run.shown.splitlines():
-            await to_thread(agent.wait_for, f"({pattern(line)})")
+            await printed(agent, f"({pattern(line)})")
 
 
 async def test_a_browser_is_answered_word_by_word_and_stops_it(
@@ -52,19 +52,19 @@ async def test_a_connection_that_was_cut_costs_it_no_event(readme: Readme, doors
         readme.running(cable.url.removeprefix("grpc://")) as agent,
     ):
         await browser.publish("orders.eu", "before")
-        await to_thread(agent.wait_for, "(#1 ann: before)")
+        await printed(agent, "(#1 ann: before)")
         cable.broken = True
         cable.cut()
         for number in range(3):
             await browser.publish("orders.eu", f"away {number}")
-        await to_thread(agent.wait_for, "(lost)")
+        await printed(agent, "(lost)")
         cable.broken = False
-        await to_thread(agent.wait_for, r"(following orders\.>: recovered)")
+        await printed(agent, r"(following orders\.>: recovered)")
         await browser.publish("orders.eu", "after")
-        await to_thread(agent.wait_for, "(#5 ann: after)")
+        await printed(agent, "(#5 ann: after)")
         heard = re.findall(r"#(\d) ann", agent.output)
         assert heard == ["1", "2", "3", "4", "5"]
-        await to_thread(agent.wait_for, "(?s)serving.*(serving)")
+        await printed(agent, "(?s)serving.*(serving)")
         answer = await (await browser.invoke(readme.agent, "still there?")).rest()
         assert "heard: 5." in "".join(update.text for update in answer)
 
@@ -77,13 +77,13 @@ async def test_a_core_that_was_started_again_is_a_gap_that_it_tells(
         WebSocketDoor(doors.http).session("ann") as browser,
     ):
         await browser.publish("orders.eu", "before")
-        await to_thread(agent.wait_for, "(ann: before)")
+        await printed(agent, "(ann: before)")
         await to_thread(doors.core.process.kill)
         with part("core", GRPC=doors.grpc):
-            await to_thread(agent.wait_for, LOST)
-            await to_thread(agent.wait_for, "(?s)serving.*(serving)")
+            await printed(agent, LOST)
+            await printed(agent, "(?s)serving.*(serving)")
             await browser.publish("orders.eu", "after")
-            await to_thread(agent.wait_for, "(ann: after)")
+            await printed(agent, "(ann: after)")
             answer = await (await browser.invoke(readme.agent, "still there?")).rest()
             assert answer[-1].status == "finished"
 
@@ -98,14 +98,14 @@ async def test_it_finishes_what_it_has_when_it_is_asked_to_go(readme: Readme, do
         agent.signal(signal.SIGTERM)
         assert (await view.rest())[-1].status == "finished"
         # Java ends with the signal's number once its hooks have run.
-        assert await to_thread(agent.wait) == (143 if readme.language == "java" else 0)
+        assert await to_thread(agent.wait, SECONDS) == (143 if readme.language == "java" else 0)
 
 
 async def test_it_shows_its_token_and_gives_up_without_one(readme: Readme) -> None:
     with keys.core() as core:
         address = core.addresses["grpc"]
-        status, printed = await to_thread(readme.ended, address)
-        assert status not in {0, 137}, printed
+        status, text = await to_thread(readme.ended, address)
+        assert status not in {0, 137}, text
         async with readme.running(address, TOKEN=keys.token("agent", kind="agent")):
             pass
 
