@@ -202,8 +202,9 @@ def members_only(history: Sequence[Record]) -> list[str]:
             case Received() if one.channel in secret:
                 right = (one.channel, subjects.get(one.reader, ""))
                 event = events.get(one.text)
-                late = event is None or event.place > removed.get(right, -1)
-                if not member.get(right, False) and late:
+                # When the server said something of the channel itself is not known.
+                late = event is not None and event.place > removed.get(right, -1)
+                if right not in member or (late and not member[right]):
                     found.append(f"{one} to {right[1]}, who is no member")
             case _:
                 pass

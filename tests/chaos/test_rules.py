@@ -210,6 +210,7 @@ MUTATIONS: Final[tuple[tuple[Rule, Change], ...]] = (
             got("member", "c.secret", 3, "hidden"),
         ),
     ),
+    (members_only, after(TWO, Received("spy", "c.secret", "ev_added", 1))),
     (nothing_crosses_tenants, after(TWO, got("stranger", "c.a", 7, "one"))),
     (resumes_are_answered, instead(BACK, msgspec.structs.replace(BACK, recovered=None))),
     (resumes_are_answered, instead(BACK, msgspec.structs.replace(BACK, recovered=False))),
