@@ -22,7 +22,7 @@ class Answer:
     """One answer that notes what the journal tells it."""
 
     key: str
-    attempt: int = 1
+    fence: int = 1
     ended: bool = False
     pending: list[Record] | None = None
     kept: list[tuple[list[str], int]] = field(default_factory=list)
@@ -119,7 +119,7 @@ async def test_nothing_comes_after_the_ending_and_who_says_more_hears_so() -> No
 
 async def test_an_attempt_that_was_replaced_writes_no_more() -> None:
     async with writing() as (_, journal):
-        first, second = Answer("t.stream.a", attempt=1), Answer("t.stream.a", attempt=2)
+        first, second = Answer("t.stream.a", fence=1), Answer("t.stream.a", fence=2)
         journal.write(second, record(1))
         await second.told.wait()
         journal.write(first, record(2))

@@ -1,5 +1,6 @@
 """A shelf: values by name, kept in the log for a time, and changed by one at a time."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from blackroad.core.errors import Code, Rejection
@@ -47,6 +48,17 @@ class Shelf:
             raise Rejection(Code.UNAVAILABLE, "the log refused it")
         return offset
 
+    async def put_all(self, values: Sequence[tuple[str, bytes]], seconds: float) -> None:
+        """Lay values there for so long, whatever lay there; with no seconds, take them away.
+
+        Raises the first refusal after all were tried.
+        """
+        keep = Keep(1, seconds) if seconds > 0 else Keep(0, 0.0)
+        appends = [self._append(name, value, keep, None) for name, value in values]
+        for answer in await self._log.append(appends):
+            if isinstance(answer, Rejection):
+                raise answer
+
     async def swap(self, name: str, offset: int, value: bytes, seconds: float) -> int | None:
         """Lay a value in the place of the one of this offset, for so long.
 
@@ -59,11 +71,13 @@ class Shelf:
         return await self._write(name, b"", Keep(0, 0.0), offset) is not None
 
     async def _write(self, name: str, value: bytes, keep: Keep, expected: int | None) -> int | None:
-        record = Record("", TYPE, value)
-        append = Append(self._prefix + name, [record], keep, expected, told=False)
-        (answer,) = await self._log.append([append])
+        (answer,) = await self._log.append([self._append(name, value, keep, expected)])
         if not isinstance(answer, Rejection):
             return answer.last_offset
         if answer.code is Code.CONFLICT:
             return None
         raise answer
+
+    def _append(self, name: str, value: bytes, keep: Keep, expected: int | None) -> Append:
+        record = Record("", TYPE, value)
+        return Append(self._prefix + name, [record], keep, expected, told=False)

@@ -4,7 +4,7 @@ What holds here and elsewhere alike is in `docs/decisions/answers-have-a-home.md
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Final
 
 import msgspec
@@ -14,22 +14,22 @@ from blackroad.core.fleet.board import Change
 from blackroad.core.fleet.fleet import Fleet
 from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.identity import Identity, Kind
-from blackroad.core.log.base import Append, Fence, Log
-from blackroad.core.log.entry import Entry, Position
+from blackroad.core.log.base import Append, Fence, GapReason, Log, Page
+from blackroad.core.log.entry import Entry
 from blackroad.core.stream import endings
 from blackroad.core.stream.answer import Answer, Phase
-from blackroad.core.stream.folded import Folded
 from blackroad.core.stream.journal import NO_HISTORY
 from blackroad.core.stream.limits import StreamLimits
 from blackroad.core.stream.pool import Pool
 from blackroad.core.stream.shared_turns import Turn
 from blackroad.core.stream.update import Update, update_of
 from blackroad.core.stream.worker import Worker
-from blackroad.realtime.v1 import event_pb2, stream_pb2
+from blackroad.realtime.v1 import stream_pb2
 
 WORKER: Final = "worker"
 ANSWER: Final = "answer"
-LAST_ATTEMPT: Final = 1 << 30  # no worker has it
+LAST_ATTEMPT: Final = 1 << 52  # no worker has it, in no term
+REPLAY_BYTES: Final = 1 << 20
 _ENCODE = msgspec.msgpack.encode
 
 
@@ -44,24 +44,7 @@ class Start(msgspec.Struct, array_like=True, frozen=True):
     seconds: float  # until its deadline
     attempt: int = 0  # that it has had
     turn: Turn | None = None  # in its conversation
-
-
-class Shown(msgspec.Struct, array_like=True, frozen=True):
-    """An answer as its node shows it to another."""
-
-    home: str
-    tenant: str
-    subject: str
-    kind: Kind
-    target: bytes
-    on_abandoned: int
-    conversation: str
-    labels: dict[str, str]
-    created_ns: int
-    ended_ns: int
-    snapshot: bytes
-    partition: int
-    position: tuple[int, int] | None
+    term: int = 0
 
 
 class _Registered(msgspec.Struct, array_like=True, frozen=True):
@@ -167,6 +150,7 @@ class Abroad:
             seconds,
             answer.attempt,
             answer.turn,
+            answer.term,
         )
         await self.fleet.asks.ask(answer.home, "answer.start", _ENCODE(start))
 
@@ -180,7 +164,7 @@ class Abroad:
         if self.mirrors.pop(answer.key, None) is not None:
             self._hub.unwatch(answer.key, self._hear)
 
-    async def find(self, key: str, make: Callable[[Shown], Answer]) -> Answer | None:
+    async def find(self, key: str, make: Callable[[str, bytes], Answer]) -> Answer | None:
         """Return a mirror of an answer that some other node knows; None where none does."""
         early: list[Entry] = []
         self._hub.watch(key, early.append)
@@ -190,41 +174,36 @@ class Abroad:
             self._hub.unwatch(key, early.append)
         if not shown:
             return None
-        said = msgspec.msgpack.decode(shown[0], type=Shown)
-        answer = make(said)
-        answer.home = said.home
-        answer.folded = Folded.of(event_pb2.AnswerSnapshot.FromString(said.snapshot))
-        answer.created_ns, answer.ended_ns = said.created_ns, said.ended_ns
-        answer.partition = said.partition
-        answer.position = Position(*said.position) if said.position is not None else None
-        if answer.folded.ended:
-            answer.phase = Phase.ENDED
-            return answer
-        self.follow(answer)
-        for entry in early:
-            self._hear(entry)
+        answer = make(key, shown[0])
+        if not answer.ended:
+            self.follow(answer)
+            self.hear(early)
         return answer
 
-    def shown(self, answer: Answer) -> bytes:
-        """Return an answer as another node is to know it."""
-        who = answer.invoker
-        return _ENCODE(
-            Shown(
-                self.fleet.node,
-                who.tenant,
-                who.subject,
-                who.kind,
-                answer.route.target.SerializeToString(),
-                answer.invoke.on_abandoned,
-                answer.conversation,
-                dict(answer.labels),
-                answer.created_ns,
-                answer.ended_ns,
-                answer.folded.snapshot(answer.stream_id).SerializeToString(),
-                answer.partition,
-                (answer.position.epoch, answer.position.sequence) if answer.position else None,
-            )
-        )
+    async def replay(self, answer: Answer) -> bool:
+        """Fold what the log has after an answer's place; tell whether nothing is missing."""
+        hub, key = self._hub, answer.key
+        if answer.position is None:
+            return False
+        until = hub.heads
+        number = answer.partition
+        after = (*until[:number], answer.position, *until[number + 1 :])
+        while after[number] < until[number]:
+            page = hub.log.read((key,), after, until, REPLAY_BYTES, _all)
+            if page is None:
+                page = await hub.log.fetch((key,), after, until)
+            if isinstance(page, GapReason):
+                return False
+            if isinstance(page, Page):
+                for entry in page.entries:
+                    _fold(answer, entry)
+                after = page.reached
+        return True
+
+    def hear(self, entries: Sequence[Entry]) -> None:
+        """Fold what came of answers that are followed, while it was found where they stand."""
+        for entry in entries:
+            self._hear(entry)
 
     def tell(self, answer: Answer, kind: str, *words: str) -> None:
         """Tell the home of an answer something, without waiting."""
@@ -258,8 +237,7 @@ class Abroad:
         answer = self.mirrors.get(entry.key)
         if answer is None or entry.offset <= answer.folded.offset:
             return
-        answer.folded.apply(update_of(entry), entry.offset)
-        answer.position, answer.partition = entry.position, entry.partition
+        _fold(answer, entry)
         if answer.folded.ended:
             self.leave(answer)
             answer.phase = Phase.ENDED
@@ -292,8 +270,10 @@ class Abroad:
     def _hear_answer(self, change: Change) -> None:
         if change.lost and change.mine:
             self._orphans[change.key] = None
-        elif change.value is not None:
+        elif change.value is not None and not change.mine:
             self._orphans.pop(change.key, None)  # another node has it now
+            if mirror := self.mirrors.get(change.key):
+                mirror.home = change.node
 
     def _lose(self, node: str, mine: bool) -> None:
         """Go on with, or end, what a lost node held."""
@@ -303,13 +283,20 @@ class Abroad:
             else:
                 self._orphans[answer.key] = None
         if self._orphans:
-            self.soon(self._end_orphans())
+            self.soon(self._end_orphans(list(self._orphans)))
         del mine
 
-    async def _end_orphans(self) -> None:
+    def expect(self, answer: Answer) -> None:
+        """End an answer that was given up, where no node says within the grace that it has it."""
+        self._orphans[answer.key] = None
+        self.soon(self._end_orphans([answer.key]))
+
+    async def _end_orphans(self, keys: Sequence[str]) -> None:
         """End what no node holds after the grace; of several nodes that try, the log takes one."""
         await asyncio.sleep(self._grace_seconds)
-        orphans, self._orphans = list(self._orphans), {}
+        orphans = [key for key in keys if key in self._orphans]
+        for key in orphans:
+            del self._orphans[key]
         appends = [
             Append(
                 key,
@@ -331,6 +318,15 @@ class Abroad:
         ]
         if appends:
             await self._log.append(appends)
+
+
+def _fold(answer: Answer, entry: Entry) -> None:
+    answer.folded.apply(update_of(entry), entry.offset)
+    answer.position, answer.partition = entry.position, entry.partition
+
+
+def _all(key: str) -> bool:
+    return True
 
 
 def _ignore(worker: Worker) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from enum import IntEnum
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import structlog
 
@@ -26,12 +26,16 @@ from blackroad.core.stream.wheel import Timer
 from blackroad.core.stream.worker import Worker
 from blackroad.realtime.v1 import event_pb2, stream_pb2
 
+if TYPE_CHECKING:
+    from blackroad.core.stream.record import Held
+
 LOG = structlog.get_logger(__name__)
 Part = TypeVar("Part", bound=Said)
 
 NOTHING: Final = stream_pb2.Invoke()
 UNLABELLED: Final[Mapping[str, str]] = MappingProxyType({})
 TOKEN_CHARACTERS: Final = 16  # hardly any token has more
+ATTEMPT_BITS: Final = 8
 RECORD_BYTES: Final = 1024  # what an answer costs without its parts, about
 
 
@@ -70,6 +74,7 @@ class Answer:
         "earlier",
         "ended_ns",
         "folded",
+        "held_by",
         "home",
         "index",
         "input_bytes",
@@ -98,6 +103,7 @@ class Answer:
         "stop_timer",
         "stopping",
         "stream_id",
+        "term",
         "thought",
         "ticket",
         "told_position",
@@ -139,7 +145,9 @@ class Answer:
         self.children: list[Answer] = []
         self.phase = Phase.QUEUED
         self.attempt = 0
+        self.term = 0  # grows with each node that takes it over
         self.worker: Worker | None = None
+        self.held_by: Held | None = None  # who had it at the node before
         self.refused_by: set[str] | None = None
         self.ticket = 0  # its turn among all that wait
         self.told_position = 0
@@ -183,6 +191,11 @@ class Answer:
     def ended(self) -> bool:
         """Whether an ending was decided."""
         return self.phase is Phase.ENDED
+
+    @property
+    def fence(self) -> int:
+        """Who writes it now: a later attempt, and a later node, come before."""
+        return (self.term << ATTEMPT_BITS) + self.attempt
 
     @property
     def agent(self) -> str:

@@ -19,27 +19,29 @@ from blackroad.core.log.base import Log
 from blackroad.core.log.cursor import encode_cursor
 from blackroad.core.log.entry import Positions
 from blackroad.core.log.shelf import Shelf
-from blackroad.core.names import unscope
 from blackroad.core.presence.roster import Roster
 from blackroad.core.publisher import Publisher, check_json
 from blackroad.core.settings import AnswersSettings
-from blackroad.core.stream.abroad import Abroad, Shown, Start
-from blackroad.core.stream.answer import Answer, Phase
+from blackroad.core.stream.abroad import Abroad
+from blackroad.core.stream.answer import Answer
 from blackroad.core.stream.archive import Archive, same
 from blackroad.core.stream.attendance import Attendance
 from blackroad.core.stream.audience import Audiences
 from blackroad.core.stream.conversations import Conversations
 from blackroad.core.stream.dispatcher import Dispatcher
+from blackroad.core.stream.homes import Homes
 from blackroad.core.stream.invocation import messages_of
 from blackroad.core.stream.journal import Journal
 from blackroad.core.stream.limits import StreamLimits
 from blackroad.core.stream.pool import Pool
+from blackroad.core.stream.records import Records
 from blackroad.core.stream.reports import Reports
 from blackroad.core.stream.rooms import Rooms
 from blackroad.core.stream.route import route_of
 from blackroad.core.stream.shared_turns import SharedTurns, Turn
 from blackroad.core.stream.views import Views
 from blackroad.core.stream.wheel import Wheel
+from blackroad.core.stream.worker import Worker
 from blackroad.realtime.v1 import event_pb2, stream_pb2
 
 LOG = structlog.get_logger(__name__)
@@ -47,7 +49,7 @@ LOG = structlog.get_logger(__name__)
 MAX_ID_BYTES: Final = 128
 MAX_LABELS: Final = 8
 MAX_LABELS_BYTES: Final = 1024
-ENDING_SECONDS: Final = 2.0  # that an ending takes to be in the log, at most
+MEMORY: Final = "memory"  # an engine that ends with its node
 
 
 class Answers:
@@ -73,9 +75,9 @@ class Answers:
         self.charge: Callable[[Identity], None] = lambda identity: None
         self.charge_command: Callable[[Identity], None] = lambda identity: None
         self.budget = Budget()
-        self._log = log
-        self._hub = hub
-        self._clock = clock
+        self.log = log
+        self.hub = hub
+        self.clock = clock
         self._limits = limits
         self.journal = Journal(log, limits.journal_bytes, publisher.keep)
         self.wheel = Wheel(clock)
@@ -89,6 +91,10 @@ class Answers:
         publisher.spoken = self.rooms.spoke
         self._views = Views(self.wheel, limits, self.dispatcher.cancel)
         self.abroad = Abroad(fleet or Fleet(log, hub, alone=True), log, hub, limits)
+        self.records: Records | None = None
+        self.homes = Homes(self)
+        if log.engine != MEMORY:
+            self.records = Records(Shelf(log, "answer"), clock, limits, self.homes.record)
         self._join_fleet(self.abroad)
         self._waiting: dict[Answer, asyncio.Event] = {}
         self._running: set[Answer] = set()
@@ -105,6 +111,13 @@ class Answers:
             tasks.create_task(self.wheel.run())
             tasks.create_task(self.attendance.run())
             tasks.create_task(self.abroad.run())
+            if self.records is not None:
+                tasks.create_task(self.records.run())
+
+    @property
+    def draining(self) -> bool:
+        """Whether new answers are refused."""
+        return self._emptied is not None
 
     async def drain(self, seconds: float) -> bool:
         """Refuse new answers from now on; return when none is in progress, or after so long.
@@ -164,21 +177,21 @@ class Answers:
         )
         authorize(identity, Action.INVOKE, route.name)
         identifier = turn.stream_id if turn is not None else ""
-        answer = Answer(self.journal, identity, invoke, route, self._clock.time_ns(), identifier)
+        answer = Answer(self.journal, identity, invoke, route, self.clock.time_ns(), identifier)
         answer.turn = turn
         answer.input_bytes = input_bytes
-        answer.deadline_at = self._clock.monotonic() + self._deadline_seconds(invoke)
+        answer.deadline_at = self.clock.monotonic() + self._deadline_seconds(invoke)
         parent = self._parent(answer, identity) if invoke.parent_stream_id else None
         answer.home = self.abroad.home_for(answer, pool)
         if answer.home:
-            self._send(answer)
+            self.homes.send(answer)
         else:
-            self._take(answer)
+            self.take(answer)
         if parent is not None:
             parent.children.append(answer)
         return answer
 
-    def _take(self, answer: Answer) -> None:
+    def take(self, answer: Answer) -> None:
         """Hold an answer here. Raises what `Invoke` says of workers and conversations."""
         if answer.conversation:
             self.conversations.enter(answer)
@@ -189,174 +202,62 @@ class Answers:
             raise
         if answer.conversation:
             self.conversations.tell(answer, messages_of(answer.invoke))
+        self._hold(answer)
+        self._views.expect(answer)
+
+    def _hold(self, answer: Answer) -> None:
         answer.on_written = self._close
         answer.on_refused = self._disown
         self.archive.add(answer)
         self.abroad.hold(answer)
-        self._views.expect(answer)
+        if self.records is not None:
+            self.records.hold(answer)
         self._running.add(answer)
 
-    # Answers that other nodes hold.
+    # Answers that other nodes hold, or held.
 
     def _join_fleet(self, abroad: Abroad) -> None:
         abroad.closed = self._close
-        abroad.orphaned = self._take_orphan
         abroad.came, abroad.went = self.rooms.enter, self.rooms.leave
-        if not abroad.alone:
-            self.conversations.turns = SharedTurns(
-                Shelf(self._log, "turn"),
-                self.journal,
-                self._is_answering,
-                abroad.soon,
-                self._limits.max_deadline_seconds,
-            )
-            self.attendance.show, self.attendance.hide = abroad.show, abroad.hide
-        self.dispatcher.cancel_elsewhere = lambda answer: abroad.tell(answer, "answer.cancel")
-        abroad.fleet.asks.handlers |= {
-            "answer.start": self._asked_to_start,
-            "answer.find": self._asked_to_find,
-            "answer.answering": self._asked_if_answering,
-            "answer.cancel": self._asked_to_cancel,
-            "answer.input": self._asked_to_give,
-            "answer.view": self._asked_to_count,
-        }
-
-    def _send(self, answer: Answer) -> None:
-        """Hand an answer to its home, and follow it here."""
-        self.archive.add(answer)
-        self.abroad.follow(answer)
-        answer.opened = asyncio.get_running_loop().create_future()
-        answer.opened.add_done_callback(lambda done: done.exception())  # somebody may wait, or not
-        self.abroad.soon(self._open(answer, answer.opened))
-
-    async def _open(self, answer: Answer, opened: asyncio.Future[None]) -> None:
-        try:
-            await self.abroad.start(answer, answer.deadline_at - self._clock.monotonic())
-        except Rejection as rejection:
-            self.abroad.leave(answer)
-            self.archive.drop(answer)
-            if rejection.code is not Code.UNKNOWN:  # else that node may have it
-                self.conversations.abort(answer)
-            opened.set_exception(rejection)
-        else:
-            opened.set_result(None)
-
-    async def _asked_to_start(self, question: bytes) -> bytes:
-        start = msgspec.msgpack.decode(question, type=Start)
-        invoke = stream_pb2.Invoke.FromString(start.invoke)
-        if self._emptied is not None and not start.ancestors:
-            raise Rejection(Code.DRAINING)
-        if invoke.conversation:
-            await self.conversations.load(start.identity, invoke.conversation)
-        pool, now = self.dispatcher.pool, self._clock.time_ns()
-        tenant = start.identity.tenant
-        route = route_of(tenant, invoke.target, pool.served, pool.serves_under)
-        answer = Answer(self.journal, start.identity, invoke, route, now, start.stream_id)
-        answer.input_bytes = invoke.ByteSize()
-        answer.attempt, answer.turn = start.attempt, start.turn
-        answer.ancestors, answer.lineage = start.ancestors, start.lineage
-        answer.deadline_at = self._clock.monotonic() + start.seconds
-        self._take(answer)
-        return b""
-
-    async def _asked_to_find(self, question: bytes) -> bytes:
-        answer = self.archive.find(question.decode())
-        if answer is None or (answer.home and not answer.ended):
-            raise Rejection(Code.NOT_FOUND, "this node does not hold it")
-        return self.abroad.shown(answer)
-
-    async def _is_answering(self, tenant: str, stream_id: str) -> bool:
-        """Tell whether any node has an answer in progress; true also where one does not say."""
-        if await self._answers_here(tenant, stream_id):
-            return True
-        fleet, others = self.abroad.fleet, self.abroad.fleet.others
-        question = msgspec.msgpack.encode((tenant, stream_id))
-        said = await fleet.asks.ask_each(others, "answer.answering", question)
-        return len(said) < len(others) or any(said)
-
-    async def _asked_if_answering(self, question: bytes) -> bytes:
-        tenant, stream_id = msgspec.msgpack.decode(question, type=tuple[str, str])
-        return b"1" if await self._answers_here(tenant, stream_id) else b""
-
-    async def _answers_here(self, tenant: str, stream_id: str) -> bool:
-        """Tell whether this node has an answer in progress; where not, all it said is written."""
-        answer = self.archive.find(f"{tenant}.stream.{stream_id}")
-        if answer is None:
-            turns = self.conversations.turns
-            return turns is not None and stream_id in turns.begun
-        if answer.ended:
-            await self.ended(answer, ENDING_SECONDS)
-            await self.journal.written()
-        return not answer.folded.ended
-
-    async def _asked_to_cancel(self, question: bytes) -> bytes:
-        (key,) = msgspec.msgpack.decode(question, type=tuple[str])
-        if answer := self.archive.find(key):
-            self.dispatcher.cancel(answer)
-        return b""
-
-    async def _asked_to_give(self, question: bytes) -> bytes:
-        key, json, sender = msgspec.msgpack.decode(question, type=tuple[str, str, str])
-        if (answer := self.archive.find(key)) is None:
-            raise Rejection(Code.NOT_FOUND, "there is no such answer, or it is not kept any more")
-        self.dispatcher.give(answer, event_pb2.AnswerInput(json=json, sender=sender))
-        return b""
-
-    async def _asked_to_count(self, question: bytes) -> bytes:
-        key, session_id, what = msgspec.msgpack.decode(question, type=tuple[str, str, str])
-        if what == "joined":
-            self.viewer_joined(key, session_id)
-        else:
-            self.viewer_left(key, session_id)
-        return b""
-
-    def _take_orphan(self, answer: Answer) -> bool:
-        """Place anew an answer whose home was lost before it said anything; tell whether it is."""
-        if answer.folded.parts or not (answer.invoke.text or answer.invoke.messages):
-            return False
-        self.abroad.leave(answer)
-        self.archive.drop(answer)
-        answer.phase = Phase.QUEUED
-        answer.attempt = max(answer.attempt, answer.folded.attempt, 1)
-        answer.home = self.abroad.home_for(answer, self.dispatcher.pool)
-        if answer.home:
-            self._send(answer)
-            return True
-        try:
-            self._take(answer)
-        except Rejection:
-            self.archive.add(answer)
-            self.abroad.follow(answer)
-            return False
-        return True
+        if abroad.alone:
+            return
+        self.conversations.turns = SharedTurns(
+            Shelf(self.log, "turn"),
+            self.journal,
+            self.homes.is_answering,
+            abroad.soon,
+            self._limits.max_deadline_seconds,
+        )
+        self.attendance.show, self.attendance.hide = abroad.show, abroad.hide
 
     async def locate(self, identity: Identity, stream_id: str) -> None:
         """Know an answer of the identity's tenant here, if any node does. It need not be there."""
         if stream_id:
-            await self.learn(identity, f"{identity.tenant}.stream.{stream_id}")
+            await self.homes.find(f"{identity.tenant}.stream.{stream_id}")
 
     async def learn(self, identity: Identity, key: str) -> None:
         """Know an answer here by its channel's key (`Directory.learn`)."""
-        if self.abroad.alone or self.archive.find(key) is not None:
-            return
-        stream_id = unscope(key).partition(".")[2]
-        found = await self.abroad.find(key, lambda shown: self._mirror(stream_id, shown))
-        if found is None or self.archive.find(key) is not None:
-            return
-        self.archive.add(found)
-        if found.ended:
-            self.archive.keep(found)
+        del identity
+        await self.homes.find(key)
 
-    def _mirror(self, stream_id: str, shown: Shown) -> Answer:
-        invoke = stream_pb2.Invoke(
-            target=stream_pb2.Target.FromString(shown.target),
-            on_abandoned=stream_pb2.OnAbandoned.ValueType(shown.on_abandoned),
-            conversation=shown.conversation,
-            labels=shown.labels,
-        )
-        invoker = Identity(shown.tenant, shown.subject, shown.kind)
-        route = route_of(shown.tenant, invoke.target, lambda key: True, lambda prefix: True)
-        return Answer(self.journal, invoker, invoke, route, shown.created_ns, stream_id)
+    def adopt(self, answer: Answer, former: Worker) -> None:
+        """Hold an answer that another node held, as if it had lost its worker here."""
+        if answer.conversation:
+            self.conversations.go_on(answer)
+        self.dispatcher.adopt(answer, former)
+        self._hold(answer)
+
+    def give_up(self, answer: Answer) -> None:
+        """Let another node hold an answer; it is followed here."""
+        self.dispatcher.give_up(answer)
+        self.conversations.give_up(answer)
+        if self.records is not None:
+            self.records.let_go(answer)
+        self.abroad.drop(answer)
+        answer.home = self.abroad.fleet.node  # until the other one says that it has it
+        self.abroad.follow(answer)
+        self.abroad.expect(answer)
+        self._leave(answer)
 
     async def cancel(self, identity: Identity, stream_id: str) -> None:
         """Cancel an answer, as its invoker or with `manage` on it.
@@ -404,7 +305,7 @@ class Answers:
 
     def place_of(self, answer: Answer) -> Positions:
         """Return the place in the log that the folded form contains."""
-        heads = self._hub.heads
+        heads = self.hub.heads
         if answer.position is None:
             return heads
         return (*heads[: answer.partition], answer.position, *heads[answer.partition + 1 :])
@@ -493,6 +394,8 @@ class Answers:
     def _close(self, answer: Answer) -> None:
         """Keep an answer whose ending is in the log."""
         self.abroad.drop(answer)
+        if self.records is not None:
+            self.records.close(answer)
         if answer.conversation and not answer.home:
             self.conversations.leave(answer)
         if answer.room:
@@ -508,9 +411,12 @@ class Answers:
             self._emptied.set()
 
     def _disown(self, answer: Answer) -> None:
+        """Forget an answer that was taken over, or that the log did not take."""
         self._leave(answer)
         self.abroad.drop(answer)
-        self.conversations.abort(answer)
+        if self.records is not None:
+            self.records.let_go(answer)
+        self.conversations.give_up(answer)
         self.archive.drop(answer)
 
 

@@ -176,6 +176,17 @@ class Conversations:
             conversation.active = None
         self._leave_turn(answer)
 
+    def go_on(self, answer: Answer) -> None:
+        """Take up an answer that another node had in progress."""
+        self._of(answer).active = answer
+
+    def give_up(self, answer: Answer) -> None:
+        """Leave an answer, with its turn, to another node. Idempotent."""
+        conversation = self._at_hand.get(_key_of(answer)) if answer.conversation else None
+        if conversation is not None and conversation.active is answer:
+            conversation.active = None
+        answer.turn = None
+
     def tell(self, answer: Answer, said: Sequence[stream_pb2.Message]) -> None:
         """Make what was asked events of the conversation."""
         conversation = self._of(answer)

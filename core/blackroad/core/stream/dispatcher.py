@@ -109,6 +109,29 @@ class Dispatcher:
                     self.cancel(child)
             answer.children = []
 
+    def mourned(self, answer: Answer) -> Worker | None:
+        """Return the worker that an answer has lost, with the grace running."""
+        loss = self._mourning.losses.get(answer.stream_id)
+        return loss.worker if loss is not None else None
+
+    def adopt(self, answer: Answer, former: Worker) -> None:
+        """Wait for the worker of an answer that another node held."""
+        self._mourning.begin(answer, former)
+        answer.deadline_timer = self._wheel.after(
+            answer.deadline_at - self._clock.monotonic(), lambda: self._late(answer)
+        )
+
+    def give_up(self, answer: Answer) -> None:
+        """Let go of an answer that another node goes on with."""
+        self._mourning.end(answer)
+        self.pool.discard(answer)
+        for timer in (answer.deadline_timer, answer.limit_timer, answer.abandoned_timer):
+            if timer is not None:
+                timer.cancel()
+        worker, answer.worker = answer.worker, None
+        if worker is not None:
+            worker.holding.pop(answer.stream_id, None)
+
     def mourns(self, answer: Answer) -> bool:
         """Tell whether an answer's worker is lost, with the grace running."""
         return answer.stream_id in self._mourning.losses

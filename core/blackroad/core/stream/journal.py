@@ -30,8 +30,8 @@ class Page(Protocol):
         ...
 
     @property
-    def attempt(self) -> int:
-        """Who writes it now."""
+    def fence(self) -> int:
+        """Who writes it now: the number of the log's `Fence`."""
         ...
 
     @property
@@ -121,7 +121,7 @@ class Journal:
         for page in pages:
             records, page.pending = page.pending or [], None
             for run, last in _runs(records):
-                fence = Fence(page.attempt, last and page.ended)
+                fence = Fence(page.fence, last and page.ended)
                 appends.append(Append(page.key, run, NO_HISTORY, None, fence))
                 told.append((page, run))
         for key, records in beside:

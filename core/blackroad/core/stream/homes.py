@@ -1,0 +1,354 @@
+"""Answers that move between nodes: handed out, found, given up, and brought along by workers."""
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from blackroad.core.errors import Code, Rejection
+from blackroad.core.identity.identity import Identity
+from blackroad.core.log.base import Append, Appended, Fence
+from blackroad.core.log.entry import Entry
+from blackroad.core.names import unscope
+from blackroad.core.stream.abroad import ANSWER, Start
+from blackroad.core.stream.answer import Answer, Phase
+from blackroad.core.stream.journal import NO_HISTORY
+from blackroad.core.stream.record import (
+    NS,
+    Going,
+    Held,
+    Record,
+    answer_of,
+    go_on,
+    going_of,
+    read_record,
+    record_of,
+)
+from blackroad.core.stream.route import route_of
+from blackroad.core.stream.worker import Worker
+from blackroad.realtime.v1 import event_pb2, stream_pb2
+
+if TYPE_CHECKING:
+    from blackroad.core.stream.answers import Answers
+
+YIELD_SECONDS: Final = 1.0
+ENDING_SECONDS: Final = 2.0  # that an ending takes to be in the log, at most
+MAX_RESUMED: Final = 256
+
+
+class Homes:
+    """What a node does of answers with other nodes, and with the log where they are gone.
+
+    See `docs/decisions/answers-have-a-home.md`.
+    """
+
+    def __init__(self, answers: "Answers") -> None:
+        self._answers = answers
+        self._abroad = answers.abroad
+        self._archive = answers.archive
+        self._journal = answers.journal
+        self._clock = answers.clock
+        answers.abroad.orphaned = self._take_orphan
+        answers.dispatcher.cancel_elsewhere = lambda answer: self._abroad.tell(
+            answer, "answer.cancel"
+        )
+        answers.abroad.fleet.asks.handlers |= {
+            "answer.start": self._asked_to_start,
+            "answer.find": self._asked_to_find,
+            "answer.yield": self._asked_to_yield,
+            "answer.answering": self._asked_if_answering,
+            "answer.cancel": self._asked_to_cancel,
+            "answer.input": self._asked_to_give,
+            "answer.view": self._asked_to_count,
+        }
+
+    # Handed to another node.
+
+    def send(self, answer: Answer) -> None:
+        """Hand an answer to its home, and follow it here."""
+        self._archive.add(answer)
+        self._abroad.follow(answer)
+        answer.opened = asyncio.get_running_loop().create_future()
+        answer.opened.add_done_callback(lambda done: done.exception())  # somebody may wait, or not
+        self._abroad.soon(self._open(answer, answer.opened))
+
+    async def _open(self, answer: Answer, opened: asyncio.Future[None]) -> None:
+        try:
+            await self._abroad.start(answer, answer.deadline_at - self._clock.monotonic())
+        except Rejection as rejection:
+            self._abroad.leave(answer)
+            self._archive.drop(answer)
+            if rejection.code is not Code.UNKNOWN:  # else that node may have it
+                self._answers.conversations.abort(answer)
+            opened.set_exception(rejection)
+        else:
+            opened.set_result(None)
+
+    async def _asked_to_start(self, question: bytes) -> bytes:
+        start = msgspec.msgpack.decode(question, type=Start)
+        answers = self._answers
+        invoke = stream_pb2.Invoke.FromString(start.invoke)
+        if answers.draining and not start.ancestors:
+            raise Rejection(Code.DRAINING)
+        if invoke.conversation:
+            await answers.conversations.load(start.identity, invoke.conversation)
+        pool, now = answers.dispatcher.pool, self._clock.time_ns()
+        tenant = start.identity.tenant
+        route = route_of(tenant, invoke.target, pool.served, pool.serves_under)
+        answer = Answer(self._journal, start.identity, invoke, route, now, start.stream_id)
+        answer.input_bytes = invoke.ByteSize()
+        answer.attempt, answer.turn, answer.term = start.attempt, start.turn, start.term
+        answer.ancestors, answer.lineage = start.ancestors, start.lineage
+        answer.deadline_at = self._clock.monotonic() + start.seconds
+        answers.take(answer)
+        return b""
+
+    def _take_orphan(self, answer: Answer) -> bool:
+        """Place anew an answer whose home was lost before it said anything; tell whether it is."""
+        if answer.folded.parts or not (answer.invoke.text or answer.invoke.messages):
+            return False
+        self._abroad.leave(answer)
+        self._archive.drop(answer)
+        answer.phase = Phase.QUEUED
+        answer.attempt = max(answer.attempt, answer.folded.attempt, 1)
+        answer.term = self._next_term(answer.term)
+        answer.home = self._abroad.home_for(answer, self._answers.dispatcher.pool)
+        if answer.home:
+            self.send(answer)
+            return True
+        try:
+            self._answers.take(answer)
+        except Rejection:
+            self._archive.add(answer)
+            self._abroad.follow(answer)
+            return False
+        return True
+
+    def _next_term(self, term: int) -> int:
+        return max(term + 1, self._clock.time_ns() // 1_000_000)
+
+    # Found.
+
+    async def find(self, key: str) -> None:
+        """Know an answer here, by its channel's key, if any node or the log does."""
+        if self._archive.find(key) is not None:
+            return
+        found = None
+        if not self._abroad.alone:
+            found = await self._abroad.find(key, self._mirror)
+        if found is None:
+            found = await self._kept(key)
+        if found is None:
+            return
+        if self._archive.find(key) is not None:
+            self._abroad.leave(found)
+            return
+        self._archive.add(found)
+        if found.ended:
+            self._archive.keep(found)
+
+    def _mirror(self, key: str, value: bytes) -> Answer:
+        return answer_of(read_record(value), unscope(key).partition(".")[2], self._journal)
+
+    async def _kept(self, key: str) -> Answer | None:
+        """Return an answer as the log has it, and follow it where it has not ended."""
+        record = await self._recorded(key)
+        return await self._followed(key, record) if record is not None else None
+
+    async def _recorded(self, key: str) -> Record | None:
+        return await self._answers.records.find(key) if self._answers.records else None
+
+    async def _followed(self, key: str, record: Record) -> Answer | None:
+        """Return the answer of a record with all that came since; None where that is not kept."""
+        hub, early = self._answers.hub, list[Entry]()
+        stream_id = unscope(key).partition(".")[2]
+        answer = answer_of(record, stream_id, self._journal)
+        if answer.ended:
+            return answer
+        hub.watch(key, early.append)
+        try:
+            whole = await self._abroad.replay(answer)
+        finally:
+            hub.unwatch(key, early.append)
+        if not whole:
+            return None
+        self._abroad.follow(answer)
+        self._abroad.hear(early)
+        return answer
+
+    async def _asked_to_find(self, question: bytes) -> bytes:
+        answer = self._archive.find(question.decode())
+        if answer is None or (answer.home and not answer.ended):
+            raise Rejection(Code.NOT_FOUND, "this node does not hold it")
+        return record_of(answer, self._abroad.fleet.node)
+
+    def record(self, answer: Answer) -> bytes:
+        """Return an answer that this node holds as another may go on with it."""
+        if answer.ended:
+            return record_of(answer, self._abroad.fleet.node)
+        return record_of(answer, self._abroad.fleet.node, self._going(answer))
+
+    def _going(self, answer: Answer) -> Going:
+        left = answer.deadline_at - self._clock.monotonic()
+        return going_of(answer, self._clock.time_ns() + int(left * NS))
+
+    # Brought along by its worker.
+
+    async def bring(self, worker: Worker, register: stream_pb2.Register) -> None:
+        """Have held here what a worker goes on with that another node held, or holds.
+
+        It is as if the worker had been lost here, and is resumed by the register that follows.
+        """
+        if self._answers.records is None:
+            return
+        coming = [self._bring(worker, register.agent, each) for each in register.resumed]
+        await asyncio.gather(*coming[:MAX_RESUMED])
+        for late in coming[MAX_RESUMED:]:
+            late.close()
+
+    async def _bring(
+        self, worker: Worker, agent: str, resumed: stream_pb2.ResumedInvocation
+    ) -> None:
+        key = f"{worker.identity.tenant}.stream.{resumed.stream_id}"
+        known = self._archive.find(key)
+        if known is not None and (known.ended or not known.home):
+            return
+        who = worker.identity
+        held = Held(who.tenant, who.subject, who.kind, agent)
+        try:
+            record = await self._yielded(key, resumed.attempt, held) or await self._recorded(key)
+            if record is None or record.going is None or not _same(record.going, resumed, held):
+                return
+            await self._take_over(key, record, record.going)
+        except Rejection:
+            return  # it hears that it is superseded
+
+    async def _yielded(self, key: str, attempt: int, held: Held) -> Record | None:
+        """Have the node that holds an answer give it up; None where that is gone.
+
+        Raises its `Rejection` where it does not.
+        """
+        fleet = self._abroad.fleet
+        place = ANSWER, key
+        holders = [node for node in fleet.others if place in fleet.board.items(node)]
+        for node in holders:
+            question = msgspec.msgpack.encode((key, attempt, held))
+            try:
+                said = await fleet.asks.ask(node, "answer.yield", question, YIELD_SECONDS)
+            except Rejection as rejection:
+                if rejection.code is not Code.UNKNOWN:
+                    raise
+            else:
+                return read_record(said)
+        return None
+
+    async def _asked_to_yield(self, question: bytes) -> bytes:
+        key, attempt, held = msgspec.msgpack.decode(question, type=tuple[str, int, Held])
+        answer = self._archive.find(key)
+        if answer is None or answer.home or answer.ended or answer.stopping:
+            raise Rejection(Code.NOT_FOUND, "this node does not hold it")
+        going = self._going(answer)
+        mourned = self._answers.dispatcher.mourned(answer)
+        if mourned is not None:
+            who = mourned.identity
+            own = Held(who.tenant, who.subject, who.kind, mourned.agent)
+            going = msgspec.structs.replace(going, worker=own)
+        if answer.attempt != attempt or going.worker != held:
+            raise Rejection(Code.CONFLICT, "another worker has it")
+        self._answers.give_up(answer)
+        await self._journal.written()
+        return record_of(answer, self._abroad.fleet.node, going)
+
+    async def _take_over(self, key: str, record: Record, going: Going) -> None:
+        """Hold an answer here that another node held: what that one writes is refused from now."""
+        going = msgspec.structs.replace(going, term=self._next_term(going.term))
+        answer = self._archive.find(key)
+        if answer is None:
+            answer = await self._followed(key, record)
+            if answer is None or answer.ended:
+                return
+            self._archive.add(answer)
+        answer.term, answer.attempt = going.term, going.attempt
+        fence = Append(key, [], NO_HISTORY, None, Fence(answer.fence), told=False)
+        (fenced,) = await self._answers.log.append([fence])
+        if not isinstance(fenced, Appended):
+            raise fenced
+        # What the former home wrote lies before the fence.
+        heads = self._answers.hub.heads
+        await self._answers.hub.reached(
+            (*heads[: fenced.partition], fenced.position, *heads[fenced.partition + 1 :])
+        )
+        if answer.folded.ended or not answer.home:
+            return
+        if answer.conversation:
+            await self._answers.conversations.load(going.identity, answer.conversation)
+        left = (going.deadline_ns - self._clock.time_ns()) / NS
+        self._abroad.leave(answer)
+        go_on(answer, going, left, self._clock.monotonic())
+        former = Worker("", _who_of(going), _nothing)
+        former.agent = going.worker.agent if going.worker is not None else ""
+        self._answers.adopt(answer, former)
+
+    # What other nodes ask of answers that are held here.
+
+    async def is_answering(self, tenant: str, stream_id: str) -> bool:
+        """Tell whether any node has an answer in progress; true also where one does not say."""
+        if await self._answers_here(tenant, stream_id):
+            return True
+        fleet, others = self._abroad.fleet, self._abroad.fleet.others
+        question = msgspec.msgpack.encode((tenant, stream_id))
+        said = await fleet.asks.ask_each(others, "answer.answering", question)
+        return len(said) < len(others) or any(said)
+
+    async def _asked_if_answering(self, question: bytes) -> bytes:
+        tenant, stream_id = msgspec.msgpack.decode(question, type=tuple[str, str])
+        return b"1" if await self._answers_here(tenant, stream_id) else b""
+
+    async def _answers_here(self, tenant: str, stream_id: str) -> bool:
+        """Tell whether this node has an answer in progress; where not, all it said is written."""
+        answer = self._archive.find(f"{tenant}.stream.{stream_id}")
+        if answer is None:
+            turns = self._answers.conversations.turns
+            return turns is not None and stream_id in turns.begun
+        if answer.ended:
+            await self._answers.ended(answer, ENDING_SECONDS)
+            await self._journal.written()
+        return not answer.folded.ended
+
+    async def _asked_to_cancel(self, question: bytes) -> bytes:
+        (key,) = msgspec.msgpack.decode(question, type=tuple[str])
+        if answer := self._archive.find(key):
+            self._answers.dispatcher.cancel(answer)
+        return b""
+
+    async def _asked_to_give(self, question: bytes) -> bytes:
+        key, json, sender = msgspec.msgpack.decode(question, type=tuple[str, str, str])
+        if (answer := self._archive.find(key)) is None:
+            raise Rejection(Code.NOT_FOUND, "there is no such answer, or it is not kept any more")
+        self._answers.dispatcher.give(answer, event_pb2.AnswerInput(json=json, sender=sender))
+        return b""
+
+    async def _asked_to_count(self, question: bytes) -> bytes:
+        key, session_id, what = msgspec.msgpack.decode(question, type=tuple[str, str, str])
+        if what == "joined":
+            self._answers.viewer_joined(key, session_id)
+        else:
+            self._answers.viewer_left(key, session_id)
+        return b""
+
+
+def _same(going: Going, resumed: stream_pb2.ResumedInvocation, held: Held) -> bool:
+    """Tell whether a worker may go on with an answer."""
+    return going.attempt == resumed.attempt and going.worker == held
+
+
+def _who_of(going: Going) -> Identity:
+    """Return the identity of who had an answer."""
+    held = going.worker
+    if held is None:
+        return going.identity
+    return Identity(held.tenant, held.subject, held.kind)
+
+
+def _nothing(frame: bytes) -> None:
+    """Send nothing: that worker's stream is gone."""

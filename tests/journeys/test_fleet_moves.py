@@ -1,0 +1,176 @@
+"""Answers whose core goes: their workers take them along, and whoever asks later finds them."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from functools import partial
+
+import pytest
+
+from blackroad.client import Agent, Call, Client, Snapshot, Text
+from blackroad.client.job import Answerer
+from blackroad.core.log.redis.embedded import server_binary
+from blackroad.core.stream.records import record_name
+from blackroad.realtime.v1 import event_pb2, stream_pb2, stream_pb2_grpc
+from tests.client.cable import Cable
+from tests.conformance.grpc_door import dialled
+from tests.journeys.serving import fresh
+from tests.journeys.test_fleet import fleet, until
+from tests.journeys.test_fleet_answers import is_target, known, words
+from tests.processes import Part, part
+from tests.servers import Server
+
+pytestmark = pytest.mark.usefixtures("one_loop")
+
+
+@pytest.fixture(scope="module")
+def cores() -> Generator[tuple[str, str]]:
+    with fleet() as addresses:
+        yield addresses
+
+
+@contextmanager
+def three() -> Generator[tuple[Server, list[Part]]]:
+    """Run three cores on one server."""
+    server = Server(server_binary())
+    log = f"redis://127.0.0.1:{server.port}"
+    try:
+        with ExitStack() as parts:
+            started = [part("core", GRPC="127.0.0.1:0", LOG=log) for _ in range(3)]
+            yield server, [parts.enter_context(one) for one in started]
+    finally:
+        server.end()
+
+
+async def is_recorded(server: Server, stream_id: str) -> bool:
+    """Tell whether the server has an answer's record.
+
+    It is made when the answer is half a second old, and when it has ended.
+    """
+    name = record_name(f"default.stream.{stream_id}")
+    return name in await asyncio.to_thread(server.ask, "KEYS", f"*history:*{name}")
+
+
+class Speaker:
+    """Says something, and the rest when it is told to."""
+
+    def __init__(self) -> None:
+        self.more = asyncio.Event()
+        self.runs = 0
+
+    async def __call__(self, call: Call) -> AsyncGenerator[str]:
+        del call
+        self.runs += 1
+        for number in range(50):
+            yield f"{number} "
+        await self.more.wait()
+        for number in range(50, 100):
+            yield f"{number} "
+
+
+WHOLE = "".join(f"{number} " for number in range(100))
+
+
+@asynccontextmanager
+async def moving(url: str, among: list[str], name: str, answerer: Answerer) -> AsyncGenerator[None]:
+    """Serve an agent at the first of several cores that is there, once all these know it."""
+    agent = Agent(name)
+    agent.answer(answerer)
+    async with Client(url) as client, asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(agent.serve(client=client))
+        for core in among:
+            async with dialled(core) as channel:
+                await until(partial(is_target, channel, name), 30)
+        yield
+        serving.cancel()
+
+
+async def half(client: Client, stream_id: str) -> None:
+    """Return when a core has what is said before the rest."""
+    async with client.join(stream_id) as seen:
+        text = ""
+        async for said in seen:
+            if isinstance(said, Snapshot):
+                text = said.text
+            elif isinstance(said, Text):
+                text += said.text
+            if text.endswith("49 "):
+                return
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("elsewhere", [True, False])
+async def test_an_agent_that_loses_its_core_finishes_its_answer_at_another(
+    elsewhere: bool,
+) -> None:
+    """The caller is at another core, which follows the answer; or nobody but that core knew it."""
+    speaker, name = Speaker(), fresh("agent")
+    with three() as (server, cores):
+        addresses = [core.addresses["grpc"] for core in cores]
+        both = f"grpc://{addresses[0]},{addresses[1]}"
+        async with (
+            moving(both, addresses, name, speaker),
+            Client(f"grpc://{addresses[2]}" if elsewhere else both) as client,
+            asyncio.timeout(40),
+        ):
+            answer = client.invoke(name, "go")
+            stream_id = await answer.started()
+            await half(client, stream_id)
+            await until(partial(is_recorded, server, stream_id))
+            cores[0].process.kill()
+            speaker.more.set()
+            assert await answer.text() == WHOLE
+            assert speaker.runs == 1
+
+
+async def test_an_agent_that_moves_on_takes_its_answer_from_a_core_that_lives(
+    cores: tuple[str, str],
+) -> None:
+    speaker, name = Speaker(), fresh("agent")
+    async with (
+        Cable.laid(cores[0]) as cable,
+        moving(f"{cable.url},{cores[1]}", list(cores), name, speaker),
+        Client(f"grpc://{cores[0]}") as one,
+        Client(f"grpc://{cores[1]}") as other,
+        asyncio.timeout(40),
+    ):
+        answer = one.invoke(name, "go")
+        stream_id = await answer.started()
+        late = other.join(stream_id)
+        await half(other, stream_id)
+        cable.broken = True
+        cable.cut()
+        speaker.more.set()
+        assert await answer.text() == WHOLE
+        assert await late.text() == WHOLE
+        assert speaker.runs == 1
+
+
+@pytest.mark.slow
+async def test_an_answer_is_there_when_the_core_that_gave_it_is_gone() -> None:
+    name = fresh("agent")
+    with three() as (server, cores):
+        addresses = [core.addresses["grpc"] for core in cores]
+        async with (
+            known(addresses[0], addresses[:1], name, words),
+            Client(f"grpc://{addresses[0]}") as client,
+        ):
+            answer = client.invoke(name, "one two three")
+            stream_id = await answer.started()
+            assert (await answer.text()).split() == ["one", "two", "three"]
+            await until(partial(is_recorded, server, stream_id))
+            cores[0].process.kill()
+            for address in addresses[1:]:
+                async with dialled(address) as channel:
+                    found = await stream_pb2_grpc.StreamServiceStub(channel).GetStream(
+                        stream_pb2.GetStreamRequest(stream_id=stream_id)
+                    )
+                shown = found.answer.snapshot
+                assert shown.state == event_pb2.ANSWER_STATE_FINISHED
+                assert "".join(part.text for part in shown.parts).split() == [
+                    "one",
+                    "two",
+                    "three",
+                ]
+            async with Client(f"grpc://{addresses[2]}") as late:
+                assert (await late.join(stream_id).text()).split() == ["one", "two", "three"]
