@@ -185,3 +185,10 @@ async def test_a_wrong_ask_is_a_problem(
         for path in ("/v1/streams", "/v1/chat/stream"):
             answer = await http.post(path, json={"agent": agent, **fields})
             assert (answer.status_code, answer.json()["code"]) == (400, code), path
+
+
+async def test_a_token_that_is_not_even_text_is_refused_as_one(edge: EdgeRig) -> None:
+    async with edge.http() as http:
+        headers = [(b"authorization", "Bearer é".encode())]
+        answer = await http.get("/v1/channels", headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")

@@ -49,7 +49,7 @@ export function Meter({ label, value, most }: { label: string; value: number; mo
   const share = most > 0 ? Math.min(1, value / most) : 0;
   return (
     <div
-      class={`meter ${share >= 1 ? 'full' : ''}`}
+      class={`meter ${share > 0 ? 'some' : ''} ${share >= 1 ? 'full' : ''}`}
       role="meter"
       aria-label={label}
       aria-valuemin={0}

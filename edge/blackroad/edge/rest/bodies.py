@@ -90,4 +90,4 @@ class TicketBody(Body):
 class TokenBody(Body):
     """The ticket that the token is for; without one it is for the request's own identity."""
 
-    ticket: Annotated[str, Field(max_length=200)] = ""
+    ticket: Annotated[str, Field(max_length=200, pattern="^[A-Za-z0-9_.-]*$")] = ""

@@ -110,6 +110,8 @@ def _metadata(request: Request, context: Context) -> list[tuple[str, str]]:
     shown = read_credentials(request.headers)
     metadata = [(CLIENT_ID, "")]
     if shown.token:
+        if not shown.token.isascii():  # gRPC could not even carry it
+            raise Refusal("unauthenticated", "this is no token")
         metadata.append((TOKEN, shown.token))
     if context.settings.token:
         metadata.append(("authorization", f"Bearer {context.settings.token}"))
