@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from blackroad.edge.server import Edge
 from blackroad.edge.settings import Address, EdgeSettings
 from blackroad.edge.trunk.options import PublicDevelopmentError
+from tests.edge.rig import running_edge
 
 PROGRAM = """
 import sys
@@ -45,3 +46,15 @@ async def test_a_public_edge_of_a_keyless_core_does_not_start(core: str) -> None
         async with asyncio.timeout(5):
             await edge.serve(lambda _: None)
     assert refused.group_contains(PublicDevelopmentError)
+
+
+async def test_the_time_for_a_handshake_holds_for_its_head_too(core: str) -> None:
+    async with running_edge(core, handshake_seconds=0.5) as rig:
+        host, _, port = rig.address.partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /ws/ann HTTP/1.1\r\nHost: loc")
+        async with asyncio.timeout(6):  # without the setting it would be 10
+            answer = await reader.read(-1)
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        writer.close()
+        await writer.wait_closed()

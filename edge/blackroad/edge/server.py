@@ -225,6 +225,7 @@ def _listen(address: Address) -> socket.socket:
 def _limits(settings: EdgeSettings) -> Limits:
     limits = settings.limits
     return Limits(
+        head_seconds=limits.handshake_seconds,
         body_bytes=limits.max_frame_bytes,
         handshake_seconds=limits.handshake_seconds,
         message_bytes=limits.max_frame_bytes,
