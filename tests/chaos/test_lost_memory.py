@@ -1,6 +1,7 @@
-"""What must hold though the server of the log has lost all that it had."""
+"""What must hold though the log has lost all that it had, or a core has missed what it said."""
 
 import asyncio
+from contextlib import AsyncExitStack, ExitStack
 
 import pytest
 
@@ -9,12 +10,15 @@ from blackroad.client.errors import Forbidden, RealtimeError
 from blackroad.core.log.redis.embedded import server_binary
 from blackroad.core.log.redis.keys import Keys
 from blackroad.realtime.v1 import access_pb2
+from tests.chaos.link import Link
 from tests.journeys.keys import core, token
 from tests.servers import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.redis, pytest.mark.usefixtures("one_loop")]
 ROOM = "vault.a"
 REVOKED = "revoked-id"
+MIB = 1 << 20
+PIECE = 60_000
 
 
 def of(subject: str, jti: str = "") -> str:
@@ -67,3 +71,48 @@ async def holds(address: str) -> None:
         with pytest.raises(RealtimeError) as caught:
             await revoked.publish(ROOM, "and again")
         assert caught.value.code == "unauthenticated"
+
+
+async def test_who_was_put_out_while_a_core_was_cut_off_is_out_there_too() -> None:
+    server = Server(server_binary())
+    settings = {"RETENTION__BYTES": str(MIB)}
+    try:
+        async with Link(server.port) as way, AsyncExitStack() as stack:
+            parts = stack.enter_context(ExitStack())
+            start = parts.enter_context  # in a thread, since the way needs this one
+            straight, bent = (f"redis://127.0.0.1:{port}" for port in (server.port, way.port))
+            here = await asyncio.to_thread(start, core(LOG=straight, **settings))
+            cut_off = await asyncio.to_thread(start, core(LOG=bent, **settings))
+            me, ann, bob = [
+                await stack.enter_async_context(Client(f"grpc://{one.addresses['grpc']}", shown))
+                for one, shown in (
+                    (here, token("owner", kind="service")),
+                    (cut_off, of("ann")),
+                    (cut_off, of("bob")),
+                )
+            ]
+            await me.channels.create(ROOM, Policy(access="private"), members=["ann"])
+            await until_it_may(ann)
+            way.cut()
+            await me.channels.remove_member(ROOM, "ann")
+            await me.channels.add_member(ROOM, "bob")
+            for number in range(4 * MIB // PIECE):  # one channel alone would go before others do
+                await me.publish(f"vault.noise.{number % 8}", "x" * PIECE)
+            way.mend()
+            await until_it_may(bob)
+            with pytest.raises(Forbidden):
+                await ann.publish(ROOM, "am I still in?")
+            assert "log.hole" in cut_off.process.output
+    finally:
+        server.end()
+
+
+async def until_it_may(client: Client) -> None:
+    """Return once somebody may publish in the room."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await client.publish(ROOM, "here I am")
+                return
+            except RealtimeError:
+                await asyncio.sleep(0.1)

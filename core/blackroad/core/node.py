@@ -96,7 +96,7 @@ class Node:
         self.directory = Directory(Rules(settings.namespaces))
         self.hub.is_private = self.directory.is_private
         self.hub.control = self._control
-        self.folding = Folding(self.engine, self.hub, self.directory.ledger, self.peers.revocations)
+        self.folding = Folding(self.engine, self.hub, self.directory, self.peers.revocations)
         self.publisher = Publisher(self.log, self.directory, clock)
         self.publisher.charge = self.rates.charge
         self.occupants = Occupants(
@@ -259,6 +259,7 @@ class Node:
     def _missed(self, after: Positions) -> None:
         self._lose(after)
         self.fleet.missed(after)
+        self.folding.miss(after)
 
     def _fold(self) -> None:
         if self.folding.due:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 from blackroad.core.channel.control import BODIES, Change, What
 from blackroad.core.channel.ledger import MAX_REMEMBERED, Ledger
@@ -158,12 +159,20 @@ class Directory:
 
     def apply(self, entry: Entry) -> None:
         """Take up a control event, in the order of the log, before the next is offered."""
-        if entry.type not in BODIES:
-            return
-        beside = scope(tenant_of(entry.key), companion(unscope(entry.key)))
-        was, was_beside = self.is_private(entry.key), self.is_private(beside)
-        for change in self.ledger.apply(entry):
-            self._is_private.pop(entry.key, None)
+        if entry.type in BODIES:
+            self._change(entry.key, lambda: self.ledger.apply(entry))
+
+    def become(self, truth: Ledger) -> None:
+        """Take over what another ledger says: this one has missed control events."""
+        for key in truth.known() | self.ledger.known():
+            self._change(key, partial(self.ledger.become, key, truth))
+
+    def _change(self, key: str, make: Callable[[], list[Change]]) -> None:
+        """Tell of changes of a channel."""
+        beside = scope(tenant_of(key), companion(unscope(key)))
+        was, was_beside = self.is_private(key), self.is_private(beside)
+        for change in make():
+            self._is_private.pop(key, None)
             self._is_private.pop(beside, None)
             self._tell(replace(change, was_private=was))
             if change.what is not What.MEMBER_ADDED:

@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from blackroad.core.channel.directory import Directory
 from blackroad.core.channel.ledger import Ledger
 from blackroad.core.channel.store import ChannelMember, ChannelRecord
 from blackroad.core.errors import Rejection
@@ -31,35 +32,53 @@ class Folding:
 
     An event that is applied once more, after what it has made, has no effect. Where the log began
     anew the engine may have lost them: then each node gives back what it knows, so that a channel
-    stays private, and a token revoked, for nodes that start later.
+    stays private, and a token revoked, for nodes that start later. A node that has missed some of
+    the log takes over what the engine knows before it folds again.
     """
 
-    def __init__(self, engine: Engine, hub: Hub, ledger: Ledger, revocations: Revocations) -> None:
+    def __init__(
+        self, engine: Engine, hub: Hub, directory: Directory, revocations: Revocations
+    ) -> None:
+        self._missed = False  # whether control events may not have come to this node
         self._engine = engine
         self._hub = hub
-        self._ledger = ledger
+        self._directory = directory
+        self._ledger = directory.ledger
         self._revocations = revocations
         self._epochs: list[int] = []  # of the log when the engine had all that this node knows
         self._busy = False
 
     @property
     def due(self) -> bool:
-        """Whether many events are kept one by one, or the log has begun anew."""
-        return not self._busy and (self._engine.unfolded >= FOLD_AT or self._began_anew)
+        """Whether many events are kept one by one, some were missed, or the log began anew."""
+        wanted = self._missed or self._engine.unfolded >= FOLD_AT or self._began_anew
+        return wanted and not self._busy
 
     @property
     def _began_anew(self) -> bool:
         return self._epochs != _epochs(self._hub.heads)
 
+    def miss(self, after: Positions) -> None:
+        """Note that this node has missed what came after a place.
+
+        Where the log began anew nothing says who knows it better, and each keeps what it knows.
+        """
+        changed = zip(after, self._hub.heads, strict=True)
+        if any(one != other and one.epoch == other.epoch for one, other in changed):
+            self._missed = True
+
     def unfold(self, kept: Kept) -> None:
         """Take up what was made before this process."""
         self._epochs = _epochs(self._engine.log.heads())
+        self._unfold(kept, self._ledger)
+
+    def _unfold(self, kept: Kept, ledger: Ledger) -> None:
         for key, text in kept.made.items():
             if unscope(key) == CONTROL:
                 self._revocations.restore(tenant_of(key), text)
                 continue
             made = msgspec.json.decode(text, type=Made)
-            self._ledger.restore(key, made.record, made.members, made.floor)
+            ledger.restore(key, made.record, made.members, made.floor)
 
     async def fold(self) -> None:
         """Give back what the engine has lost; fold what this node has applied.
@@ -70,7 +89,10 @@ class Folding:
         try:
             if self._began_anew:
                 await self._give_back()
-            await self._fold()
+            if self._missed:
+                self._missed = not await self._take_over()
+            if not self._missed:
+                await self._fold()
         except Rejection:
             return
         finally:
@@ -81,6 +103,23 @@ class Folding:
         controls = {scope(tenant, CONTROL) for tenant in self._revocations.tenants}
         await self._engine.keep(self._ledger.known() | controls, self._made)
         self._epochs = epochs
+
+    async def _take_over(self) -> bool:
+        """Take over what the engine knows; False where something has changed meanwhile."""
+        applied, heads = self._ledger.applied, self._hub.heads
+        kept = await self._engine.kept()
+        if kept is None:
+            return True  # there is nothing, or it began anew, which will be noticed
+        if applied != self._ledger.applied:
+            return False
+        truth = self._ledger.blank()
+        self._unfold(kept, truth)
+        for entry in kept.entries:
+            if entry.position <= heads[entry.partition]:
+                truth.apply(entry)
+                self._revocations.apply(entry)
+        self._directory.become(truth)
+        return True
 
     async def _fold(self) -> None:
         heads = self._hub.heads

@@ -19,7 +19,12 @@ from blackroad.core.channel.control import (
 )
 from blackroad.core.channel.policy import Policy
 from blackroad.core.channel.rules import Rules
-from blackroad.core.channel.store import ChannelMember, ChannelRecord, ChannelStore
+from blackroad.core.channel.store import (
+    ChannelMember,
+    ChannelRecord,
+    ChannelStore,
+    MemoryChannelStore,
+)
 from blackroad.core.log.entry import Entry
 from blackroad.core.names import tenant_of, unscope
 from blackroad.realtime.v1 import event_pb2
@@ -36,6 +41,7 @@ class Ledger:
 
     def __init__(self, store: ChannelStore, rules: Rules) -> None:
         self.store = store
+        self.applied = 0  # how many control events
         self._rules = rules
         self._private: dict[str, dict[str, None]] = {}  # by tenant: those that are known by name
         self._floors: OrderedDict[str, int] = OrderedDict()  # the latest deletion last
@@ -74,6 +80,7 @@ class Ledger:
         kind = BODIES.get(entry.type)
         if kind is None:
             return []
+        self.applied += 1
         event = event_pb2.Event.FromString(entry.body)
         body: Body = msgspec.json.decode(event.json, type=kind)
         changes = self._changed(entry, event.id, body)
@@ -92,6 +99,35 @@ class Ledger:
         if floor:
             self._note_floor(key, floor)
         self._index(key)
+
+    def blank(self) -> "Ledger":
+        """Return one of the same rules in which nothing was applied."""
+        return Ledger(MemoryChannelStore(), self._rules)
+
+    def become(self, key: str, truth: "Ledger") -> list[Change]:
+        """Take over what another ledger says of a channel; return what that has changed."""
+        changes = self._take_record(key, truth.store.record(key))
+        ours, theirs = _members(self.store, key), _members(truth.store, key)
+        for subject in ours.keys() - theirs.keys():
+            self.store.remove(key, subject)
+            changes.append(Change(key, What.MEMBER_REMOVED, subject))
+        for subject in theirs.keys() - ours.keys():
+            self.store.add(key, theirs[subject])
+            changes.append(Change(key, What.MEMBER_ADDED, subject))
+        if truth.floor(key) > self.floor(key):
+            self._note_floor(key, truth.floor(key))
+        if changes:
+            self._index(key)
+        return changes
+
+    def _take_record(self, key: str, record: ChannelRecord | None) -> list[Change]:
+        if record == self.store.record(key):
+            return []
+        if record is None:
+            self.store.drop(key)
+            return [Change(key, What.DELETED)]
+        self.store.put(record)
+        return [Change(key, What.POLICY, event_id=record.etag)]
 
     def _changed(self, entry: Entry, event_id: str, body: Body) -> list[Change]:
         match body:
@@ -171,6 +207,11 @@ class Ledger:
             self.note_private(key)
         else:
             self._private.get(tenant_of(key), {}).pop(key, None)
+
+
+def _members(store: ChannelStore, key: str) -> dict[str, ChannelMember]:
+    found = store.members(key, "", store.member_count(key))
+    return {member.subject: member for member in found}
 
 
 def _member(subject: str, entry: Entry) -> ChannelMember:

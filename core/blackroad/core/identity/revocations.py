@@ -119,9 +119,7 @@ class Revocations:
             event.id, tenant_of(entry.key), what, entry.time_ns, event.sender, event.sender_kind
         )
         self._expire()
-        self._keep(made)
-        for listener in tuple(self.listeners):
-            listener(made)
+        self._take(made)
 
     @property
     def tenants(self) -> set[str]:
@@ -139,10 +137,17 @@ class Revocations:
         return msgspec.json.encode(kept) if kept else b""
 
     def restore(self, tenant: str, made: bytes) -> None:
-        """Take up a tenant's entries of before this process; nobody is told of them."""
+        """Take up a tenant's entries that were kept; listeners are told of those that are new."""
         for one in msgspec.json.decode(made, type=list[_Kept]):
             kind = common_pb2.EntityKind.ValueType(one.sender_kind)
-            self._keep(Revocation(one.id, tenant, one.what, one.created_ns, one.sender, kind))
+            self._take(Revocation(one.id, tenant, one.what, one.created_ns, one.sender, kind))
+
+    def _take(self, made: Revocation) -> None:
+        if made.id in self._all:
+            return
+        self._keep(made)
+        for listener in tuple(self.listeners):
+            listener(made)
 
     def _keep(self, made: Revocation) -> None:
         self._all[made.id] = made

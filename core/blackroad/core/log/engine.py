@@ -79,6 +79,13 @@ class Engine(Protocol):
         """Keep what these events, and all before, have made in their place. Raises `Rejection`."""
         ...
 
+    async def kept(self) -> Kept | None:
+        """Return what lasts, as `open` gives it; None where it keeps nothing, or has lost it.
+
+        Raises `Rejection`.
+        """
+        ...
+
     async def keep(self, keys: Collection[str], made: Callable[[str], bytes]) -> None:
         """Keep what was made of channels where the engine has lost it. Raises `Rejection`.
 
@@ -143,6 +150,10 @@ class MemoryEngine:
     async def fold(self, kept: Kept) -> None:
         """Do nothing."""
 
+    async def kept(self) -> Kept | None:
+        """Return None."""
+        return None
+
     async def keep(self, keys: Collection[str], made: Callable[[str], bytes]) -> None:
         """Do nothing."""
 
@@ -155,7 +166,7 @@ class RedisEngine:
         self.accounts: Accounts | None = self.log.accounts
         self.lasting = self.log.lasting
         self.fold = self.log.fold
-        self.keep = self.log.keep
+        self.kept, self.keep = self.log.kept, self.log.keep
 
     @property
     def unfolded(self) -> int:

@@ -124,6 +124,24 @@ class Station:
         except (AwayError, RefusedError) as error:
             raise Rejection(Code.UNAVAILABLE, "the log cannot be written now") from error
 
+    async def kept(self) -> Kept | None:
+        """Return what there is of events of lasting types; None where the log has begun anew.
+
+        Raises `Rejection` where the server cannot be asked.
+        """
+        made: dict[str, bytes] = {}
+        entries: list[Entry] = []
+        try:
+            for part in self._parts:
+                # In this order: what is folded meanwhile is found twice, which does no harm.
+                entries += await part.asker.control()
+                made |= await part.asker.folded()
+                if (await part.asker.state()).epoch != part.replica.head.epoch:
+                    return None
+        except (AwayError, RefusedError) as error:
+            raise Rejection(Code.UNAVAILABLE, "the log cannot be read now") from error
+        return Kept(made, entries)
+
     async def keep(self, keys: Collection[str], made: Callable[[str], bytes]) -> None:
         """Keep what was made of channels, where the server has lost it.
 
