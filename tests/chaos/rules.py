@@ -17,7 +17,7 @@ from tests.chaos.history import (
     Roster,
     Sent,
 )
-from tests.chaos.runs import Run, Said, losses, private, receipts, runs, said, troubles
+from tests.chaos.runs import Run, Said, private, receipts, runs, said, troubles
 
 Rule = Callable[[Sequence[Record]], list[str]]
 _SILENT: Final = frozenset({"sse", "sdk"})  # doors that do not say `recovered`
@@ -104,21 +104,23 @@ def no_duplicate(history: Sequence[Record]) -> list[str]:
 def one_event_for_a_key(history: Sequence[Record]) -> list[str]:
     """Hold: a publish that is repeated with its key is one event, and is always answered so.
 
-    Only a log that has lost what it had may take it again.
+    Only a log that may have lost what it had may take it again.
     """
-    lost = losses(history)
+    times = troubles(history)
     found: list[str] = []
-    first: dict[tuple[str, int], tuple[str, int]] = {}
+    first: dict[str, tuple[str, int]] = {}
     sent: dict[str, int] = {}
     for place, one in enumerate(history):
-        era = bisect_left(lost, place)
         match one:
             case Sent():
-                sent[one.text] = era
-            case Answered() | Received() if one.event_id and sent.get(one.text) == era:
+                sent[one.text] = place
+            case Answered() | Received() if one.event_id and one.text in sent:
                 event = one.event_id, one.offset
-                if first.setdefault((one.text, era), event) != event:
-                    found.append(f"{one} is not {first[one.text, era]}")
+                known = first.setdefault(one.text, event)
+                began = sent[one.text]
+                lost = any(start <= place and began <= end for start, end in times)
+                if known != event and not lost:
+                    found.append(f"{one} is not {known}")
             case _:
                 pass
     return found

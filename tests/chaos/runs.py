@@ -131,11 +131,6 @@ def receipts(history: Sequence[Record]) -> Iterator[tuple[int, Received]]:
             yield place, record
 
 
-def losses(history: Sequence[Record]) -> list[int]:
-    """Return the places at which a fault struck after which the log may have lost something."""
-    return [at for at, one in enumerate(history) if isinstance(one, Struck) and one.loses]
-
-
 def troubles(history: Sequence[Record]) -> list[tuple[int, int]]:
     """Return from when to when the log may have lost something, or may still tell so."""
     found: dict[tuple[str, str], int] = {}
