@@ -9,6 +9,7 @@ from blackroad.core.channel.occupants import Occupants
 from blackroad.core.channel.room import ONE_BY_ONE
 from blackroad.core.clock import SystemClock
 from blackroad.core.errors import Code, Rejection
+from blackroad.core.fleet.board import Board
 from blackroad.realtime.v1 import channel_pb2, event_pb2
 from tests.core.channel.tape import TapeLog
 from tests.core.channel.world import ADA, ADMIN, BOB, World, identity
@@ -288,3 +289,17 @@ async def test_the_task_tells_turns_and_the_end_of_the_grace(world: World) -> No
         assert await told.get() == "room.joined"
         await occupants.leave(AGENTS, ADA, "se_1", clean=False)
         assert await told.get() == "room.left"
+
+
+async def test_who_cannot_have_a_seat_noted_has_none(world: World) -> None:
+    await world.make("plans", presence=True)
+    await world.catch_up()
+    board = Board(world.log, "me", alone=False)  # which does not run: nothing is noted
+    occupants = Occupants(world.log, world.publisher, world.directory, world.clock, board=board)
+    joining = asyncio.create_task(occupants.join(PLANS, ADA, "se_1"))
+    await asyncio.sleep(0)
+    assert occupants.count(PLANS) == 1
+    joining.cancel()  # as when its time is over, or its session
+    await asyncio.wait([joining])
+    assert occupants.count(PLANS) == 0
+    assert not board.has("seat", f"{PLANS} ada")

@@ -74,7 +74,12 @@ class Occupants:
             rejection.channel = unscope(key)
             raise
         if self._board is not None:
-            await self._share(self._board, key, room, identity.subject, policy.max_members)
+            try:
+                await self._share(self._board, key, room, identity.subject, policy.max_members)
+            except BaseException:
+                # Whoever asked has no seat, and will not leave it.
+                await self.leave(key, identity, session_id, clean=True)
+                raise
         self._note(key, room)
 
     async def leave(self, key: str, identity: Identity, session_id: str, clean: bool) -> None:
