@@ -40,12 +40,12 @@ def of_parts(fleet: Fleet) -> list[Fault]:
     ways = dict(zip(fleet.cores, fleet.links, strict=True))
     return [
         Fault("kill core", fleet.cores, partial(killed, fleet), (0.5, 2.0)),
-        Fault("kill core for long", fleet.cores, partial(killed, fleet), (7.0, 9.0)),
+        Fault("kill core for long", fleet.cores, partial(killed, fleet), (6.0, 7.0)),
         Fault("stop core", fleet.cores, partial(stopped, fleet), (1.0, 3.0)),
-        Fault("stop core for long", fleet.cores, partial(stopped, fleet), (7.0, 9.0)),
+        Fault("stop core for long", fleet.cores, partial(stopped, fleet), (6.0, 7.0)),
         Fault("kill edge", fleet.edges, partial(killed, fleet), (0.5, 2.0)),
-        Fault("stop edge", fleet.edges, partial(stopped, fleet), (1.0, 4.0)),
-        Fault("cut edges from core", fleet.cores, partial(_of(ways, cut)), (1.0, 6.0)),
+        Fault("stop edge", fleet.edges, partial(stopped, fleet), (1.0, 3.0)),
+        Fault("cut edges from core", fleet.cores, partial(_of(ways, cut)), (1.0, 4.0)),
         Fault("sever edges from core", fleet.cores, partial(_of(ways, severed)), (0.5, 2.0)),
         Fault("restart core", fleet.cores, partial(drained, fleet), (0.1, 1.0)),
         Fault("restart edge", fleet.edges, partial(drained, fleet), (0.1, 1.0)),
@@ -57,7 +57,7 @@ def of_engine_links(fleet: Fleet, links: Sequence[Link]) -> list[Fault]:
     """Return what befalls the ways from cores to their engine."""
     ways = dict(zip(fleet.cores, links, strict=True))
     return [
-        Fault("cut core from engine", fleet.cores, partial(_of(ways, cut)), (1.0, 7.0)),
+        Fault("cut core from engine", fleet.cores, partial(_of(ways, cut)), (1.0, 6.0)),
         Fault("sever core from engine", fleet.cores, partial(_of(ways, severed)), (0.2, 2.0)),
     ]
 
@@ -67,7 +67,7 @@ def of_server(server: Server) -> list[Fault]:
     names = ["redis"]
     found = [
         Fault("stop server", names, lambda _: paused(server), (1.0, 4.0)),
-        Fault("stop server for long", names, lambda _: paused(server), (6.0, 8.0)),
+        Fault("stop server for long", names, lambda _: paused(server), (6.0, 7.0)),
         Fault("restart server empty", names, lambda _: emptied(server), (0.2, 2.0), loses=True),
         Fault("flush", names, lambda _: flushed(server), (0.1, 1.0), loses=True),
         Fault("fill memory", names, lambda _: filled(server), (1.0, 3.0)),
