@@ -45,6 +45,7 @@ class Start(msgspec.Struct, array_like=True, frozen=True):
     attempt: int = 0  # that it has had
     turn: Turn | None = None  # in its conversation
     term: int = 0
+    asked: bool = False  # whether its conversation has what was asked
 
 
 class _Registered(msgspec.Struct, array_like=True, frozen=True):
@@ -68,6 +69,7 @@ class Abroad:
         self.closed: Callable[[Answer], None] = lambda answer: None
         self.orphaned: Callable[[Answer], bool] = lambda answer: False
         self.came: Callable[[Worker], None] = _ignore  # a worker of another node is there
+        self.freed: Callable[[Worker], None] = _ignore  # one that may take more
         self.went: Callable[[Worker], None] = _ignore
         self._log = log
         self._hub = hub
@@ -125,17 +127,25 @@ class Abroad:
     def home_for(self, answer: Answer, pool: Pool) -> str:
         """Return the node that is to hold a new answer; empty: this one.
 
-        A free worker here comes before a free one elsewhere, and that before waiting here.
+        It is the one that has the worker with most free permits, this one among equals; where all
+        are busy, this one if it has any that may be given the answer.
         """
-        if not self._workers or pool.pick(answer) is not None:
+        if not self._workers:
             return ""
-        found = self.pool.pick(answer)
+        mine, found = pool.pick(answer), self.pool.pick(answer)
+        if mine is not None and (found is None or found.free <= mine.free):
+            return ""
         if found is None and next(pool.workers(answer), None) is None:
             found = next(self.pool.workers(answer), None)
-        if found is None:
-            return ""
-        found.max_concurrency -= 1  # until it says how it stands
-        return self._nodes[found.session_id]
+        return self.book(found) if found is not None else ""
+
+    def book(self, worker: Worker) -> str:
+        """Count an invocation to a worker of another node, until that says how it stands.
+
+        Return its node.
+        """
+        worker.max_concurrency -= 1
+        return self._nodes[worker.session_id]
 
     # Answers that are held elsewhere.
 
@@ -151,6 +161,7 @@ class Abroad:
             answer.attempt,
             answer.turn,
             answer.term,
+            answer.asked,
         )
         await self.fleet.asks.ask(answer.home, "answer.start", _ENCODE(start))
 
@@ -266,6 +277,8 @@ class Abroad:
         self._nodes[change.key] = change.node
         self.pool.enter(worker)
         self.came(worker)
+        if worker.free > 0:
+            self.freed(worker)
 
     def _hear_answer(self, change: Change) -> None:
         if change.lost and change.mine:

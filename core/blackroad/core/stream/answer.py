@@ -61,6 +61,7 @@ class Answer:
     __slots__ = (
         "abandoned_timer",
         "ancestors",
+        "asked",
         "asked_by",
         "attempt",
         "channel",
@@ -140,6 +141,7 @@ class Answer:
         self.labels: Mapping[str, str] = dict(invoke.labels) if invoke.labels else UNLABELLED
         self.room = ""  # where it was asked for and is said, and by which event
         self.asked_by = ""
+        self.asked = False  # whether its conversation has what was asked
         self.ancestors: tuple[str, ...] = ()
         self.lineage: frozenset[str] = frozenset()  # agents that wait for this answer
         self.children: list[Answer] = []
@@ -313,7 +315,8 @@ class Answer:
         folded = self.folded
         offset = appended.first_offset
         for record in records:
-            if isinstance(record, Update):
+            # One that was given up meanwhile may have been read in the log before.
+            if isinstance(record, Update) and offset > folded.offset:
                 folded.apply(record, offset)
             offset += 1
         self.position = appended.position

@@ -200,7 +200,8 @@ class Answers:
         except Rejection:
             self.conversations.abort(answer)
             raise
-        if answer.conversation:
+        if answer.conversation and not answer.asked:
+            answer.asked = True
             self.conversations.tell(answer, messages_of(answer.invoke))
         self._hold(answer)
         self._views.expect(answer)
@@ -254,6 +255,7 @@ class Answers:
         if self.records is not None:
             self.records.let_go(answer)
         self.abroad.drop(answer)
+        answer.on_written = answer.on_refused = None
         answer.home = self.abroad.fleet.node  # until the other one says that it has it
         self.abroad.follow(answer)
         self.abroad.expect(answer)

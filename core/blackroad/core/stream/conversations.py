@@ -14,6 +14,7 @@ from blackroad.core.log.record import Record
 from blackroad.core.names import scope, token
 from blackroad.core.stream import turns
 from blackroad.core.stream.answer import Answer
+from blackroad.core.stream.invocation import messages_of
 from blackroad.core.stream.journal import Journal
 from blackroad.core.stream.limits import StreamLimits
 from blackroad.core.stream.shared_turns import SharedTurns, Turn
@@ -167,7 +168,9 @@ class Conversations:
         if conversation.active is not None:
             raise Rejection(Code.CONVERSATION_BUSY)
         conversation.active = answer
-        answer.earlier = tuple(conversation.turns)
+        earlier = tuple(conversation.turns)
+        asked = len(messages_of(answer.invoke)) if answer.asked else 0
+        answer.earlier = earlier[: len(earlier) - asked]
 
     def abort(self, answer: Answer) -> None:
         """Let the next answer come: this one was never begun. Idempotent."""

@@ -29,6 +29,14 @@ class Attendance(Protocol):
         ...
 
 
+class Elsewhere(Protocol):
+    """Finds a worker for an answer at another node."""
+
+    def __call__(self, answer: Answer, *, busy: bool) -> bool:
+        """Hand an answer over; `busy`: also to wait for a worker. Tells whether that is done."""
+        ...
+
+
 class Dispatcher:
     """Knows for every invocation in progress the one place where it is.
 
@@ -42,11 +50,14 @@ class Dispatcher:
         self.pool = pool
         # Asks the node that holds an answer to cancel it.
         self.cancel_elsewhere: Callable[[Answer], None] = lambda answer: None
+        # Hands an answer for which there is no worker here to a node that has one, if only a busy
+        # one; tells whether there is such a node.
+        self.elsewhere: Elsewhere = _nowhere
         self._wheel = wheel
         self._clock = clock
         self._limits = limits
         self._attendance = attendance
-        self._waiting = WaitingRoom(pool, wheel, limits, self.end)
+        self._waiting = WaitingRoom(pool, wheel, limits, self._desert)
         self._mourning = Mourning(pool, wheel, limits.grace_seconds, self._lose)
 
     # What callers ask for.
@@ -195,7 +206,7 @@ class Dispatcher:
             self.end(answer, endings.failed(Code.NO_AGENT, answer.used, why))
         elif worker := self.pool.pick(answer):
             self._give(worker, answer)
-        else:
+        elif not self.elsewhere(answer, busy=False):
             self._waiting.enter_again(answer)
 
     def release(self, worker: Worker, answer: Answer) -> None:
@@ -271,6 +282,11 @@ class Dispatcher:
         else:
             self._mourning.begin(answer, worker)
 
+    def _desert(self, answer: Answer, ending: Ending) -> None:
+        """End what waits for nobody, unless somebody is elsewhere."""
+        if not self.elsewhere(answer, busy=True):
+            self.end(answer, ending)
+
     def _lose(self, answer: Answer) -> None:
         self.end(answer, endings.failed(Code.AGENT_LOST, answer.used))
 
@@ -289,6 +305,12 @@ class Dispatcher:
             former.holding.pop(answer.stream_id, None)
         answer.worker = worker
         worker.holding[answer.stream_id] = answer
+
+
+def _nowhere(answer: Answer, *, busy: bool) -> bool:
+    """Find nobody: there are no other nodes."""
+    del answer, busy
+    return False
 
 
 def superseded(stream_id: str, attempt: int) -> bytes:

@@ -10,6 +10,7 @@ from blackroad.core.identity.identity import Identity
 from blackroad.core.log.base import Append, Appended, Fence
 from blackroad.core.log.entry import Entry
 from blackroad.core.names import unscope
+from blackroad.core.stream import endings
 from blackroad.core.stream.abroad import ANSWER, Start
 from blackroad.core.stream.answer import Answer, Phase
 from blackroad.core.stream.journal import NO_HISTORY
@@ -49,6 +50,8 @@ class Homes:
         self._journal = answers.journal
         self._clock = answers.clock
         answers.abroad.orphaned = self._take_orphan
+        answers.abroad.freed = self._offer
+        answers.dispatcher.elsewhere = self._elsewhere
         answers.dispatcher.cancel_elsewhere = lambda answer: self._abroad.tell(
             answer, "answer.cancel"
         )
@@ -82,7 +85,52 @@ class Homes:
                 self._answers.conversations.abort(answer)
             opened.set_exception(rejection)
         else:
+            answer.asked = True
             opened.set_result(None)
+
+    def _offer(self, worker: Worker) -> None:
+        """Hand what waits here to a worker of another node that is free."""
+        pool = self._answers.dispatcher.pool
+        while worker.free > 0 and (answer := pool.next_for(worker)):
+            self._hand_over(answer, self._abroad.book(worker))
+
+    def _elsewhere(self, answer: Answer, *, busy: bool) -> bool:
+        """See `Elsewhere`."""
+        abroad = self._abroad.pool
+        found = abroad.pick(answer) or (next(abroad.workers(answer), None) if busy else None)
+        if found is not None:
+            self._hand_over(answer, self._abroad.book(found))
+        return found is not None
+
+    def _hand_over(self, answer: Answer, node: str) -> None:
+        """Hand to another node what has waited here, and follow it."""
+        turn = answer.turn
+        self._answers.give_up(answer)
+        answer.turn, answer.home = turn, node
+        answer.term = self._next_term(answer.term)
+        self._abroad.soon(self._handed_over(answer))
+
+    async def _handed_over(self, answer: Answer) -> None:
+        try:
+            await self._abroad.start(answer, answer.deadline_at - self._clock.monotonic())
+        except Rejection as rejection:
+            if rejection.code is Code.UNKNOWN or answer.ended:
+                return  # it ends where that node does not say that it has it
+            self._take_back(answer)
+        else:
+            answer.turn = None
+
+    def _take_back(self, answer: Answer) -> None:
+        """Hold an answer that another node did not take, or end it."""
+        self._abroad.leave(answer)
+        answer.home, answer.phase = "", Phase.QUEUED
+        answer.term = self._next_term(answer.term)
+        try:
+            self._answers.take(answer)
+        except Rejection as rejection:
+            self._answers.adopt(answer, Worker("", answer.invoker, _nothing))
+            ending = endings.failed(rejection.code, answer.used)
+            self._answers.dispatcher.end(answer, ending)
 
     async def _asked_to_start(self, question: bytes) -> bytes:
         start = msgspec.msgpack.decode(question, type=Start)
@@ -98,6 +146,7 @@ class Homes:
         answer = Answer(self._journal, start.identity, invoke, route, now, start.stream_id)
         answer.input_bytes = invoke.ByteSize()
         answer.attempt, answer.turn, answer.term = start.attempt, start.turn, start.term
+        answer.asked = start.asked
         answer.ancestors, answer.lineage = start.ancestors, start.lineage
         answer.deadline_at = self._clock.monotonic() + start.seconds
         answers.take(answer)
