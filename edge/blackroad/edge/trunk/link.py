@@ -120,6 +120,7 @@ class Link:
         `beside` runs meanwhile; it may end.
         """
         control, live, catch_up = self._calls
+        cause: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._write(control, self.control))
@@ -130,9 +131,10 @@ class Link:
                 tasks.create_task(self._watch())
                 tasks.create_task(beside)
         except* (grpc.aio.AioRpcError, asyncio.InvalidStateError, LinkLost) as errors:
-            raise LinkLost from errors
+            cause = errors  # what is raised in here is wrapped before Python 3.11.4
         finally:
             self.cancel()
+        raise LinkLost from cause
 
     def cancel(self) -> None:
         """End the streams. Idempotent."""

@@ -1,0 +1,35 @@
+"""What is raised in an `except*` comes out in a group before Python 3.11.4; Debian 12 has 3.11.2."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+FOLDERS = ("core", "edge", "clients/python", "benchmarks", "tests")
+
+
+def raised_within(tree: ast.AST) -> list[int]:
+    """Return the lines at which something is raised in an `except*`."""
+    handlers = [
+        one for node in ast.walk(tree) if isinstance(node, ast.TryStar) for one in node.handlers
+    ]
+    return [
+        inner.lineno
+        for handler in handlers
+        for inner in ast.walk(handler)
+        if isinstance(inner, ast.Raise) and inner.exc is not None
+    ]
+
+
+def test_nothing_is_raised_within_an_except_star() -> None:
+    found = [
+        f"{path}:{line}"
+        for folder in FOLDERS
+        for path in (ROOT / folder).rglob("*.py")
+        for line in raised_within(ast.parse(path.read_text()))
+    ]
+    assert found == []
+
+
+def test_it_would_be_found() -> None:
+    text = "try:\n  f()\nexcept* ValueError as errors:\n  raise KeyError from errors\n"
+    assert raised_within(ast.parse(text)) == [4]
