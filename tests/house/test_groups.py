@@ -1,4 +1,4 @@
-"""What is raised in an `except*` comes out in a group before Python 3.11.4; Debian 12 has 3.11.2."""
+"""What is raised in an `except*` comes out in a group before Python 3.11.4: Debian has 3.11.2."""
 
 import ast
 from pathlib import Path
