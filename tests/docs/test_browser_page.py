@@ -1,31 +1,18 @@
 """The page of docs/tutorial/browser.md in Chromium: two windows, an agent, a lost edge."""
 
-import shutil
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from tests.docs.blocks import ROOT, blocks
+from tests.docs.offline import chromium
 from tests.processes import part, running
 
 pytestmark = [pytest.mark.usefixtures("one_loop"), pytest.mark.browser, pytest.mark.slow]
 MILLISECONDS = 30_000
-
-
-@pytest.fixture
-async def chromium() -> AsyncGenerator[Browser]:
-    """Give a Chromium."""
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("needs Debian's chromium")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        await browser.close()
 
 
 def page_of(http: str) -> str:
@@ -46,10 +33,9 @@ async def hear(page: Page, text: str) -> None:
     await expect(page.locator("li", has_text=text)).to_have_count(1, timeout=MILLISECONDS)
 
 
-async def test_two_windows_and_an_agent_talk_and_come_back(
-    chromium: Browser, tmp_path: Path
-) -> None:
-    with ExitStack() as parts:
+async def test_two_windows_and_an_agent_talk_and_come_back(tmp_path: Path) -> None:
+    async with AsyncExitStack() as parts:
+        browser = await parts.enter_async_context(chromium())
         core = parts.enter_context(part("core", GRPC="127.0.0.1:0")).addresses["grpc"]
         parts.enter_context(part("agents", CORE=core))
         edge = parts.enter_context(part("edge", HTTP="127.0.0.1:0", CORE=core))
@@ -58,7 +44,7 @@ async def test_two_windows_and_an_agent_talk_and_come_back(
         command = [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "0"]
         server = parts.enter_context(running([*command, "--directory", str(tmp_path)], {}))
         port = server.wait_for(r"port (\d+)")
-        ann, bob = await chromium.new_page(), await chromium.new_page()
+        ann, bob = await browser.new_page(), await browser.new_page()
         for window in (ann, bob):
             await window.goto(f"http://127.0.0.1:{port}/chat.html")
             await expect(window.locator("input")).to_be_enabled(timeout=MILLISECONDS)

@@ -1,7 +1,6 @@
 """The site: all pages and the whole API are in it, nothing of it is broken or needs the network."""
 
 import re
-import shutil
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
@@ -9,10 +8,12 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.async_api import Page, Route, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from tests.docs.blocks import PAGES, ROOT
 from tests.docs.calls import methods
+from tests.docs.offline import chromium, page_without_network
+from tests.processes import Installation
 from tools.site.build import MKDOCS, BuildError, build
 from tools.site.contract import PACKAGE
 from tools.site.index import Entry
@@ -141,29 +142,33 @@ def test_what_is_broken_fails(broken: str, tmp_path: Path) -> None:
 @pytest.mark.browser
 @pytest.mark.slow
 async def test_it_is_read_and_searched_from_the_disk_without_a_network(built: Path) -> None:
-    faults: list[str] = []
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("needs Debian's chromium")
-
-    async def refuse(route: Route) -> None:
-        if route.request.url.startswith(("file:", "data:", "blob:")):
-            await route.continue_()
-        else:
-            faults.append(route.request.url)
-            await route.abort()
-
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = await browser.new_page()
-        await page.route("**/*", refuse)
-        page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+    async with chromium() as browser:
+        page, faults = await page_without_network(browser, built.as_uri())
         await page.goto((built / "index.html").as_uri())
         await found(page, "too_many_subscriptions", "Errors")
         await page.goto((built / "reference" / "grpc" / "stream.html").as_uri())
         await expect(page.locator("h1")).to_contain_text("StreamService")
-        await browser.close()
-    assert faults == []
+        assert faults == []
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+async def test_a_servers_own_description_needs_no_network(installation: Installation) -> None:
+    address = f"http://{installation.http}"
+    async with chromium() as browser:
+        page, faults = await page_without_network(browser, address)
+        await page.goto(f"{address}/docs")
+        route = page.locator("details", has_text="POST /v1/publish")
+        await expect(route).to_have_count(1, timeout=30_000)
+        await route.locator("summary").click()
+        await route.locator("textarea").fill('{"channel": "offline", "content": 1}')
+        await route.locator("button").click()
+        await expect(route.locator("pre")).to_contain_text('"offset":1', timeout=30_000)
+        for document in ("openapi", "asyncapi"):
+            answer = await page.goto(f"{address}/{document}.json")
+            assert answer is not None
+            assert document in await answer.json()
+        assert faults == []
 
 
 async def found(page: Page, words: str, title: str) -> None:

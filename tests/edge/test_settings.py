@@ -2,7 +2,7 @@
 
 import pytest
 
-from blackroad.edge.settings import Address, EdgeSettings
+from blackroad.edge.settings import Address, EdgeLimits, EdgeSettings
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,9 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 def test_cores_are_a_comma_list() -> None:
     settings = EdgeSettings.model_validate({"core": "a:1, b:2,dns:///c:3"})
     assert settings.core == ("a:1", "b:2", "dns:///c:3")
+
+
+@pytest.mark.parametrize("name", ["ping_interval", "pong_timeout", "sse_comment"])
+def test_what_is_counted_in_whole_seconds_is_one_at_least(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name}_seconds"):
+        EdgeLimits.model_validate({f"{name}_seconds": 0.4})

@@ -66,11 +66,11 @@ class EdgeLimits(BaseModel):
     new_connections_per_second: Annotated[float, Field(gt=0)] = 10.0
     limit_loopback: bool = False
     handshake_seconds: float = 10.0
-    ping_interval_seconds: float = 25.0
-    pong_timeout_seconds: float = 8.0
+    ping_interval_seconds: Annotated[float, Field(ge=1)] = 25.0
+    pong_timeout_seconds: Annotated[float, Field(ge=1)] = 8.0
     write_timeout_seconds: float = 5.0
     stall_seconds: float = 30.0
-    sse_comment_seconds: float = 15.0
+    sse_comment_seconds: Annotated[float, Field(ge=1)] = 15.0
     core_wait_seconds: float = 5.0  # below the 10 s after which common clients give up
     request_seconds: float = 15.0
     drain_seconds: float = 20.0

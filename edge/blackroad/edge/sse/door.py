@@ -22,6 +22,11 @@ BROADCAST: Final = "broadcast"
 MAX_CHANNELS: Final = 128
 DRAINING_SECONDS: Final = 2.0
 PASSING: Final = frozenset({"rate_limited", "draining", "unavailable", "deadline_exceeded"})
+DESCRIPTION: Final = (
+    "Follow names and patterns as one: one order, one cursor, one gap. `Last-Event-ID` beats "
+    "`cursor`, and either beats `history`. The stream also follows `client.<client_id>`, and "
+    "`broadcast` where that is allowed. What comes is in `/asyncapi.json`."
+)
 HEADERS: Final = {
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",
@@ -83,7 +88,7 @@ def operation() -> dict[str, object]:
     return {
         "tags": ["events"],
         "summary": "Follow channels as server-sent events",
-        "description": follow.__doc__,
+        "description": DESCRIPTION,
         "operationId": "follow_events",
         "parameters": parameters,
         "responses": {
