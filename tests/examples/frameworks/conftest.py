@@ -18,7 +18,7 @@ START_SECONDS: Final = 90.0  # importing a framework takes seconds
 ADDRESS: Final = r'"grpc": "([^"]+)"'
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def model() -> Generator[str]:
     """Give the address of aimock, which speaks OpenAI's API."""
     if not AIMOCK.exists():
@@ -28,7 +28,7 @@ def model() -> Generator[str]:
         yield process.wait_for(r"listening on (http://\S+)")
 
 
-@pytest.fixture(scope="session", params=EXAMPLES)
+@pytest.fixture(scope="module", params=EXAMPLES)
 def travel(request: pytest.FixtureRequest, model: str, one_loop: None) -> Generator[str]:
     """Run an example beside a core; give the core's address."""
     del one_loop

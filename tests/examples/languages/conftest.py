@@ -1,6 +1,7 @@
 """The example of each language, built once as its README says."""
 
 from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,7 +28,7 @@ MARKS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """A core and its edge, and the README of the agent that is run beside them."""
+    """A core and its edge."""
 
     core: Part
     http: str
@@ -47,12 +48,19 @@ def readme(request: pytest.FixtureRequest) -> Readme:
     return Readme(language, TOOLS[language]).built()
 
 
-@pytest.fixture
-def doors(one_loop: None) -> Generator[Doors]:
-    """Give a core and an edge of the test's own."""
-    del one_loop
+@contextmanager
+def opened() -> Generator[Doors]:
+    """Run a core and an edge while the context lasts."""
     with (
         part("core", GRPC="127.0.0.1:0") as core,
         part("edge", HTTP="127.0.0.1:0", CORE=core.addresses["grpc"]) as edge,
     ):
         yield Doors(core, edge.addresses["http"])
+
+
+@pytest.fixture(scope="module")
+def doors(one_loop: None) -> Generator[Doors]:
+    """Give a core and an edge that all examples share."""
+    del one_loop
+    with opened() as shared:
+        yield shared

@@ -11,7 +11,7 @@ import pytest
 from tests.client.cable import Cable
 from tests.conformance.websocket_door import WebSocketDoor
 from tests.docs.blocks import ROOT, pattern
-from tests.examples.languages.conftest import TOOLS, Doors
+from tests.examples.languages.conftest import TOOLS, Doors, opened
 from tests.examples.languages.readme import SECONDS, Readme, printed
 from tests.journeys import keys
 from tests.processes import part
@@ -20,12 +20,15 @@ pytestmark = pytest.mark.timeout(900)  # the first test of a language builds it
 LOST: Final = r"following orders\.>: (events are missing \(GAP_REASON_EPOCH_CHANGED\))"
 
 
-async def test_the_readme_is_true(readme: Readme, doors: Doors) -> None:
-    async with readme.running(doors.grpc) as agent:
-        for command in readme.uses:
-            await to_thread(readme.say, command, doors.grpc)
-        for line in readme.run.shown.splitlines():
-            await printed(agent, f"({pattern(line)})")
+async def test_the_readme_is_true(readme: Readme, one_loop: None) -> None:
+    del one_loop
+    with part("core", GRPC="127.0.0.1:0") as core:
+        address = core.addresses["grpc"]
+        async with readme.running(address) as agent:
+            for command in readme.uses:
+                await to_thread(readme.say, command, address)
+            for line in readme.run.shown.splitlines():
+                await printed(agent, f"({pattern(line)})")
 
 
 async def test_a_browser_is_answered_word_by_word_and_stops_it(
@@ -51,41 +54,43 @@ async def test_a_connection_that_was_cut_costs_it_no_event(readme: Readme, doors
         Cable.laid(doors.grpc) as cable,
         readme.running(cable.url.removeprefix("grpc://")) as agent,
     ):
-        await browser.publish("orders.eu", "before")
+        room = f"orders.{readme.language}"
+        await browser.publish(room, "before")
         await printed(agent, "(#1 ann: before)")
         cable.broken = True
         cable.cut()
         for number in range(3):
-            await browser.publish("orders.eu", f"away {number}")
+            await browser.publish(room, f"away {number}")
         await printed(agent, "(lost)")
         cable.broken = False
         await printed(agent, r"(following orders\.>: recovered)")
-        await browser.publish("orders.eu", "after")
+        await browser.publish(room, "after")
         await printed(agent, "(#5 ann: after)")
-        heard = re.findall(r"#(\d) ann", agent.output)
-        assert heard == ["1", "2", "3", "4", "5"]
+        assert re.findall(r"#(\d) ann", agent.output) == ["1", "2", "3", "4", "5"]
         await printed(agent, "(?s)serving.*(serving)")
         answer = await (await browser.invoke(readme.agent, "still there?")).rest()
         assert "heard: 5." in "".join(update.text for update in answer)
 
 
 async def test_a_core_that_was_started_again_is_a_gap_that_it_tells(
-    readme: Readme, doors: Doors
+    readme: Readme, one_loop: None
 ) -> None:
-    async with (
-        readme.running(doors.grpc) as agent,
-        WebSocketDoor(doors.http).session("ann") as browser,
-    ):
-        await browser.publish("orders.eu", "before")
-        await printed(agent, "(ann: before)")
-        await to_thread(doors.core.process.kill)
-        with part("core", GRPC=doors.grpc):
-            await printed(agent, LOST)
-            await printed(agent, "(?s)serving.*(serving)")
-            await browser.publish("orders.eu", "after")
-            await printed(agent, "(ann: after)")
-            answer = await (await browser.invoke(readme.agent, "still there?")).rest()
-            assert answer[-1].status == "finished"
+    del one_loop
+    with opened() as doors:
+        async with (
+            readme.running(doors.grpc) as agent,
+            WebSocketDoor(doors.http).session("ann") as browser,
+        ):
+            await browser.publish("orders.eu", "before")
+            await printed(agent, "(ann: before)")
+            await to_thread(doors.core.process.kill)
+            with part("core", GRPC=doors.grpc):
+                await printed(agent, LOST)
+                await printed(agent, "(?s)serving.*(serving)")
+                await browser.publish("orders.eu", "after")
+                await printed(agent, "(ann: after)")
+                answer = await (await browser.invoke(readme.agent, "still there?")).rest()
+                assert answer[-1].status == "finished"
 
 
 async def test_it_finishes_what_it_has_when_it_is_asked_to_go(readme: Readme, doors: Doors) -> None:
