@@ -110,8 +110,33 @@ def test_eight_tabs_share_a_stream(results: list[Assertion]) -> None:
     assert shown(results, "eight tabs") == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [
+        ("by its bookmark", 1),
+        ("when the clock jumps while the token is in use", 1),
+        ("does not ask in a circle when its clock is ahead", 1),
+        ("when its clock was behind", 1),
+        ("goes on with an answer that waited while the network was cut", 2),
+        ("goes on in another client, by a cursor and by a snapshot", 2),
+        ("goes to SSE while WebSockets are blocked, and returns", 1),
+        ("says how one is, with metadata, also on the connections after it", 1),
+        ("is rendered on a server", 1),
+        ("comes back no sooner than it is told", 1),
+        ("does not come back after", 4),
+        ("does not come back with a token that no browser can send", 1),
+        ("leaks no timer, listener or socket over 1,000 reconnects", 1),
+    ],
+)
+def test_what_is_promised_has_its_test(words: str, count: int, results: list[Assertion]) -> None:
+    assert shown(results, words) == count
+
+
 @pytest.mark.parametrize("script", ["types", "lint", "size", "build"])
-def test_it_is_typed_tidy_small_and_builds(script: str) -> None:
+def test_it_is_typed_tidy_small_and_builds(script: str, capsys: pytest.CaptureFixture[str]) -> None:
     ran = run(["npm", "run", "--silent", script])
-    print(ran.stdout)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+    if script == "size":
+        assert ran.stdout.count(" bytes of 15360") == 3
+        with capsys.disabled():
+            print(f"\n{ran.stdout.rstrip()}")

@@ -40,7 +40,6 @@ export interface SessionHearer {
 }
 
 const STABLE_SECONDS = 5;
-const UPGRADE_SECONDS = 60;
 const TRIES = 3;
 
 export class Session {
@@ -64,7 +63,13 @@ export class Session {
   ) {
     this.#token = new Token(options.token);
     this.#backoff = new Backoff(options.random);
-    this.#deadlines = { connectSeconds: 10, pingSeconds: 25, pongSeconds: 8, ...options.deadlines };
+    this.#deadlines = {
+      connectSeconds: 10,
+      pingSeconds: 25,
+      pongSeconds: 8,
+      upgradeSeconds: 60,
+      ...options.deadlines,
+    };
   }
 
   /** Connect, and stay connected. Idempotent. */
@@ -118,7 +123,8 @@ export class Session {
           ? error
           : new RealtimeError('unauthenticated', String(error), true);
       this.hearer.onerror(reason);
-      if (reason.code === 'bad_frame') this.close(reason);
+      // Where nobody gives another token, what cannot even be sent will never be.
+      if (reason.code === 'bad_frame' || !this.#token.renewable) this.close(reason);
       else this.#wait(reason.retryAfterSeconds);
     }
   }
@@ -160,7 +166,7 @@ export class Session {
       this.#worked = true;
       this.#silent = 0;
     } else if (this.#worked) {
-      this.#timer = setTimeout(() => this.#upgrade(), UPGRADE_SECONDS * 1000);
+      this.#timer = setTimeout(() => this.#upgrade(), this.#deadlines.upgradeSeconds * 1000);
     }
     this.#token.watch(frame.expires_at, () => void this.#renew());
     this.hearer.onopen(each => connection.send(each), frame);

@@ -10,6 +10,8 @@ export interface Deadlines {
   readonly pingSeconds: number;
   /** For the answer to a ping. */
   readonly pongSeconds: number;
+  /** Over SSE, until WebSockets that have worked before are tried again. */
+  readonly upgradeSeconds: number;
 }
 
 export class WebSocketConnection implements Connection {

@@ -1,5 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { clientOf, TRANSPORTS } from './rig.js';
 import { type Up, until, up } from './server.js';
 
@@ -12,11 +12,12 @@ beforeAll(async () => {
   url = server.url;
 });
 afterAll(() => server.stop());
+afterEach(() => void vi.useRealTimers());
 
 /** A token for `ann` that lasts so long. */
 function token(seconds: number): string {
   const base64 = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const now = Math.floor(Date.now() / 1000);
+  const now = Math.floor((performance.timeOrigin + performance.now()) / 1000); // whatever a test sets
   const actions = ['subscribe', 'publish', 'presence', 'invoke'];
   const claims = {
     sub: 'ann',
@@ -46,6 +47,64 @@ it('shows a fresh token before the one in use ends, on the same connection', asy
   expect(states).toEqual([]);
   ann.close();
 });
+
+it('renews in time when the clock jumps while the token is in use', async () => {
+  for (const hours of [-24, 24]) {
+    let asked = 0;
+    const provider = async () => token(++asked === 1 ? 9 : 3600);
+    const ann = clientOf(url, { clientId: 'ann', transport: 'websocket', token: provider });
+    const states: string[] = [];
+    await ann.connect();
+    ann.on('state', state => states.push(state));
+    vi.setSystemTime(Date.now() + hours * 3_600_000);
+    await until(() => asked === 2, 30);
+    await until(() => ann.queue.items === 0);
+    vi.useRealTimers();
+    await ann.publish('tokens', hours);
+    expect([asked, states]).toEqual([2, []]);
+    ann.close();
+  }
+}, 60_000);
+
+it('does not ask in a circle when its clock is ahead', async () => {
+  vi.setSystemTime(Date.now() + 24 * 3_600_000);
+  const began = performance.now();
+  let asked = 0;
+  const provider = async () => {
+    asked++;
+    return token(3600);
+  };
+  const ann = clientOf(url, { clientId: 'ann', transport: 'websocket', token: provider });
+  const states: string[] = [];
+  await ann.connect();
+  ann.on('state', state => states.push(state));
+  await until(() => asked === 3, 60); // each seems to have ended long ago
+  expect(performance.now() - began).toBeGreaterThan(2 * 4_900);
+  expect(states).toEqual([]);
+  ann.close();
+}, 90_000);
+
+it('comes back with another token when its clock was behind, and misses nothing', async () => {
+  vi.setSystemTime(Date.now() - 24 * 3_600_000);
+  let asked = 0;
+  const provider = async () => token(++asked === 1 ? 2 : 3600);
+  const ann = clientOf(url, {
+    clientId: 'ann',
+    transport: 'websocket',
+    token: provider,
+    random: () => 0,
+  });
+  const subscription = ann.subscribe<number>('behind');
+  await subscription.ready;
+  const seen: number[] = [];
+  subscription.on('event', event => seen.push(event.content));
+  await ann.publish('behind', 1);
+  await until(() => asked === 2, 90); // the server waits 25 s for a fresh one, then ends the session
+  await ann.publish('behind', 2);
+  await until(() => seen.length === 2);
+  expect(seen).toEqual([1, 2]);
+  ann.close();
+}, 120_000);
 
 describe.each(TRANSPORTS)('over %s', transport => {
   it('asks once more after a refusal, and then is closed', async () => {
