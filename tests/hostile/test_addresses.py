@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 from websockets.asyncio.client import connect
@@ -14,6 +15,7 @@ pytestmark = pytest.mark.usefixtures("one_loop")
 
 ROTATING = 10_000
 AT_ONCE = 200
+PER_SECOND = 0.01
 HANDSHAKE = (
     "GET /ws/client-{} HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\n"
     "connection: upgrade\r\nsec-websocket-version: 13\r\n"
@@ -33,6 +35,11 @@ async def knock(rig: EdgeRig, number: int) -> tuple[bytes, asyncio.StreamWriter 
         return status, writer
     writer.transport.abort()
     return status, None
+
+
+def stingy(core: str) -> AbstractAsyncContextManager[EdgeRig]:
+    """Run an edge that lets so few in that a slow test finds none of them free again."""
+    return running_edge(core, limit_loopback=True, new_connections_per_second=PER_SECOND)
 
 
 async def use_up(rig: EdgeRig) -> None:
@@ -61,9 +68,11 @@ async def test_ten_thousand_rotating_ids_do_not_pass() -> None:
                 refused += status == b"429"
                 if writer is not None:
                     let_in.append(writer)
+            assert len(rig.edge.context.transport) <= 100
         seconds = asyncio.get_running_loop().time() - begun
         assert refused + len(let_in) == ROTATING
-        assert len(let_in) <= min(100, 10 + 10 * seconds)
+        # Who does not answer pings is let go after 33 s, and then another may come.
+        assert len(let_in) <= 10 + 10 * seconds
         assert len(addresses(rig)) == 1
         for writer in let_in:
             writer.close()
@@ -72,8 +81,8 @@ async def test_ten_thousand_rotating_ids_do_not_pass() -> None:
                 await asyncio.sleep(0.1)
 
 
-async def test_the_eleventh_in_a_second_is_a_problem_with_the_time_to_wait() -> None:
-    async with running_core() as core, running_edge(core, limit_loopback=True) as rig:
+async def test_one_too_many_is_a_problem_with_the_time_to_wait() -> None:
+    async with running_core() as core, stingy(core) as rig:
         await rig.edge.context.trunk.link()
         await use_up(rig)
         with pytest.raises(InvalidStatus) as raised:
@@ -82,12 +91,12 @@ async def test_the_eleventh_in_a_second_is_a_problem_with_the_time_to_wait() -> 
         response = raised.value.response
         assert response.status_code == 429
         assert response.headers["content-type"] == "application/problem+json"
-        assert int(response.headers["retry-after"]) == 1
+        assert 1 <= int(response.headers["retry-after"]) <= 1 / PER_SECOND
         assert json.loads(response.body or b"")["code"] == "rate_limited"
 
 
 async def test_an_event_stream_is_refused_in_its_own_words() -> None:
-    async with running_core() as core, running_edge(core, limit_loopback=True) as rig:
+    async with running_core() as core, stingy(core) as rig:
         await rig.edge.context.trunk.link()
         await use_up(rig)
         async with rig.http() as http:
