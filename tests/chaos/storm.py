@@ -5,7 +5,6 @@ import random
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -53,21 +52,25 @@ def _two(faults: Sequence[Fault], chance: random.Random) -> list[tuple[Fault, st
 async def _strike(
     fleet: Fleet, world: World, strikes: Sequence[tuple[Fault, str]], chance: random.Random
 ) -> None:
-    """Have faults strike, one soon after the other, and go when the last one is over."""
-    held = 0.0
-    async with AsyncExitStack() as stack:
+    """Have faults strike, one soon after the other; then all must be well again."""
+    late = 0.0
+    async with asyncio.TaskGroup() as striking:
         for fault, target in strikes:
             held = chance.uniform(*fault.seconds)
-            world.history.add(Struck(fault.name, target, fault.loses))
-            print(f"  {fault.name}: {target}, {held:.1f} s", flush=True)
-            await stack.enter_async_context(fault.strike(target))
-            if len(strikes) > 1:
-                await asyncio.sleep(chance.uniform(0, held))
-        await asyncio.sleep(held)
+            striking.create_task(_hold(world, fault, target, late, held))
+            late += chance.uniform(0, held)
     await fleet.whole()
     await asyncio.sleep(CALM_SECONDS)
     for fault, target in strikes:
         world.history.add(Healed(fault.name, target))
+
+
+async def _hold(world: World, fault: Fault, target: str, late: float, held: float) -> None:
+    await asyncio.sleep(late)
+    world.history.add(Struck(fault.name, target, fault.loses))
+    print(f"  {fault.name}: {target}, {held:.1f} s", flush=True)
+    async with fault.strike(target):
+        await asyncio.sleep(held)
 
 
 @dataclass(frozen=True, slots=True)
