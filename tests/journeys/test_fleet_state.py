@@ -9,6 +9,7 @@ import pytest
 from grpc import StatusCode
 from grpc.aio import AioRpcError, Channel
 
+from blackroad.core.log.redis.embedded import server_binary
 from blackroad.realtime.v1 import (
     access_pb2,
     access_pb2_grpc,
@@ -19,6 +20,8 @@ from blackroad.realtime.v1 import (
 from tests.conformance.grpc_door import dialled
 from tests.journeys.serving import fresh
 from tests.journeys.test_fleet import fleet, fleet_of_three, until
+from tests.processes import part
+from tests.servers import Server, wait_until
 
 pytestmark = pytest.mark.usefixtures("one_loop")
 
@@ -133,6 +136,39 @@ async def test_whoever_sends_at_two_cores_has_the_rate_of_one(
     # 20 at once and 10 a second; what passes at two cores at once, 10 at most, is owed.
     print(f"{through} of 20 + {10 * seconds:.0f} came through")
     assert 30 <= sum(through) <= 20 + 10 * seconds + 10, through
+
+
+async def published(channel: Channel, room: str) -> StatusCode:
+    """Publish what replicas must have; return how it ends."""
+    try:
+        await channel_pb2_grpc.ChannelServiceStub(channel).Publish(
+            channel_pb2.PublishRequest(
+                channel=room,
+                events=[event_pb2.Draft(text="kept")],
+                durability=channel_pb2.DURABILITY_REPLICATED,
+            )
+        )
+    except AioRpcError as error:
+        return error.code()
+    return StatusCode.OK
+
+
+async def test_what_asks_for_replicas_is_published_when_one_has_it(room: str) -> None:
+    server = Server(server_binary(), "--repl-diskless-sync-delay", "0")
+    replica = Server(server_binary(), "--replicaof", f"127.0.0.1 {server.port}")
+    try:
+        wait_until(lambda: "state=online" in server.ask("INFO", "replication"))
+        with part("core", GRPC="127.0.0.1:0", LOG=f"redis://127.0.0.1:{server.port}") as core:
+            async with dialled(core.addresses["grpc"]) as channel:
+                assert await published(channel, room) is StatusCode.OK
+                replica.kill()
+                assert await published(channel, room) is StatusCode.UNKNOWN
+    finally:
+        for each in (server, replica):
+            each.end()
+    with part("core", GRPC="127.0.0.1:0") as core:
+        async with dialled(core.addresses["grpc"]) as channel:
+            assert await published(channel, room) is StatusCode.UNIMPLEMENTED
 
 
 @pytest.mark.slow

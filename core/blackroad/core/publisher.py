@@ -67,7 +67,8 @@ class Publisher:
             raise Rejection(
                 Code.TOO_LARGE, f"at most {MAX_APPEND_EVENTS} events at once", channel=name
             )
-        if request.durability == channel_pb2.DURABILITY_REPLICATED:
+        replicated = request.durability == channel_pb2.DURABILITY_REPLICATED
+        if replicated and not self._log.replicates:
             raise Rejection(Code.UNIMPLEMENTED, "this engine has no replicas", channel=name)
         self.charge(identity, len(request.events))
         self._directory.check_publish(identity, name)
@@ -84,6 +85,7 @@ class Publisher:
             keep=self.keep(identity.key(name)),
             expected_offset=expected,
             idempotency=(identity.subject, key) if key else None,
+            replicated=replicated,
         )
 
     def record(

@@ -48,10 +48,20 @@ class Append:
     """Events of one channel: all or none, with neighbouring offsets.
 
     What is not `told` takes offsets and lies in the channel's history alone: nobody follows it, and
-    it takes no place of the partition.
+    it takes no place of the partition. What is to be `replicated` is answered once a replica has
+    it; where the log does not replicate, as any other.
     """
 
-    __slots__ = ("expected_offset", "fence", "idempotency", "keep", "key", "records", "told")
+    __slots__ = (
+        "expected_offset",
+        "fence",
+        "idempotency",
+        "keep",
+        "key",
+        "records",
+        "replicated",
+        "told",
+    )
 
     def __init__(
         self,
@@ -63,6 +73,7 @@ class Append:
         idempotency: tuple[str, str] | None = None,
         *,
         told: bool = True,
+        replicated: bool = False,
     ) -> None:
         self.key = key
         self.records = records
@@ -71,6 +82,7 @@ class Append:
         self.fence = fence
         self.idempotency = idempotency  # subject and key
         self.told = told
+        self.replicated = replicated
 
 
 class Appended:
@@ -174,6 +186,11 @@ class Log(Protocol):
     @property
     def healthy(self) -> bool:
         """Whether appends can be expected to succeed now."""
+        ...
+
+    @property
+    def replicates(self) -> bool:
+        """Whether others may have copies of what it has. Constant."""
         ...
 
     async def append(self, appends: Sequence[Append]) -> list[Appended | Rejection]:

@@ -233,6 +233,7 @@ def _redis_log(settings: EngineSettings, address: Address, clock: Clock) -> "Red
             retain_bytes=retain_bytes,
             retain_seconds=settings.retain_seconds,
             ring_bytes=min(retain_bytes, MEMORY_BYTES),
+            replicates=not address.socket,  # the embedded one has none
             replicas=settings.replicas,
             lasting=settings.lasting,
         ),

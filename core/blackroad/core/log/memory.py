@@ -46,6 +46,7 @@ class MemoryLog:
     """A `Log` whose every method answers at once: nothing suspends but the follower's wait."""
 
     engine = "memory"
+    replicates = False
 
     def __init__(self, settings: MemoryLogSettings, clock: Clock) -> None:
         self._settings = settings

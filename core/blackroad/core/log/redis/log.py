@@ -33,6 +33,7 @@ class RedisLog(Station):
 
     def __init__(self, settings: RedisLogSettings, clock: Clock) -> None:
         super().__init__(settings, clock)
+        self.replicates = settings.replicates
         self._follower: Follower | None = None
         self._from: list[Position] = []  # what the follower is given lies after
 

@@ -19,6 +19,7 @@ class RedisLogSettings:
     max_channels: int = 200_000
     idle_seconds: float = 3600.0
     idempotency_keys: int = 1_000_000
+    replicates: bool = True  # whether the server may have replicas
     replicas: int = 0  # that must have an event before it is acknowledged
     replicas_seconds: float = 1.0
     lasting: frozenset[str] = frozenset()  # types of events that `lasting` returns

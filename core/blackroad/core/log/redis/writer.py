@@ -18,6 +18,7 @@ LOG = structlog.get_logger(__name__)
 
 APPEND_SECONDS: Final = 5.0  # after which an append is `unknown`
 RETRY_SECONDS: Final = 0.05
+SHORT_SECONDS: Final = 5.0  # for which what needs replicas is refused where they were too few
 MAX_QUEUED_BYTES: Final = 32 << 20
 # The server is not ready to, or is not the one that should: nothing was done.
 ELSEWHERE: Final = frozenset(
@@ -37,10 +38,11 @@ class Waiting:
         self._wake()
 
     def put(self, place: int, answer: Appended | Rejection) -> None:
-        """Take an answer."""
-        self.answers[place] = answer
-        self._missing -= 1
-        self._wake()
+        """Take an answer, if it is the first for this place."""
+        if self.answers[place] is _NONE:
+            self.answers[place] = answer
+            self._missing -= 1
+            self._wake()
 
     def _wake(self) -> None:
         if not self._missing and not self.future.done():
@@ -80,11 +82,16 @@ class Writer:
         self._beats = 0
         self._beat_waiting: asyncio.Future[int] | None = None
         self._epoch = 0
+        self._short_until = 0.0
         self._closed = False
 
     def put(self, waiting: Waiting, place: int, append: Append) -> None:
         """Queue an append; its answer comes to who waits. Refused at once where too much waits."""
         size = sum([record.size for record in append.records])
+        if append.replicated and self._short_until > asyncio.get_running_loop().time():
+            # Else who asks for replicas where there are none would hold up all others.
+            waiting.put(place, Rejection(Code.UNAVAILABLE, "there are too few replicas"))
+            return
         if self._closed or self._queued_bytes + size > MAX_QUEUED_BYTES:
             waiting.put(place, Rejection(Code.UNAVAILABLE, "the log does not keep up"))
             return
@@ -124,7 +131,7 @@ class Writer:
                     if self._beat_waiting is not None:
                         await self._send_beat(self._beat_waiting)
         finally:
-            _answer(batch, Rejection(Code.UNKNOWN))
+            _refuse(batch, Rejection(Code.UNKNOWN))
             await self.close()
 
     async def close(self) -> None:
@@ -155,21 +162,38 @@ class Writer:
         self._batch_number += 1
         told = await self._send(batch)
         if isinstance(told, Rejection):
-            _answer(tickets, told)
+            _refuse(tickets, told)
             if not self._link.open:
                 self._refuse_queued("the log cannot be reached")
             return
         self._note(told.state)
-        held = await self._held()
-        for ticket, answer, ids in zip(tickets, told.answers, batch.ids, strict=True):
-            waiting, place, _, _ = ticket
-            result = answer_of(answer, ids, self.number)
-            if isinstance(result, Appended) and not held:
-                result = Rejection(Code.UNKNOWN, "too few replicas have it")
-            waiting.put(place, result)
+        results = [
+            answer_of(answer, ids, self.number)
+            for answer, ids in zip(told.answers, batch.ids, strict=True)
+        ]
+        await self._answer(tickets, results)
+
+    async def _answer(
+        self, tickets: Sequence[Ticket], results: Sequence[Appended | Rejection]
+    ) -> None:
+        """Answer each: what replicas must have once enough of them have it, the rest before."""
+        held: list[tuple[Ticket, Appended]] = []
+        for ticket, result in zip(tickets, results, strict=True):
+            waiting, place, append, _ = ticket
+            if isinstance(result, Appended) and (self.replicas or append.replicated):
+                held.append((ticket, result))
+            else:
+                waiting.put(place, result)
+        if not held:
+            return
+        enough = await self._held()
+        self._short_until = 0.0 if enough else asyncio.get_running_loop().time() + SHORT_SECONDS
+        for (waiting, place, _, _), result in held:
+            short = Rejection(Code.UNKNOWN, "too few replicas have it")
+            waiting.put(place, result if enough else short)
 
     def _refuse_queued(self, text: str) -> None:
-        _answer(tuple(self._queue), Rejection(Code.UNAVAILABLE, text))
+        _refuse(tuple(self._queue), Rejection(Code.UNAVAILABLE, text))
         self._queue.clear()
         self._queued_bytes = 0
 
@@ -220,22 +244,20 @@ class Writer:
 
     async def _held(self) -> bool:
         """Return when enough replicas have what this connection wrote, or too few in time."""
-        if not self.replicas:
-            return True
-        wait_ms = int(self.replicas_seconds * 1000)
+        wait_ms, replicas = int(self.replicas_seconds * 1000), max(self.replicas, 1)
         try:
             count = await self._link.call(
-                "WAIT", self.replicas, wait_ms, seconds=self.replicas_seconds + COMMAND_SECONDS
+                "WAIT", replicas, wait_ms, seconds=self.replicas_seconds + COMMAND_SECONDS
             )
         except (AwayError, RefusedError):
             return False
-        return isinstance(count, int) and count >= self.replicas
+        return isinstance(count, int) and count >= replicas
 
     def _note(self, state: State) -> None:
         self._epoch = max(self._epoch, state.epoch)
         self.told(state)
 
 
-def _answer(tickets: Sequence[Ticket], answer: Rejection) -> None:
+def _refuse(tickets: Sequence[Ticket], answer: Rejection) -> None:
     for waiting, place, _, _ in tickets:
         waiting.put(place, answer)
