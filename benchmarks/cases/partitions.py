@@ -12,7 +12,7 @@ async def measure(bench: Bench) -> None:
     order = Write(bench.scale(16_000, 1_280))
     async with AsyncExitStack() as stack:
         flows = [await plain_flow(stack, order)]
-        for partitions in (1, 4, 16):
+        for partitions in (1, 4) if bench.quick else (1, 4, 16):
             name = f"one core, {partitions} partition{'s' * (partitions > 1)}"
             flows.append(await core_flow(stack, name, order, partitions=partitions))
         await bench.compare("partitions", flows)
