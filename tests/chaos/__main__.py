@@ -50,6 +50,8 @@ async def _run(engine: str, seed: int, seconds: float, path: Path) -> Verdict:
     async with STAGES[engine]() as stage:
         history = await storm(stage.fleet, stage.faults, seed=seed, seconds=seconds, path=path)
     print(f"{engine}: {time.monotonic() - began:.0f} s")
+    for crash in stage.fleet.crashes:
+        print(crash)
     return judge(history)
 
 

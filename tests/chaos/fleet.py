@@ -19,6 +19,7 @@ START_TRIES: Final = 5
 ASK_SECONDS: Final = 2.0
 POLL_SECONDS: Final = 0.2
 EDGES: Final = 2
+CRASH: Final = "Traceback (most recent call last)"
 DRAIN_SECONDS: Final = 60.0
 
 
@@ -37,6 +38,7 @@ class Fleet:
         self.grpc = [f"127.0.0.1:{free_port()}" for _ in engines]
         self.http = [f"127.0.0.1:{free_port()}" for _ in self.edges]
         self.links = [Link(int(place.rpartition(":")[2])) for place in self.grpc]
+        self.crashes: list[str] = []  # what parts have printed in which something was not expected
         self._running: dict[str, tuple[ExitStack, Part]] = {}
         self._stack = AsyncExitStack()
 
@@ -73,8 +75,10 @@ class Fleet:
 
     async def kill(self, name: str) -> None:
         """End a part at once. Idempotent."""
-        stack, _ = self._running.pop(name, (ExitStack(), None))
+        stack, running = self._running.pop(name, (ExitStack(), None))
         await asyncio.to_thread(stack.close)
+        if running is not None and CRASH in running.process.output:
+            self.crashes.append(f"{name}:\n{running.process.output}")
 
     async def drain(self, name: str) -> None:
         """Ask a part to end, and return when it has; fail where it does not as it should."""

@@ -32,6 +32,7 @@ async def test_no_promise_is_broken_whatever_befalls(engine: str, tmp_path: Path
     verdict = judge(history)
     print(verdict)
     assert not verdict.broken, f"seed {seed}: {path}"
+    assert not stage.fleet.crashes, stage.fleet.crashes[0][-20_000:]
     # That nothing was broken says nothing where nothing happened.
     assert verdict.faults.keys() == {fault.name for fault in stage.faults}
     assert verdict.counts["published"] > EVENTS
