@@ -1,14 +1,16 @@
 """Who the console lets in, by what, and where what was shown is kept."""
 
 import asyncio
+import shlex
 
 import pytest
 from playwright.async_api import Browser, expect
 
 from tests.console.conftest import House
-from tests.console.tab import Tab, tab
+from tests.console.tab import VIEWS, Tab, tab
+from tests.journeys import keys
 from tests.journeys.keys import token
-from tests.processes import blackroad
+from tests.processes import ROOT, blackroad
 
 pytestmark = [pytest.mark.usefixtures("one_loop"), pytest.mark.browser, pytest.mark.slow]
 EVERYTHING = (">", "system.>", "presence.>", "stream.>")
@@ -98,6 +100,24 @@ async def test_a_revoked_token_signs_out(chromium: Browser, house: House) -> Non
         )
         assert run.returncode == 0, run.stderr
         await expect(shown.page.get_by_role("alert")).to_contain_text("signed out")
+
+
+async def test_the_grants_that_the_page_names_are_enough(chromium: Browser, house: House) -> None:
+    page = (ROOT / "docs" / "console.md").read_text()
+    line = page.split("$ blackroad token ")[1].split("\neyJ")[0].replace("\\\n", " ")
+    made = await asyncio.to_thread(blackroad, "token", *shlex.split(line), AUTH__SECRET=keys.SECRET)
+    assert made.returncode == 0, made.stderr
+    async with tab(chromium, house.http) as shown:
+        await sign_in(shown, made.stdout.strip())
+        await shown.connected()
+        for view in VIEWS:
+            await shown.page.goto(f"http://{house.http}/#/{view}")
+            await expect(shown.page.locator("h1")).to_have_text(view.capitalize())
+            await shown.page.wait_for_load_state("networkidle")
+            await expect(shown.text("Your token does not let you")).to_have_count(0)
+        await shown.page.goto(f"http://{house.http}/#/streams")
+        await expect(shown.text("No answer is in progress.")).to_be_visible()
+        assert shown.problems == []
 
 
 async def test_what_a_token_does_not_let_see_is_said(chromium: Browser, house: House) -> None:

@@ -59,7 +59,7 @@ function options(box: HTMLElement, curves: readonly Curve[], shown: Props['shown
   return {
     width: box.clientWidth,
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    padding: [8, 28, 0, 0],
     cursor: { show: false },
     legend: { show: false },
     scales: {
