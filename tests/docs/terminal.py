@@ -19,7 +19,7 @@ from tests.docs.blocks import ROOT, Block, Command, pattern, where
 from tests.processes import Installation, environ
 from tests.servers import free_port
 
-SECONDS: Final = 20.0
+SECONDS: Final = 60.0
 PORT: Final = re.compile(r"127\.0\.0\.1:(\d{4,5})\b")
 BOOKMARK: Final = '"type":"bookmark"'
 CONTROLS: Final = re.compile(r"\x1b(?:\[[0-9;]*[A-Za-z]|[78])")
