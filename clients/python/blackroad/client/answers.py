@@ -34,14 +34,20 @@ class Answers:
         self._requests: dict[str, tuple[bytes, asyncio.Future[None]]] = {}
         self._numbers = itertools.count(1)
         self._over: RealtimeError | None = None
+        self._draining: RealtimeError | None = None
+        self._quiet = asyncio.Event()
+        self._quiet.set()
 
     async def begin(self, answer: Answer) -> str:
         """Send an answer's first frame, or its next join; return its request id."""
+        if self._draining is not None and not answer.stream_id:
+            raise self._draining
         await self._ready()
         if len(self._answers) >= MAX_IN_PROGRESS:
             raise Unavailable("unavailable", "too many answers of this client are in progress")
         request_id = str(next(self._numbers))
         self._answers[request_id] = answer
+        self._quiet.clear()
         self._queue(request_id, answer)
         return request_id
 
@@ -63,7 +69,12 @@ class Answers:
     def forget(self, request_id: str, answer: Answer) -> None:
         """Hand an answer no more frames; idempotent."""
         if self._answers.get(request_id) is answer:
-            del self._answers[request_id]
+            self._drop(request_id)
+
+    async def drain(self) -> None:
+        """Begin no more answers, and return when those that are viewed here have ended."""
+        self._draining = Unavailable("draining", "the client is being drained")
+        await self._quiet.wait()
 
     async def close(self) -> None:
         """End the stream; answers in progress go on without this viewer. Idempotent."""
@@ -88,6 +99,11 @@ class Answers:
         self._disarm()
         self._fail_all(self._over)
 
+    def _drop(self, request_id: str) -> None:
+        del self._answers[request_id]
+        if not self._answers:
+            self._quiet.set()
+
     def _queue(self, request_id: str, answer: Answer) -> None:
         self._outbox.append(answer.first_frame(request_id))
         answer.place = self._outbox.placed
@@ -104,7 +120,7 @@ class Answers:
         answer = self._answers.get(frame.request_id)
         if answer is not None:
             if answer.take(frame, kind):
-                del self._answers[frame.request_id]
+                self._drop(frame.request_id)
             return
         match kind:
             case "welcome":
@@ -135,7 +151,7 @@ class Answers:
             if answer.stream_id or answer.place > written:
                 self._queue(request_id, answer)
             else:
-                del self._answers[request_id]
+                self._drop(request_id)
                 answer.fail(answer.lost_in_between())
         for frame, _ in self._requests.values():
             self._outbox.append(frame)
@@ -165,6 +181,7 @@ class Answers:
 
     def _fail_all(self, error: RealtimeError) -> None:
         answers, self._answers = self._answers, {}
+        self._quiet.set()
         for answer in answers.values():
             answer.fail(error)
         for _, taken in self._requests.values():

@@ -1,5 +1,7 @@
 """The client: publish, subscribe, look who is here, and invoke agents."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self, TypeVar
@@ -72,6 +74,17 @@ class Client:
         await self._publisher.close()
         await self._answers.close()
         await self._dial.close()
+
+    async def drain(self) -> None:
+        """Take nothing new, let publishes and answers come to their ends, then close. Idempotent.
+
+        What is still under way after `timeout_seconds` ends as by `close`.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._timeout_seconds):
+                await self._publisher.drain()
+                await self._answers.drain()
+        await self.close()
 
     @property
     def dial(self) -> Dial:

@@ -69,6 +69,10 @@ class Publisher:
         self._numbers = itertools.count(1)
         self._key = secrets.token_urlsafe(12)
         self._over: RealtimeError | None = None
+        self._draining: RealtimeError | None = None
+        self._asked = 0
+        self._none_asked = asyncio.Event()
+        self._none_asked.set()
 
     async def publish(
         self,
@@ -82,6 +86,8 @@ class Publisher:
         Raises Rejected (certainly not in the log), UnknownOutcome (it may be: the time was over
         before the core said), Unavailable.
         """
+        if self._draining is not None:
+            raise self._draining
         number = str(next(self._numbers))
         request = channel_pb2.PublishRequest(
             channel=channel,
@@ -90,12 +96,23 @@ class Publisher:
             expected_offset=expected_offset,
         )
         frame = channel_pb2.ConnectRequest(request_id=number, publish=request)
+        self._asked += 1
+        self._none_asked.clear()
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 response = await self._until_known(number, frame.SerializeToString())
         except TimeoutError:
             raise self._overdue() from None
+        finally:
+            self._asked -= 1
+            if not self._asked:
+                self._none_asked.set()
         return [Published(each.id, each.offset, response.duplicate) for each in response.events]
+
+    async def drain(self) -> None:
+        """Take nothing new, and return when all that was asked is answered."""
+        self._draining = Unavailable("draining", "the client is being drained")
+        await self._none_asked.wait()
 
     async def close(self) -> None:
         """End the stream; what was not answered raises. Idempotent."""

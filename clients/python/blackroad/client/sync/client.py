@@ -62,6 +62,11 @@ class Client(Twin[client.Client]):
         self._end.detach()
         BACKGROUND.run(self.twin.close())
 
+    def drain(self) -> None:
+        """Take nothing new, let publishes and answers come to their ends, then close."""
+        self._end.detach()
+        BACKGROUND.run(self.twin.drain())
+
 
 def _in_a_thread(token: Callable[[], str]) -> TokenProvider:
     async def provide() -> str:
