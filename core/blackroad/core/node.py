@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from types import TracebackType
 from typing import Self
@@ -167,6 +167,7 @@ class Node:
             self.renew,
         )
         self._requests.charge_command = self.rates.charge_command
+        self.engine_listeners: list[Callable[[], None]] = []  # of a log that was lost or is back
         self._tasks = asyncio.TaskGroup()
         self._running: list[asyncio.Task[None]] = []
         self._ends = ExitStack()
@@ -276,6 +277,8 @@ class Node:
         self._tasks.create_task(self._alert("critical", Code.UNAVAILABLE, text))
 
     def _engine_changed(self, healthy: bool, away_seconds: float) -> None:
+        for listener in self.engine_listeners:
+            listener()
         if healthy and self._running:
             text = f"the log's engine was away for {away_seconds:.1f} seconds"
             self._tasks.create_task(self._alert("warning", Code.UNAVAILABLE, text))

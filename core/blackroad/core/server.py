@@ -115,8 +115,10 @@ class CoreServer:
             self._add_services()
             await self._server.start()
             stack.push_async_callback(self._stop)
-            for name in (health.OVERALL_HEALTH, *SERVICES):
-                await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            telling = tasks.create_task(self._tell_health())
+            stack.callback(telling.cancel)
+            await self._set_health()
             self.ready = True
             yield addresses
             await self.drain()
@@ -135,6 +137,21 @@ class CoreServer:
                 await self._guarded.calls.none()
         except TimeoutError:
             LOG.warning("drain.incomplete", calls=self._guarded.calls.active)
+
+    async def _tell_health(self) -> None:
+        """Say that this core does not serve while the log's engine is away, until cancelled."""
+        changed = asyncio.Event()
+        self.node.engine_listeners.append(changed.set)
+        while True:
+            await changed.wait()
+            changed.clear()
+            await self._set_health()
+
+    async def _set_health(self) -> None:
+        well = self.node.log.healthy
+        status = health_pb2.HealthCheckResponse
+        for name in (health.OVERALL_HEALTH, *SERVICES):
+            await self._health.set(name, status.SERVING if well else status.NOT_SERVING)
 
     def _charge(self, identity: Identity, method: str) -> None:
         if method not in COUNTED_ELSEWHERE:
