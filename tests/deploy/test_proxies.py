@@ -128,14 +128,18 @@ def nginx(folder: Path, ways: dict[str, str], ports: tuple[int, int]) -> list[st
         "/etc/nginx/tls/tls.crt": pem,
         "/etc/nginx/tls/tls.key": pem,
     }
-    (folder / "blackroad.conf").write_text(replaced(text, ways | ours))
-    scratch = [f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi")]
-    scratch += [f"{kind}_temp_path {folder}/{kind};" for kind in ("uwsgi", "scgi")]
+    return checked(folder, replaced(text, ways | ours))
+
+
+def checked(folder: Path, text: str) -> list[str]:
+    """Write a whole configuration of nginx around servers, and have it checked."""
+    (folder / "servers.conf").write_text(text)
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    scratch = "".join(f"  {kind}_temp_path {folder}/{kind};\n" for kind in kinds)
     whole = folder / "nginx.conf"
     whole.write_text(
         f"user root;\ndaemon off;\nmaster_process off;\npid {folder}/pid;\nerror_log stderr;\n"
-        "events {}\nhttp {\n  access_log off;\n  " + "\n  ".join(scratch) + "\n"
-        f"  include {folder}/blackroad.conf;\n}}\n"
+        f"events {{}}\nhttp {{\n  access_log off;\n{scratch}  include {folder}/servers.conf;\n}}\n"
     )
     words = [debian("nginx"), "-c", str(whole), "-e", "stderr"]
     ran(*words, "-t")
@@ -227,3 +231,7 @@ async def resumed(found: Home, room: str, cursor: str) -> object:
                     return frame["content"]
             except (OSError, WebSocketException, TimeoutError):
                 await asyncio.sleep(0.1)
+
+
+def test_the_proxy_of_the_compose_file_is_taken(tmp_path: Path) -> None:
+    checked(tmp_path, (DEPLOY / "compose" / "proxy.conf").read_text())
