@@ -17,9 +17,19 @@ from websockets.asyncio.client import connect
 
 from blackroad.client import Call, Text, Thinking, ToolCall, ToolResult, Usage, Yielded
 from blackroad.core.identity import development
+from blackroad.edge.rest.asyncapi import asyncapi
+from blackroad.edge.rest.glossary import MEANINGS
 from tests.conformance.document import Document, of, ours
 from tests.docs.test_guide import names_in
-from tests.edge.rig import Block, Browser, EdgeRig, next_event, running_core, running_edge
+from tests.edge.rig import (
+    Block,
+    Browser,
+    EdgeRig,
+    an_object,
+    next_event,
+    running_core,
+    running_edge,
+)
 from tests.journeys.serving import serving
 
 SECONDS = 5
@@ -220,6 +230,21 @@ async def test_every_message_of_the_document_is_said_and_every_frame_is_in_it() 
                     tasks.create_task(client.find("closing"))
                 await edges.aclose()
     assert document.messages - document.seen == set(ELSEWHERE)
+
+
+def test_every_field_is_explained_and_no_word_is_left_over() -> None:
+    schemas = an_object(an_object(asyncapi()["components"])["schemas"])
+    fields = {
+        f"{name}.{field}": an_object(value)
+        for name, schema in schemas.items()
+        for field, value in an_object(an_object(schema).get("properties", {})).items()
+    }
+    bare = {
+        name for name, value in fields.items() if "description" not in value and "enum" not in value
+    }
+    assert bare == set()
+    words = {*fields, *(name.rpartition(".")[2] for name in fields)}
+    assert set(MEANINGS) <= words
 
 
 def test_what_this_test_does_not_see_another_does() -> None:

@@ -13,6 +13,7 @@ from blackroad.edge.frames.event import EventFrame
 from blackroad.edge.frames.schemas import schema_components
 from blackroad.edge.frames.server import Closing, Error, Gap, Pong, ServerFrame
 from blackroad.edge.frames.told import ControlFrame, OccupancyFrame
+from blackroad.edge.rest.glossary import explain
 from blackroad.edge.sse.listener import Connected
 from blackroad.edge.version import VERSION
 
@@ -75,6 +76,7 @@ def asyncapi() -> dict[str, object]:
     """Return the document."""
     kinds = list(dict.fromkeys(kind for door in DOORS for kind in (*door.taken, *door.sent)))
     references, schemas = schema_components(kinds)
+    explain(schemas)
     payloads = dict(zip(kinds, references, strict=True))
     return {
         "asyncapi": "3.0.0",
