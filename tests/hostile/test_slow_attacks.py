@@ -15,8 +15,9 @@ pytestmark = pytest.mark.slow
 
 CONNECTIONS: Final = 500
 PER_SECOND: Final = 250
-ATTACK_SECONDS: Final = 30
+ATTACK_SECONDS: Final = 90
 GONE_SECONDS: Final = 15.0
+LONGEST_SECONDS: Final = 60.0  # what a busy machine may need in a round; the attack goes on longer
 P99_SECONDS: Final = 0.05  # the test bears ten times: the machine has other work
 QUIET_SECONDS: Final = 3.0
 ROUNDS: Final = 3
@@ -67,13 +68,18 @@ class Round:
     attacked_seconds: float
     gone_seconds: float
 
+    @property
+    def is_as_aimed(self) -> bool:
+        """Whether nothing was noticed and they were gone in time."""
+        return self.attacked_seconds < P99_SECONDS and self.gone_seconds < GONE_SECONDS
+
     def __str__(self) -> str:
         before, during = 1000 * self.quiet_seconds, 1000 * self.attacked_seconds
         return f"p99 {before:.1f} -> {during:.1f} ms, gone after {self.gone_seconds:.1f} s"
 
 
 async def attack_once(target: Target, arguments: Sequence[str]) -> Round:
-    """Attack with 500 connections; every one must be gone in time, whatever the machine does."""
+    """Attack with 500 connections; every one must be gone before the attack ends by itself."""
     pid = target.edge.process.pid
     before = sockets(pid)
     async with neighbour(target) as alone:
@@ -84,7 +90,7 @@ async def attack_once(target: Target, arguments: Sequence[str]) -> Round:
             await asyncio.sleep(0.1)
             most = max(most, sockets(pid) - before)
         assert most > 50 or process.returncode is not None, "nobody has attacked"
-        gone_seconds = await until_sockets(pid, before + SPARE, GONE_SECONDS)
+        gone_seconds = await until_sockets(pid, before + SPARE, LONGEST_SECONDS)
         return Round(alone.p99(), talk.p99(), gone_seconds)
 
 
@@ -93,12 +99,13 @@ async def attack_once(target: Target, arguments: Sequence[str]) -> Round:
 async def test_the_attackers_are_gone_soon_and_a_neighbour_does_not_notice(
     target: Target, attack: str
 ) -> None:
-    """Print up to three rounds, to show the time; what else runs on the machine may cost ten."""
+    """Print up to three rounds, to show both times; what else runs may cost ten times the p99."""
     arguments = [part.format(target.http) for part in ATTACKS[attack]]
     rounds: list[Round] = []
-    while not rounds or (rounds[-1].attacked_seconds >= P99_SECONDS and len(rounds) < ROUNDS):
+    while not rounds or (not rounds[-1].is_as_aimed and len(rounds) < ROUNDS):
         rounds.append(await attack_once(target, arguments))
         print(f"{attack}: {rounds[-1]}")
     least = min(each.attacked_seconds for each in rounds)
     assert least < 10 * P99_SECONDS, [str(each) for each in rounds]
+    assert min(each.gone_seconds for each in rounds) < GONE_SECONDS, [str(each) for each in rounds]
     target.check_alive()
