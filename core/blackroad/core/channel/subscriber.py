@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from blackroad.core.channel.asked import (
     MAX_ANSWERS,
@@ -16,13 +17,15 @@ from blackroad.core.channel.directory import Change
 from blackroad.core.channel.parts import Parts
 from blackroad.core.channel.pump import Pump
 from blackroad.core.channel.start import Start
-from blackroad.core.channel.subscription import Outlet, Subscription
+from blackroad.core.channel.subscription import Nowhere, Outlet, Subscription
 from blackroad.core.errors import Code, Rejection
 from blackroad.core.identity.audit import AUDIT
 from blackroad.core.identity.identity import Identity
 from blackroad.core.log.entry import Positions, latest
 from blackroad.core.names import is_pattern, unscope
 from blackroad.realtime.v1 import channel_pb2
+
+NOWHERE: Final = Nowhere()
 
 
 class Subscriber:
@@ -199,6 +202,7 @@ class Subscriber:
         while self.subscriptions:
             _, subscription = self.subscriptions.popitem()
             await self._end(subscription, clean=clean)
+        self._outlet = NOWHERE
 
     def lose(self, after: Positions) -> None:
         """Take that the node has missed what comes after a place."""

@@ -114,6 +114,42 @@ class Outlet(Protocol):
         ...
 
 
+class Nowhere:
+    """The outlet of a closed subscriber, so that it and its session do not hold each other."""
+
+    @property
+    def roomy(self) -> bool:
+        """Never."""
+        return False
+
+    def subscribed(self, subscription: Subscription, frame: channel_pb2.Subscribed) -> None:
+        """Do nothing."""
+
+    def snapshot(self, subscription: Subscription, frame: event_pb2.AnswerSnapshot) -> None:
+        """Do nothing."""
+
+    def missed(self, subscription: Subscription, events: list[bytes]) -> None:
+        """Do nothing."""
+
+    def gap(self, subscription: Subscription, frame: event_pb2.Gap) -> None:
+        """Do nothing."""
+
+    def follow(self, subscription: Subscription) -> None:
+        """Do nothing."""
+
+    def follow_changed(self, subscription: Subscription) -> None:
+        """Do nothing."""
+
+    def unfollow(self, subscription: Subscription) -> None:
+        """Do nothing."""
+
+    def unsubscribed(self, subscription: Subscription, frame: channel_pb2.Unsubscribed) -> None:
+        """Do nothing."""
+
+    def fall_back(self, after: Positions) -> None:
+        """Do nothing."""
+
+
 def before(position: Position) -> Position:
     """Return the place just before a position."""
     return Position(position.epoch, position.sequence - 1)

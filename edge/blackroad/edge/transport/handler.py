@@ -1,6 +1,6 @@
 """What the doors implement: the callbacks of a socket and of a stream of events."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class Visit(Protocol):
@@ -74,3 +74,28 @@ class SocketHandler(StreamHandler, Protocol):
     def on_binary(self, payload: bytes, /) -> None:
         """Take one whole binary message. The browser protocol has none: close with 4400."""
         ...
+
+
+class Gone:
+    """The handler of what has ended: so that a connection and its session end with each other.
+
+    Else they would hold each other until a full collection, which is rare.
+    """
+
+    def on_backlog(self, _waiting: bool, /) -> None:
+        """Do nothing."""
+
+    def on_beat(self) -> None:
+        """Do nothing."""
+
+    def on_close(self, _code: int, /) -> None:
+        """Do nothing."""
+
+    def on_text(self, _payload: bytes, /) -> None:
+        """Do nothing."""
+
+    def on_binary(self, _payload: bytes, /) -> None:
+        """Do nothing."""
+
+
+GONE: Final = Gone()

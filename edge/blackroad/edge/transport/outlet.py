@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-from blackroad.edge.transport.handler import StreamHandler, Visit
+from blackroad.edge.transport.handler import GONE, StreamHandler, Visit
 from blackroad.edge.transport.unread import unread_bytes
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ class Outlet(asyncio.Protocol):
         if self._code is not None:
             return False
         self._code = code
-        self.handler.on_close(code)
+        handler, self.handler = self.handler, GONE
+        handler.on_close(code)
         return True
 
     def _shut(self) -> None:

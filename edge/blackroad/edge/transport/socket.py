@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wsproto.frame_protocol import CloseReason, Opcode, ParseFailed
 
 from blackroad.edge.transport.frames import PING, close_frame, pong_frame, text_frame
-from blackroad.edge.transport.handler import SocketHandler
+from blackroad.edge.transport.handler import GONE, SocketHandler
 from blackroad.edge.transport.inbox import TEXT, Inbox, Message, whole_frame
 from blackroad.edge.transport.outlet import Outlet
 
@@ -37,7 +37,7 @@ class Socket(Outlet):
 
     def __init__(self, process: "Transport", transport: Wire, handler: SocketHandler) -> None:
         super().__init__(process, transport, handler)
-        self._reader = handler
+        self._reader: SocketHandler = handler
         self._inbox: Inbox | None = None
         self._awaits_pong = False
         self._deaf = False
@@ -169,6 +169,10 @@ class Socket(Outlet):
             self._awaits_pong = False
         else:
             self._deliver(opcode, payload)
+
+    def _end(self, code: int) -> bool:
+        self._reader = GONE
+        return super()._end(code)
 
     def _deliver(self, opcode: Opcode, payload: bytes) -> None:
         if self.closed:

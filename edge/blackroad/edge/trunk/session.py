@@ -168,6 +168,7 @@ class Session:
             return
         self.closed = True
         self._upstream.drop(self, clean)
+        self.hearer = self.receiver = None
 
     @property
     def bookmark(self) -> str:

@@ -32,7 +32,7 @@ class Peer:
     def __init__(self, context: Context, session: Session) -> None:
         self._context = context
         self._session = session
-        self._commands = Commands(session, self.tell)
+        self._commands: Commands | None = Commands(session, self.tell)
         self.socket: Socket | None = None
         self.receiver: Receiver[str] | None = None
         self._refusals: Refusals | None = None
@@ -91,7 +91,7 @@ class Peer:
 
     def on_text(self, payload: bytes) -> None:
         """Take one frame; what is wrong with it is answered."""
-        if self._session.ended is not None:
+        if self._session.ended is not None or self._commands is None:
             return
         limits = self._context.settings.limits
         frame = client.decode(payload, limits.max_frame_bytes, limits.max_json_depth)
@@ -126,6 +126,7 @@ class Peer:
             self.receiver.close()
         told = self._session.ended is not None or code >= BAD_PROTOCOL
         self._session.close(clean=told or code in SAID_GOODBYE)
+        self._commands = None
 
     # What the core says.
 
