@@ -9,7 +9,7 @@ import base64
 import random
 from collections.abc import AsyncGenerator
 from contextlib import suppress
-from typing import Final
+from typing import Final, cast
 
 import httpx
 from playwright.async_api import Browser, async_playwright, expect
@@ -55,7 +55,8 @@ async def picture(shown: Tab, name: str) -> None:
     """Keep what a tab shows as WebP."""
     session = await shown.page.context.new_cdp_session(shown.page)
     asked = {"format": "webp", "quality": QUALITY}
-    found: dict[str, str] = await session.send("Page.captureScreenshot", asked)
+    sent = session.send("Page.captureScreenshot", asked)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - Playwright's
+    found = cast("dict[str, str]", await sent)
     (PLACE / f"{name}.webp").write_bytes(base64.b64decode(found["data"]))
 
 

@@ -9,7 +9,7 @@ from tests.console.conftest import House
 from tests.journeys.keys import bearer, token
 from tests.processes import blackroad
 
-pytestmark = [pytest.mark.usefixtures("one_loop"), pytest.mark.slow]
+pytestmark = [pytest.mark.usefixtures("one_loop"), pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 async def entered(house: House, body: object, shown: str = "") -> httpx.Response:

@@ -12,7 +12,12 @@ from tests.console.tab import Tab, tab
 from tests.journeys.serving import fresh, serving
 from tests.processes import Installation
 
-pytestmark = [pytest.mark.usefixtures("one_loop"), pytest.mark.browser, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.usefixtures("one_loop"),
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+]
 
 
 async def published(installation: Installation, room: str, content: object, event: str) -> None:

@@ -14,6 +14,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.node,
     pytest.mark.slow,
+    pytest.mark.timeout(300),
 ]
 PLANT: Final = """() => {
   const image = document.createElement("img");

@@ -10,7 +10,12 @@ from tests.console.tab import tab
 from tests.journeys import keys
 from tests.journeys.keys import token
 
-pytestmark = [pytest.mark.usefixtures("one_loop"), pytest.mark.browser, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.usefixtures("one_loop"),
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+]
 # What Chromium itself says of an address where nobody listens. All else would be a fault of ours.
 AWAY = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "ERR_INCOMPLETE")
 

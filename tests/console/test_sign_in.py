@@ -12,7 +12,12 @@ from tests.journeys import keys
 from tests.journeys.keys import token
 from tests.processes import ROOT, blackroad
 
-pytestmark = [pytest.mark.usefixtures("one_loop"), pytest.mark.browser, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.usefixtures("one_loop"),
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+]
 EVERYTHING = (">", "system.>", "presence.>", "stream.>")
 
 
@@ -51,6 +56,10 @@ async def test_the_printed_link_lets_one_browser_in(chromium: Browser, house: Ho
         assert shown.problems == []
         await second.page.goto(address)
         await expect(second.page.get_by_role("alert")).to_contain_text("used already")
+        await second.page.goto(await link(house, token("bea", *EVERYTHING)))
+        await second.connected()
+        await expect(second.page.locator(".id")).to_have_text("bea")
+        assert "ticket" not in second.page.url
 
 
 async def test_a_token_lets_in_until_one_signs_out(chromium: Browser, house: House) -> None:

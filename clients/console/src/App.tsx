@@ -39,7 +39,13 @@ export function App() {
     setAccess(undefined);
   };
   useEffect(() => {
-    if (ticket) enter({ ticket }).then(come, (error: Error) => go(error.message));
+    const use = (shown: string | undefined) => {
+      if (shown) enter({ ticket: shown }).then(come, (error: Error) => go(error.message));
+    };
+    use(ticket);
+    const again = () => use(takeTicket()); // a link that is opened in a tab that is here already
+    addEventListener('hashchange', again);
+    return () => removeEventListener('hashchange', again);
   }, []);
   if (access) return <Inside key={access.token} access={access} onOut={go} />;
   return why === undefined ? null : <SignIn why={why} onEnter={come} />;
