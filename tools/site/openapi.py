@@ -1,10 +1,13 @@
 """The reference of the HTTP routes, out of OpenAPI: one page, the routes by their tags."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from tools.site.documents import Body, OpenApi, Parameter, Route, Schema
 from tools.site.schemas import kind, reachable, section
 from tools.site.text import page, paragraphs, prose, table
+
+TITLES: Final = {"openai": "In OpenAI's words", "ai-sdk": "In the AI SDK's words"}
 
 
 def http_page(api: OpenApi) -> str:
@@ -19,7 +22,11 @@ def http_page(api: OpenApi) -> str:
         "# HTTP routes",
         "Made from `/openapi.json`, which a running edge serves; `/docs` there shows the same, "
         "with a form to try each route. Fields that must be there are **bold**.",
-        *(block for tag, blocks in tags.items() for block in (f"## {tag.title()}", *blocks)),
+        *(
+            block
+            for tag, blocks in tags.items()
+            for block in (f"## {TITLES.get(tag, tag.title())}", *blocks)
+        ),
         "## Documents",
         *(section(name, schemas[name]) for name in shown),
     )

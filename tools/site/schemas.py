@@ -1,9 +1,12 @@
 """JSON schemas as Markdown: what a value may be, and tables of fields."""
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from tools.site.documents import Schema
 from tools.site.text import page, paragraphs, prose, slug, table
+
+MANY: Final = 20  # as many as there are codes: docs/errors.md lists them
 
 
 def name_of(reference: str) -> str:
@@ -18,6 +21,8 @@ def kind(schema: Schema) -> str:
         return f"[{shown(name)}](#{slug(shown(name))})"
     if choices := schema.any_of or schema.one_of or schema.all_of:
         return " or ".join(dict.fromkeys(kind(choice) for choice in choices))
+    if len(schema.enum) > MANY:
+        return "string"
     if schema.enum:
         return " or ".join(f"`{value}`" for value in schema.enum)
     if schema.type == "array":
@@ -50,8 +55,6 @@ def fields(schema: Schema) -> str:
         (f"**`{name}`**" if name in schema.required else f"`{name}`", kind(each), _said(each))
         for name, each in schema.properties.items()
     ]
-    if not any(said for _, _, said in rows):
-        return table(("field", "type"), (row[:2] for row in rows))
     return table(("field", "type", "what it is"), rows)
 
 
