@@ -24,11 +24,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table without the columns in which nothing stands; nothing without rows."""
     said = [[cell.replace("|", "\\|") for cell in row] for row in rows]
     kept = [at for at, cells in enumerate(zip(*said, strict=True)) if any(cells)]
-    lines = [
-        [head[at] for at in kept],
-        ["---"] * len(kept),
-        *([row[at] for at in kept] for row in said),
-    ]
+    shown = [[row[at] for at in kept] for row in (head, ["---"] * len(head), *said)]
     return "\n".join("| " + " | ".join(line) + " |" for line in shown) if said else ""
 
 
