@@ -1,7 +1,7 @@
 """Fresh tokens inside open streams, on a real core with keys."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
@@ -191,6 +191,37 @@ async def test_what_cannot_be_a_token_is_refused_before_it_is_sent(shown: str) -
             await anext(aiter(client.presence()))
         with pytest.raises(Unauthenticated):
             await client.history("room")
+
+
+async def test_a_refusal_is_told_as_one_by_every_kind_of_stream() -> None:
+    agent = Agent("A")
+
+    @agent.answer
+    async def answer(_: Call) -> AsyncIterator[str]:
+        yield ""
+
+    async with (
+        asyncio.timeout(SECONDS),
+        running() as core,
+        Client(core.address, "none.of.ours", timeout_seconds=20) as client,
+    ):
+
+        async def announce() -> None:
+            async with client.announce():
+                pass
+
+        kinds: dict[str, Callable[[], Awaitable[object]]] = {
+            "publish": lambda: client.publish("room", "x"),
+            "subscribe": lambda: anext(aiter(client.subscribe("room"))),
+            "watch": lambda: anext(aiter(client.presence())),
+            "announce": announce,
+            "invoke": lambda: client.invoke("A", "x").text(),
+            "serve": lambda: agent.serve(client=client),
+            "unary": lambda: client.history("room"),
+        }
+        for call in kinds.values():
+            with pytest.raises(Unauthenticated, match="the token is not valid"):
+                await call()
 
 
 async def test_a_token_from_a_file_may_end_with_its_newline() -> None:
