@@ -9,7 +9,7 @@ from functools import partial
 
 import httpx
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 
 from blackroad.core.log.redis.embedded import server_binary
 from blackroad.realtime.v1 import access_pb2, access_pb2_grpc
@@ -36,7 +36,12 @@ def server() -> Generator[Server]:
 async def is_healthy(grpc: str, probes: str, wanted: bool) -> bool:
     """Tell whether both of a core's signs say so."""
     async with dialled(grpc) as channel, httpx.AsyncClient() as http:
-        said = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        check = channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            health_pb2.HealthCheckRequest.SerializeToString,
+            health_pb2.HealthCheckResponse.FromString,
+        )
+        said = await check(health_pb2.HealthCheckRequest())
         ready = await http.get(f"http://{probes}/readyz")
     return (said.status == SERVING) is wanted and (ready.status_code == 200) is wanted
 

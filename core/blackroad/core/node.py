@@ -343,6 +343,7 @@ def _engine(settings: CoreSettings) -> EngineSettings:
         settings.log,
         retention.bytes,
         retention.seconds,
+        retention.history_bytes,
         engine.partitions,
         engine.replicas,
         engine.prefix,

@@ -243,6 +243,9 @@ class RetentionSettings(Part):
     bytes: int | None = Field(
         default=None, ge=MIB, description="else 64 MiB in memory, 256 MiB in a server"
     )
+    history_bytes: int = Field(
+        default=256 * MIB, ge=MIB, description="of all channels' histories; the oldest go first"
+    )
 
 
 class EngineSettings(Part):

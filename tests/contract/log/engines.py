@@ -26,6 +26,7 @@ class Bounds:
     retain_bytes: int = 64 << 20
     max_channels: int = 200_000
     idempotency_keys: int = 200_000
+    history_bytes: int = 256 << 20
 
 
 class Engine(Protocol):
@@ -56,6 +57,7 @@ class MemoryEngine:
             retain_bytes=bounds.retain_bytes,
             max_channels=bounds.max_channels,
             idempotency_keys=bounds.idempotency_keys,
+            history_bytes=bounds.history_bytes,
         )
         log = MemoryLog(settings, self._clock)
         yield log
@@ -95,6 +97,7 @@ class RedisEngine:
             ring_bytes=bounds.retain_bytes // self._ring_share,
             max_channels=bounds.max_channels,
             idempotency_keys=bounds.idempotency_keys,
+            history_bytes=bounds.history_bytes,
         )
         self._log = log = RedisLog(settings, SystemClock())
         await log.open()

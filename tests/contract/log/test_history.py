@@ -4,7 +4,7 @@ import pytest
 
 from blackroad.core.errors import Code
 from blackroad.core.log.base import Append, Appended, Keep, Log
-from tests.contract.log.engines import Engine
+from tests.contract.log.engines import Bounds, Engine
 from tests.contract.log.steps import (
     NONE,
     OTHER,
@@ -180,3 +180,30 @@ async def test_forgetting_drops_the_history_and_keeps_the_numbers(log: Log) -> N
 async def test_forgetting_what_never_was_does_nothing(log: Log) -> None:
     await log.forget(ROOM)
     assert await log.state(ROOM) is None
+
+
+async def test_over_the_bytes_who_was_written_the_longest_ago_has_no_history_any_more(
+    engine: Engine,
+) -> None:
+    keys = [f"{ROOM}.{number}" for number in range(40)]
+    async with engine.open(Bounds(history_bytes=1 << 20)) as log:
+        for key in keys:
+            for _ in range(10):
+                await put(log, request(key, "x" * 10_000))
+        await put(log, request(keys[0], "y" * 10_000))  # the latest again, were it not gone
+        kept = [key for key in keys if (await log.history(key, 1)).entries]
+        # A partition has its share; what memory counts of an entry is more than its bytes.
+        assert 2 <= len(kept) < 20
+        assert keys[-1] in kept
+        assert keys[0] in kept
+        assert keys[1] not in kept
+        assert len((await log.history(keys[-1], 20)).entries) == 10
+
+
+async def test_a_history_at_its_number_does_not_grow_in_what_is_counted(engine: Engine) -> None:
+    async with engine.open(Bounds(history_bytes=4 << 20)) as log:
+        await say(log, OTHER, "first")
+        for _ in range(300):
+            await put(log, request(ROOM, "x" * 10_000, keep=Keep(events=10)))
+        assert (await log.history(OTHER, 1)).entries
+        assert len((await log.history(ROOM, 20)).entries) == 10

@@ -36,6 +36,7 @@ class EngineSettings:
     log: str = MEMORY
     retain_bytes: int | None = None
     retain_seconds: float = 300.0
+    history_bytes: int = 256 * MIB
     partitions: int | None = None
     replicas: int = 0
     prefix: str = "blackroad"
@@ -125,6 +126,7 @@ class MemoryEngine:
                 partitions=settings.partitions or 1,
                 retain_bytes=settings.retain_bytes or MEMORY_BYTES,
                 retain_seconds=settings.retain_seconds,
+                history_bytes=settings.history_bytes,
             ),
             clock,
         )
@@ -232,6 +234,7 @@ def _redis_log(settings: EngineSettings, address: Address, clock: Clock) -> "Red
             partitions=settings.partitions or (CLUSTER_PARTITIONS if cluster else 1),
             retain_bytes=retain_bytes,
             retain_seconds=settings.retain_seconds,
+            history_bytes=settings.history_bytes,
             ring_bytes=min(retain_bytes, MEMORY_BYTES),
             replicates=not address.socket,  # the embedded one has none
             replicas=settings.replicas,

@@ -1,6 +1,6 @@
 -- Append a batch: each append all or none, with neighbouring offsets and sequences.
 --
--- ARGV  from 11: how many appends; then for each: key, number of its history among KEYS (0: none),
+-- ARGV  from 12: how many appends; then for each: key, number of its history among KEYS (0: none),
 --       how many events and how long history keeps, the offset that is expected, the attempt,
 --       whether it ends (each '' where there is no such guard), the request, the ids of its events,
 --       'lasts', 'untold' (in the history only) or '', how many records; then for each record: type,
@@ -32,23 +32,39 @@ local created = false
 local function create(key, kept)
   created = true
   local channel =
-    { meta.dropped_offset, meta.dropped_sequence, now, now, 0, 0, 0, 0, kept, 0 }
+    { meta.dropped_offset, meta.dropped_sequence, now, now, 0, 0, 0, 0, kept, 0, 0 }
   known[key] = channel
   call('ZADD', IDLE, due(channel), key)
   return channel
 end
 
-local function keep_history(channel, name, events, kept)
-  if events > 0 then
-    call('PEXPIRE', name, math.ceil(kept / 1000))
-    channel[HISTORY] = 1
-  elseif channel[HISTORY] == 1 then
-    call('UNLINK', name)
-    channel[HISTORY] = 0
+-- Take up that a history has some events more, of so many bytes: then the share is let go that was
+-- over the number. What is not told is bounded by who writes it, and has the mark 1 only.
+local function keep_history(channel, key, name, events, kept, told, added, count)
+  if events <= 0 then
+    if channel[HISTORY] > 0 then
+      call('UNLINK', name)
+      count_history(channel, key, 0)
+    end
+    return
   end
+  call('PEXPIRE', name, math.ceil(kept / 1000))
+  if not told then
+    channel[HISTORY] = max(channel[HISTORY], 1)
+    return
+  end
+  local length = call('XLEN', name)
+  if channel[HISTORY] <= 1 then call('ZADD', HISTORIES, now, key) end
+  local bytes, before = added, count
+  if length > count then -- else those of before are past their time
+    bytes, before = channel[HISTORY] + added, (channel[COUNT] or 0) + count
+  end
+  if length < before then bytes = bytes * length / before end
+  channel[COUNT] = length
+  count_history(channel, key, max(2, math.ceil(bytes)))
 end
 
-local place = 12
+local place = 13
 
 local function take()
   local key, name = ARGV[place], KEYS[tonumber(ARGV[place + 1])]
@@ -74,7 +90,7 @@ local function take()
   channel = channel or create(key, kept)
   local told = how ~= 'untold'
   if told and meta.open_events == 0 then meta.open_began = now end
-  local added, from = 0, channel[OFFSET] + 1
+  local added, sized, from = 0, 0, channel[OFFSET] + 1
   for record = first, place - 3, 3 do
     local kind, body = ARGV[record], ARGV[record + 1]
     local sequence, offset = meta.sequence + (told and 1 or 0), channel[OFFSET] + 1
@@ -88,6 +104,7 @@ local function take()
     if events > 0 then
       local where = format('%d %d %d %s', meta.epoch, sequence, now, ARGV[record + 2])
       call('XADD', name, 'MAXLEN', '=', events, format('%d-0', offset), kind, where, body, '')
+      sized = sized + #kind + #body + 96
     end
     meta.sequence, channel[OFFSET] = sequence, offset
   end
@@ -96,7 +113,7 @@ local function take()
   if attempt ~= '' then
     channel[ATTEMPT], channel[ENDED] = tonumber(attempt), ends == '1' and 1 or 0
   end
-  if name then keep_history(channel, name, events, kept) end
+  if name then keep_history(channel, key, name, events, kept, told, sized, count) end
   if channel[KEPT] ~= kept then
     channel[KEPT] = kept
     call('ZADD', IDLE, due(channel), key)
@@ -116,12 +133,12 @@ local function take()
 end
 
 local answers = {}
-for _ = 1, tonumber(ARGV[11]) do answers[#answers + 1] = take() end
+for _ = 1, tonumber(ARGV[12]) do answers[#answers + 1] = take() end
 finish()
 if created then
   retire_surplus()
   call('HSET', META, 'dropped_sequence', format('%d', meta.dropped_sequence),
-    'dropped_offset', format('%d', meta.dropped_offset))
+    'dropped_offset', format('%d', meta.dropped_offset), 'histories', format('%d', meta.histories))
 end
 local reply = pack({ state(), answers })
 call('HSET', NODES, node, pack({ number, reply, now }))

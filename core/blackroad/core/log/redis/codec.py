@@ -26,6 +26,7 @@ class State(msgspec.Struct, array_like=True, frozen=True):
     dropped_sequence: int  # of channels whose numbers have gone
     punched: list[tuple[str, int]]  # channels that gave up events up to a sequence, just now
     lasting: int  # how many events of lasting types are not folded
+    crowded: list[str] = []  # channels whose histories are to be let go
 
 
 class Told(msgspec.Struct, array_like=True, frozen=True):
@@ -47,7 +48,7 @@ class Numbers(msgspec.Struct, array_like=True, frozen=True):
     retained: int
     gone: int  # the last sequence that it gave up before its time
     kept_us: int  # how long its history is kept; 0: it keeps none
-    history: int
+    history: int  # its bytes, about; 0: there is none
 
 
 class Limits(NamedTuple):
@@ -59,6 +60,7 @@ class Limits(NamedTuple):
     max_channels: int
     max_requests: int
     rotation_seconds: float
+    history_bytes: int
 
     @property
     def words(self) -> tuple[Word, ...]:
@@ -70,6 +72,7 @@ class Limits(NamedTuple):
             self.max_channels,
             self.max_requests,
             _micros(self.rotation_seconds),
+            self.history_bytes,
         )
 
 

@@ -16,6 +16,7 @@ PARTS: Final = (
     "beat",  # stream of canaries
     "control",  # stream of entries of lasting types, kept until they are folded
     "folded",  # hash: what the folded ones have made of each channel
+    "histories",  # sorted set: channels with a history by when they were last written, about
 )
 
 

@@ -18,5 +18,6 @@ class Script:
 APPEND: Final = Script("", "settle.lua", "append.lua")
 # The canary also trims, which must go on when the server's memory is full.
 BEAT: Final = Script(" flags=allow-oom", "settle.lua", "beat.lua")
+RELEASE: Final = Script(" flags=allow-oom", "release.lua")
 RATES: Final = Script("", "rates.lua")
 FOLD: Final = Script(" flags=allow-oom", "fold.lua")

@@ -15,6 +15,7 @@ class RedisLogSettings:
     incarnation: str = ""  # in the place of the server's own, where its data outlives its run
     retain_bytes: int = 256 << 20  # for resuming, in the server
     retain_seconds: float = 300.0
+    history_bytes: int = 256 << 20  # of all channels' histories, in the server
     ring_bytes: int = 64 << 20  # of it, in each node
     max_channels: int = 200_000
     idle_seconds: float = 3600.0

@@ -2,28 +2,30 @@
 -- The two scripts are this file and one of append.lua or beat.lua, joined. Times are microseconds.
 --
 -- KEYS  log, meta, channels, idle, segments, open, requests 0 and 1, punched, nodes, beat, control,
---       folded
+--       folded, histories
 -- ARGV  incarnation of the server, node, number of the batch, the last epoch that the node knows,
---       and the limits: bytes and age for resume, age of idle numbers, channels, requests, rotation
+--       and the limits: bytes and age for resume, age of idle numbers, channels, requests,
+--       rotation, bytes of histories
 
 local LOG, META, CHANNELS, IDLE, SEGMENTS, OPEN = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local REQUESTS, PUNCHED, NODES = { KEYS[7], KEYS[8] }, KEYS[9], KEYS[10]
-local BEAT, CONTROL, FOLDED = KEYS[11], KEYS[12], KEYS[13]
+local BEAT, CONTROL, FOLDED, HISTORIES = KEYS[11], KEYS[12], KEYS[13], KEYS[14]
 local node, number = ARGV[2], tonumber(ARGV[3])
 local max_bytes, max_age, idle_age = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local max_channels, max_requests, rotation = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
+local max_histories = tonumber(ARGV[11])
 local SEGMENT_EVENTS, SEGMENT_PART, AT_ONCE = 512, 64, 100
 local FIELDS = {
   'epoch', 'sequence', 'time', 'bytes', 'trimmed', 'open_bytes', 'open_events', 'open_time',
-  'open_began', 'oldest', 'rotates', 'turn', 'dropped_sequence', 'dropped_offset', 'skew',
+  'open_began', 'oldest', 'rotates', 'turn', 'dropped_sequence', 'dropped_offset', 'skew', 'histories',
 }
 
 local call, format, max = redis.call, string.format, math.max
 local pack, unpacked = cmsgpack.pack, cmsgpack.unpack
 
 -- A channel's numbers, as they are packed in the hash of channels.
-local OFFSET, SEQUENCE, CREATED, UPDATED, ATTEMPT, ENDED, RETAINED, GONE, KEPT, HISTORY =
-  1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+local OFFSET, SEQUENCE, CREATED, UPDATED, ATTEMPT, ENDED, RETAINED, GONE, KEPT, HISTORY, COUNT =
+  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 
 local meta = {}
 do
@@ -74,6 +76,7 @@ local function check_epoch()
       call('HSET', key, '', '')
     end
     call('ZADD', IDLE, 'inf', '')
+    call('ZADD', HISTORIES, 'inf', '')
     call('XADD', CONTROL, '0-1', 'placeholder', '')
   end
   meta.epoch = max(math.floor(now / 1000), meta.epoch + 1, tonumber(ARGV[4]) + 1)
@@ -159,6 +162,39 @@ local function rotate()
   end
 end
 
+-- Note how many bytes a channel's history has, about; 0: it has none.
+local function count_history(channel, key, bytes)
+  if channel[HISTORY] > 1 and bytes == 0 then call('ZREM', HISTORIES, key) end
+  meta.histories = max(0, meta.histories - channel[HISTORY] + bytes)
+  channel[HISTORY] = bytes
+end
+
+-- Choose histories to be let go where all are too large: of those that were not written the
+-- longest. Their keys are the node's to remove, which tells their names.
+local function crowded_histories()
+  local gone, looked = {}, 0
+  while meta.histories > max_histories and looked < 10 * AT_ONCE and #gone < AT_ONCE do
+    local first = call('ZRANGE', HISTORIES, 0, 0, 'WITHSCORES')
+    local key, score = first[1], tonumber(first[2])
+    if not key or key == '' then
+      meta.histories = 0
+      break
+    end
+    looked = looked + 1
+    local channel = channel_of(key)
+    if not channel then
+      call('ZREM', HISTORIES, key)
+    elseif channel[UPDATED] > score then
+      call('ZADD', HISTORIES, channel[UPDATED], key)
+    else
+      count_history(channel, key, 0)
+      dirty[key] = true
+      gone[#gone + 1] = key
+    end
+  end
+  return gone
+end
+
 -- Drop a channel, or note when it is due: scores are not raised by each append.
 local function retire(key, before)
   local channel = channel_of(key)
@@ -170,6 +206,7 @@ local function retire(key, before)
     meta.dropped_sequence = max(meta.dropped_sequence, channel[SEQUENCE])
     meta.dropped_offset = max(meta.dropped_offset, channel[OFFSET])
   end
+  if channel then count_history(channel, key, 0) end
   call('ZREM', IDLE, key)
   call('HDEL', CHANNELS, key)
   known[key], dirty[key] = false, nil
@@ -221,6 +258,8 @@ local function settle()
   retire_due()
 end
 
+local crowded = {}
+
 local function finish()
   for key, _ in pairs(dirty) do
     local channel = known[key]
@@ -231,6 +270,7 @@ local function finish()
     close_segment()
   end
   while meta.bytes > max_bytes and drop_segment() do end
+  crowded = crowded_histories()
   for key, _ in pairs(dirty) do call('HSET', CHANNELS, key, pack(known[key])) end
   local values = {}
   for _, field in ipairs(FIELDS) do
@@ -246,5 +286,6 @@ local function state()
   for key, sequence in pairs(punched) do gone[#gone + 1] = { key, sequence } end
   return {
     meta.epoch, meta.sequence, meta.trimmed, now, meta.dropped_sequence, gone, call('XLEN', CONTROL),
+    crowded,
   }
 end

@@ -215,6 +215,7 @@ class Station:
             settings.max_channels // count,
             settings.idempotency_keys // count,
             ROTATION_SECONDS,
+            settings.history_bytes // count,
         )
         keys = Keys(settings.prefix, number)
         replica = Replica(number, limits, settings.ring_bytes // count, self.catalog)

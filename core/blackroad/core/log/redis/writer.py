@@ -12,7 +12,7 @@ from blackroad.core.log.base import MAX_APPEND_BYTES, MAX_APPEND_EVENTS, Append,
 from blackroad.core.log.redis.codec import Batch, Limits, State, Told, answer_of, read_told
 from blackroad.core.log.redis.keys import Keys
 from blackroad.core.log.redis.link import COMMAND_SECONDS, AwayError, Link, RefusedError, Word
-from blackroad.core.log.redis.scripts import APPEND, BEAT, Script
+from blackroad.core.log.redis.scripts import APPEND, BEAT, RELEASE, Script
 
 LOG = structlog.get_logger(__name__)
 
@@ -104,6 +104,7 @@ class Writer:
         self._beats += 1
         told = read_told(await self._run(BEAT, list(self._keys.all)))
         self._note(told.state)
+        await self._release(told.state)
         return told.state
 
     async def beat(self) -> int:
@@ -172,6 +173,10 @@ class Writer:
             for answer, ids in zip(told.answers, batch.ids, strict=True)
         ]
         await self._answer(tickets, results)
+        try:
+            await self._release(told.state)
+        except (AwayError, RefusedError):
+            return  # they go when their time is over
 
     async def _answer(
         self, tickets: Sequence[Ticket], results: Sequence[Appended | Rejection]
@@ -241,6 +246,12 @@ class Writer:
                 waiting.set_result(self._beats)
         finally:
             self._beat_waiting = None
+
+    async def _release(self, state: State) -> None:
+        """Let go of histories that are too many. Raises `AwayError` or `RefusedError`."""
+        if state.crowded:
+            keys = [self._keys.channels, *map(self._keys.history, state.crowded)]
+            await self._link.run(RELEASE, keys, *state.crowded)
 
     async def _held(self) -> bool:
         """Return when enough replicas have what this connection wrote, or too few in time."""
