@@ -133,6 +133,25 @@ async def test_a_live_ending_waits_with_its_text_for_what_was_missed() -> None:
         assert not scene.asker_waits
 
 
+async def test_an_ending_that_waits_for_another_room_is_out_when_that_is_left() -> None:
+    async with viewed() as scene:
+        core = scene.core
+        join(core, scene.asked, 1)
+        caught_up(core, scene.asked)
+        await scene.asker.say("subscribe", room="room", cursor="c0")
+        room = await core.hear("subscribe")
+        core.join(room, 5)
+        core.stand(room, "c0")
+        await scene.asker.find("subscribed")
+        live(core, 1, said(1, "one"), said(2))
+        await until(lambda: scene.rig.edge.context.trunk.cursor == "c2")
+        assert scene.asker_waits
+        gone = channel_pb2.Unsubscribed(channel="room")
+        core.say("control", session=room.session, unsubscribed=gone)
+        assert await text_of(scene.asker) == "one"
+        await until(lambda: not scene.asker_waits)
+
+
 async def test_an_ending_ahead_of_subscribed_ends_it_too() -> None:
     async with (
         scripted() as (core, address),

@@ -382,6 +382,7 @@ class Session:
             self._upstream.part(self, numbers)
         self._release(subscription)
         subscription.numbers.clear()
+        self._let_endings_out()
 
     def _release(self, subscription: Subscription) -> None:
         if self.receiver is not None:
