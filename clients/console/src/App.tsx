@@ -3,7 +3,15 @@
 import type { State } from '@blackroad/realtime';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { SignIn } from './SignIn.js';
-import { type Access, DEVELOPER, enter, forget, keep, keptAccess, takeTicket } from './session/access.js';
+import {
+  type Access,
+  DEVELOPER,
+  enter,
+  forget,
+  keep,
+  keptAccess,
+  takeTicket,
+} from './session/access.js';
 import { Desk } from './session/desk.js';
 import { DeskContext, useConnection, useDesk } from './session/hooks.js';
 import { linkTo, useRoute } from './session/route.js';
@@ -26,7 +34,9 @@ const isView = (word: string): word is View => VIEWS.some(each => each === word)
 const ticket = takeTicket();
 
 export function App() {
-  const [access, setAccess] = useState<Access | undefined>(ticket ? undefined : (keptAccess() ?? DEVELOPER));
+  const [access, setAccess] = useState<Access | undefined>(
+    ticket ? undefined : (keptAccess() ?? DEVELOPER),
+  );
   const [why, setWhy] = useState<string | undefined>();
   const come = (found: Access) => {
     keep(found);
@@ -76,7 +86,9 @@ function Inside({ access, onOut }: { access: Access; onOut: (why: string) => voi
 /** Why one has to sign in again. Who comes without anything is not told that it was refused. */
 function reason(access: Access, code: string): string {
   if (!access.token) return '';
-  return code === 'token_expired' ? 'Your token has ended.' : 'You were signed out: your token holds no more.';
+  return code === 'token_expired'
+    ? 'Your token has ended.'
+    : 'You were signed out: your token holds no more.';
 }
 
 function Shell({ onOut }: { onOut: () => void }) {
@@ -151,11 +163,25 @@ const Connection = ({ state }: { state: State }) => (
   </p>
 );
 
-function Buttons({ theme, onTheme, onOut }: { theme: Theme; onTheme: (theme: Theme) => void; onOut?: () => void }) {
+function Buttons({
+  theme,
+  onTheme,
+  onOut,
+}: {
+  theme: Theme;
+  onTheme: (theme: Theme) => void;
+  onOut?: () => void;
+}) {
   const other = theme === 'dark' ? 'light' : 'dark';
   return (
     <div class="buttons">
-      <button type="button" class="bare" aria-label={`Use ${other} colours`} title={`Use ${other} colours`} onClick={() => onTheme(other)}>
+      <button
+        type="button"
+        class="bare"
+        aria-label={`Use ${other} colours`}
+        title={`Use ${other} colours`}
+        onClick={() => onTheme(other)}
+      >
         {theme === 'dark' ? <icons.sun /> : <icons.moon />}
       </button>
       {onOut && (

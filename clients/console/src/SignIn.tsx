@@ -9,7 +9,9 @@ export function SignIn({ why, onEnter }: { why: string; onEnter: (access: Access
   const [busy, setBusy] = useState(false);
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
-    const token = String(new FormData(event.currentTarget as HTMLFormElement).get('token') ?? '').trim();
+    const token = String(
+      new FormData(event.currentTarget as HTMLFormElement).get('token') ?? '',
+    ).trim();
     if (!token) return;
     setBusy(true);
     try {
@@ -30,7 +32,14 @@ export function SignIn({ why, onEnter }: { why: string; onEnter: (access: Access
           </p>
         )}
         <label for="token">Token</label>
-        <input id="token" name="token" type="password" autocomplete="off" spellcheck={false} required />
+        <input
+          id="token"
+          name="token"
+          type="password"
+          autocomplete="off"
+          spellcheck={false}
+          required
+        />
         <button class="primary" disabled={busy}>
           Sign in
         </button>

@@ -2,7 +2,7 @@
 
 import { render } from 'preact';
 import { App } from './App.js';
-import './style.css';
+import './style/index.css';
 
 const place = document.getElementById('app');
 if (place) render(<App />, place);

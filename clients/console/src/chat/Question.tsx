@@ -73,7 +73,13 @@ function Fields({ schema, onReply }: { schema: Schema; onReply: (content: Json) 
     <form class="fields" onSubmit={submit}>
       {fields.length === 0 && <Field name="reply" title="Your reply" schema={schema} required />}
       {fields.map(([name, each]) => (
-        <Field key={name} name={name} title={each.title ?? name} schema={each} required={schema.required?.includes(name)} />
+        <Field
+          key={name}
+          name={name}
+          title={each.title ?? name}
+          schema={each}
+          required={schema.required?.includes(name)}
+        />
       ))}
       <button class="primary">Reply</button>
     </form>

@@ -19,15 +19,26 @@ export function TurnView({ turn, onReply }: Props) {
   const over = isOver(turn);
   const { progress } = turn;
   return (
-    <article class="turn" aria-busy={!over} aria-label={`Answer of ${turn.agent ?? turn.model ?? 'the agent'}`}>
+    <article
+      class="turn"
+      aria-busy={!over}
+      aria-label={`Answer of ${turn.agent ?? turn.model ?? 'the agent'}`}
+    >
       <p class="who">
         <strong>{turn.agent ?? turn.model ?? '…'}</strong>
         {turn.agent && turn.model && <span>{turn.model}</span>}
       </p>
       {turn.parts.map((part, at) => (
-        <Part key={at} part={part} live={!over && at === turn.parts.length - 1} onReply={over ? undefined : onReply} />
+        <Part
+          key={at}
+          part={part}
+          live={!over && at === turn.parts.length - 1}
+          onReply={over ? undefined : onReply}
+        />
       ))}
-      {!over && turn.parts.length === 0 && <p class="pulse">{WAITING[turn.status] ?? 'Thinking…'}</p>}
+      {!over && turn.parts.length === 0 && (
+        <p class="pulse">{WAITING[turn.status] ?? 'Thinking…'}</p>
+      )}
       {!over && progress && (
         <p class="progress">
           <progress value={progress.percent} max={100} aria-label="Progress" />

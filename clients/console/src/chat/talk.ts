@@ -13,10 +13,16 @@ export interface Exchange {
 
 /** An agent or a model by its name: models have a provider. */
 export const invoke = (desk: Desk, name: string, text: string, conversation: string): Answer =>
-  (name.includes('/') ? desk.client.model(name) : desk.client.agent(name)).invoke(text, { conversation });
+  (name.includes('/') ? desk.client.model(name) : desk.client.agent(name)).invoke(text, {
+    conversation,
+  });
 
 /** Follow an answer to its end; each step is told, at most once a frame of the screen. */
-export async function follow(answer: Answer, begin: Turn, tell: (turn: Turn) => void): Promise<void> {
+export async function follow(
+  answer: Answer,
+  begin: Turn,
+  tell: (turn: Turn) => void,
+): Promise<void> {
   const began = performance.now();
   let turn = begin;
   let drawn = 0;
@@ -30,7 +36,8 @@ export async function follow(answer: Answer, begin: Turn, tell: (turn: Turn) => 
       drawn ||= requestAnimationFrame(draw);
     }
   } catch (error) {
-    if (!isOver(turn)) turn = { ...turn, status: 'failed', trouble: (error as RealtimeError).message };
+    if (!isOver(turn))
+      turn = { ...turn, status: 'failed', trouble: (error as RealtimeError).message };
   }
   cancelAnimationFrame(drawn);
   const seconds = (performance.now() - began) / 1000;
@@ -39,13 +46,18 @@ export async function follow(answer: Answer, begin: Turn, tell: (turn: Turn) => 
 
 /** Read what was said before. Answers are kept an hour with all their parts, then as text only. */
 export async function readTalk(desk: Desk, conversation: string): Promise<readonly Exchange[]> {
-  const [messages, turns] = await Promise.all([readMessages(desk, conversation), readTurns(desk, conversation)]);
+  const [messages, turns] = await Promise.all([
+    readMessages(desk, conversation),
+    readTurns(desk, conversation),
+  ]);
   const exchanges = new Map<string, Exchange>();
   for (const message of messages) {
     const key = message.correlation_id ?? message.event_id ?? '';
     const before = exchanges.get(key);
-    const text = typeof message.content === 'string' ? message.content : JSON.stringify(message.content);
-    if (message.from_kind === 'user' || !before) exchanges.set(key, { key, question: text, turn: turns.get(key) });
+    const text =
+      typeof message.content === 'string' ? message.content : JSON.stringify(message.content);
+    if (message.from_kind === 'user' || !before)
+      exchanges.set(key, { key, question: text, turn: turns.get(key) });
     else if (!before.turn) exchanges.set(key, { ...before, turn: said(message.from, text) });
   }
   return [...exchanges.values()];
@@ -71,6 +83,8 @@ async function readMessages(desk: Desk, conversation: string): Promise<readonly 
 async function readTurns(desk: Desk, conversation: string): Promise<ReadonlyMap<string, Turn>> {
   const path = `/v1/streams?page_size=100&conversation=${encodeURIComponent(conversation)}`;
   const { items } = await desk.get<Page<Stream>>(path);
-  const whole = await Promise.all(items.map(each => desk.get<Stream>(`/v1/streams/${each.stream_id}`)));
+  const whole = await Promise.all(
+    items.map(each => desk.get<Stream>(`/v1/streams/${each.stream_id}`)),
+  );
   return new Map(whole.map(each => [each.stream_id, turnOf(each)]));
 }

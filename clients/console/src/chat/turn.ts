@@ -6,8 +6,20 @@ import { between } from '../ui/words.js';
 
 export type Shown =
   | { readonly kind: 'text' | 'thinking'; readonly text: string }
-  | { readonly kind: 'tool'; readonly id: string; readonly name: string; readonly arguments: Json; readonly result?: Json; readonly failed?: boolean }
-  | { readonly kind: 'question'; readonly prompt: string; readonly schema?: Json; readonly reply?: Json };
+  | {
+      readonly kind: 'tool';
+      readonly id: string;
+      readonly name: string;
+      readonly arguments: Json;
+      readonly result?: Json;
+      readonly failed?: boolean;
+    }
+  | {
+      readonly kind: 'question';
+      readonly prompt: string;
+      readonly schema?: Json;
+      readonly reply?: Json;
+    };
 
 export interface Turn {
   readonly streamId: string;
@@ -40,9 +52,17 @@ export function fold(turn: Turn, part: AnswerPart): Turn {
       return { ...next, status: part.state ?? 'running', parts: parts.reduce(put, []) };
     }
     case 'streaming':
-      return { ...next, status: 'running', parts: put(next.parts, { type: 'text', text: part.delta }) };
+      return {
+        ...next,
+        status: 'running',
+        parts: put(next.parts, { type: 'text', text: part.delta }),
+      };
     case 'thinking':
-      return { ...next, status: 'running', parts: put(next.parts, { type: 'thinking', text: part.delta }) };
+      return {
+        ...next,
+        status: 'running',
+        parts: put(next.parts, { type: 'thinking', text: part.delta }),
+      };
     case 'progress':
       return { ...next, progress: { percent: part.percent, message: part.message } };
     case 'tool_call':
@@ -51,7 +71,11 @@ export function fold(turn: Turn, part: AnswerPart): Turn {
     case 'input_required':
       return { ...next, status: 'waiting', parts: put(next.parts, { ...part, type: part.status }) };
     case 'input':
-      return { ...next, status: 'running', parts: put(next.parts, { type: 'input', content: part.content }) };
+      return {
+        ...next,
+        status: 'running',
+        parts: put(next.parts, { type: 'input', content: part.content }),
+      };
     case 'usage':
       return { ...next, usage: part.usage };
     case 'finished':
@@ -92,7 +116,12 @@ function put(parts: readonly Shown[], part: StreamPart): readonly Shown[] {
     case 'tool_call':
       return [
         ...parts,
-        { kind: 'tool', id: part.tool_call_id ?? '', name: part.name ?? '', arguments: part.arguments ?? null },
+        {
+          kind: 'tool',
+          id: part.tool_call_id ?? '',
+          name: part.name ?? '',
+          arguments: part.arguments ?? null,
+        },
       ];
     case 'tool_result':
       return parts.map(each =>

@@ -45,7 +45,8 @@ export async function enter(shown: { ticket: string } | { token: string }): Prom
   if (!response) throw new Error('The edge does not answer. Try again in a moment.');
   const said = await response.json().catch(() => ({}));
   if (response.ok) return { clientId: said.client_id, token: said.token };
-  if (response.status !== 401) throw new Error(said.detail ?? `The edge answered ${response.status}.`);
+  if (response.status !== 401)
+    throw new Error(said.detail ?? `The edge answered ${response.status}.`);
   throw new Error(
     'ticket' in shown
       ? 'That link was used already, or is older than half a minute. Run `blackroad console` for a new one.'

@@ -46,7 +46,11 @@ export interface Stream {
   readonly stream_id: string;
   readonly status: string;
   readonly text: string;
-  readonly target: { readonly agent?: string; readonly capability?: string; readonly model?: string };
+  readonly target: {
+    readonly agent?: string;
+    readonly capability?: string;
+    readonly model?: string;
+  };
   readonly viewers: number;
   readonly index: number;
   readonly parts?: readonly StreamPart[];

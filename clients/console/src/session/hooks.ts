@@ -33,7 +33,11 @@ export interface Polled<T> {
  * Read something again and again while the page is seen and connected: a page in the background, or one whose
  * edge is away, asks nothing. What was read stays when reading fails.
  */
-export function usePolled<T>(read: () => Promise<T>, seconds: number, on: readonly unknown[] = []): Polled<T> {
+export function usePolled<T>(
+  read: () => Promise<T>,
+  seconds: number,
+  on: readonly unknown[] = [],
+): Polled<T> {
   const { client } = useDesk();
   const connected = useConnection(client) === 'open';
   const [data, setData] = useState<T>();

@@ -17,7 +17,8 @@ const decode = (part: string): string => {
   }
 };
 
-export const linkTo = (...parts: string[]): string => `#/${parts.map(encodeURIComponent).join('/')}`;
+export const linkTo = (...parts: string[]): string =>
+  `#/${parts.map(encodeURIComponent).join('/')}`;
 
 /** Go there; `quietly` leaves no step to go back to. */
 export function goTo(parts: readonly string[], quietly = false): void {

@@ -23,8 +23,23 @@ export function Publish({ room }: { room: string }) {
   };
   return (
     <form class="publish" onSubmit={event => void publish(event)} aria-label={`Publish to ${room}`}>
-      <input class="type mono" aria-label="Type" value={type} onInput={event => setType(event.currentTarget.value)} autocapitalize="off" autocomplete="off" spellcheck={false} />
-      <input class="content" aria-label="Content, text or JSON" placeholder={`Publish to ${room}: text or JSON`} value={text} onInput={event => setText(event.currentTarget.value)} autocomplete="off" />
+      <input
+        class="type mono"
+        aria-label="Type"
+        value={type}
+        onInput={event => setType(event.currentTarget.value)}
+        autocapitalize="off"
+        autocomplete="off"
+        spellcheck={false}
+      />
+      <input
+        class="content"
+        aria-label="Content, text or JSON"
+        placeholder={`Publish to ${room}: text or JSON`}
+        value={text}
+        onInput={event => setText(event.currentTarget.value)}
+        autocomplete="off"
+      />
       <button class="round primary" aria-label="Publish" disabled={!text.trim()}>
         <icons.send />
       </button>

@@ -1,6 +1,12 @@
 /** What has come by lately on a pattern: the newest events, told once a frame of the screen. */
 
-import type { Gap, RealtimeClient, RealtimeError, RealtimeEvent, Subscription } from '@blackroad/realtime';
+import type {
+  Gap,
+  RealtimeClient,
+  RealtimeError,
+  RealtimeEvent,
+  Subscription,
+} from '@blackroad/realtime';
 
 export interface Heard {
   readonly number: number;
@@ -98,5 +104,8 @@ export function lineOf(event: RealtimeEvent): string {
   if (typeof event.content === 'string') return event.content.slice(0, LONGEST);
   if (event.content !== undefined) return JSON.stringify(event.content).slice(0, LONGEST);
   const rest = Object.entries(event).filter(([name]) => !KNOWN.has(name));
-  return rest.map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`).join(', ').slice(0, LONGEST);
+  return rest
+    .map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(', ')
+    .slice(0, LONGEST);
 }

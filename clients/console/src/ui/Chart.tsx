@@ -33,7 +33,9 @@ export function Chart({ label, times, curves, shown, theme }: Props) {
     if (!box) return undefined;
     const made = new uPlot(options(box, curves, shown), data, box);
     plot.current = made;
-    const sized = new ResizeObserver(() => made.setSize({ width: box.clientWidth, height: HEIGHT }));
+    const sized = new ResizeObserver(() =>
+      made.setSize({ width: box.clientWidth, height: HEIGHT }),
+    );
     sized.observe(box);
     return () => {
       sized.disconnect();
@@ -64,9 +66,15 @@ function options(box: HTMLElement, curves: readonly Curve[], shown: Props['shown
     legend: { show: false },
     scales: {
       x: { range: (_plot, least, most) => [Math.min(least, most - SHORTEST_SECONDS), most] },
-      y: { range: (_plot, _least, most) => [0, Math.max(most * 1.15, 4)] } },
+      y: { range: (_plot, _least, most) => [0, Math.max(most * 1.15, 4)] },
+    },
     axes: [
-      { ...axis, space: 80, size: 28, values: [[1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 1]] },
+      {
+        ...axis,
+        space: 80,
+        size: 28,
+        values: [[1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 1]],
+      },
       { ...axis, size: 62, values: (_plot, values) => values.map(shown) },
     ],
     series: [

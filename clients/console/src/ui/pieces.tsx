@@ -30,7 +30,9 @@ export const Status = ({ word }: { word: string }) => (
   </span>
 );
 
-export const Empty = ({ children }: { children: ComponentChildren }) => <p class="empty">{children}</p>;
+export const Empty = ({ children }: { children: ComponentChildren }) => (
+  <p class="empty">{children}</p>
+);
 
 const FORBIDDEN = new Set<unknown>(['forbidden', 'not_member']);
 
@@ -65,7 +67,9 @@ export function Meter({ label, value, most }: { label: string; value: number; mo
 export function Spark({ values }: { values: readonly number[] }) {
   const most = Math.max(...values, 1e-9);
   const step = 72 / Math.max(1, values.length - 1);
-  const points = values.map((value, at) => `${(at * step).toFixed(1)},${(17 - (value / most) * 15).toFixed(1)}`);
+  const points = values.map(
+    (value, at) => `${(at * step).toFixed(1)},${(17 - (value / most) * 15).toFixed(1)}`,
+  );
   return (
     <svg class={`spark ${most > 1e-9 ? '' : 'still'}`} viewBox="0 0 72 18" aria-hidden="true">
       {values.length > 1 && <polyline points={points.join(' ')} />}

@@ -10,7 +10,8 @@ const COUNT = new Intl.NumberFormat('en');
 
 export const count = (value: number): string => COUNT.format(value);
 
-export const clock = (time: string | undefined): string => (time ? CLOCK.format(new Date(time)) : '');
+export const clock = (time: string | undefined): string =>
+  time ? CLOCK.format(new Date(time)) : '';
 
 /** How long ago, or how long it took: two units at most. */
 export function span(seconds: number): string {
@@ -32,7 +33,9 @@ export const between = (from: string | undefined, to: string | undefined): strin
 
 export function rate(perSecond: number): string {
   if (perSecond === 0) return '0';
-  return perSecond < 10 && !Number.isInteger(perSecond) ? perSecond.toFixed(1) : count(Math.round(perSecond));
+  return perSecond < 10 && !Number.isInteger(perSecond)
+    ? perSecond.toFixed(1)
+    : count(Math.round(perSecond));
 }
 
 export function bytes(value: number): string {
@@ -42,4 +45,8 @@ export function bytes(value: number): string {
 }
 
 export const milliseconds = (value: number | undefined): string =>
-  value === undefined ? '–' : value > 0 && value < 10 ? `${value.toFixed(1)} ms` : `${Math.round(value)} ms`;
+  value === undefined
+    ? '–'
+    : value > 0 && value < 10
+      ? `${value.toFixed(1)} ms`
+      : `${Math.round(value)} ms`;

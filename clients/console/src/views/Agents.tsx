@@ -40,7 +40,8 @@ function usePresence(entityType: EntityType): Here {
 function useLoads(): ReadonlyMap<string, number> {
   const desk = useDesk();
   const { data } = usePolled(async () => {
-    const read = (status: string) => desk.get<Page<Stream>>(`/v1/streams?page_size=500&status=${status}`);
+    const read = (status: string) =>
+      desk.get<Page<Stream>>(`/v1/streams?page_size=500&status=${status}`);
     return (await Promise.all(WORKING.map(read))).flatMap(page => page.items);
   }, LOAD_SECONDS);
   const loads = new Map<string, number>();
@@ -64,7 +65,8 @@ export function Agents() {
       {error && <Trouble error={error} />}
       {agents?.length === 0 && (
         <Empty>
-          No agent is here. <code>blackroad agents</code> starts five, <code>blackroad run agent.py</code> one of your own.
+          No agent is here. <code>blackroad agents</code> starts five,{' '}
+          <code>blackroad run agent.py</code> one of your own.
         </Empty>
       )}
       <ul class="cards">
@@ -79,7 +81,8 @@ export function Agents() {
 
 function Card({ entity, load }: { entity: Entity; load: number }) {
   const sessions = sessionsOf(entity);
-  const sum = (field: 'active' | 'max_concurrency') => sessions.reduce((all, each) => all + (each[field] ?? 0), 0);
+  const sum = (field: 'active' | 'max_concurrency') =>
+    sessions.reduce((all, each) => all + (each[field] ?? 0), 0);
   const active = Math.max(load, sum('active'));
   const most = sum('max_concurrency');
   const capabilities = [...new Set(sessions.flatMap(each => each.capabilities ?? []))].sort();
@@ -102,9 +105,14 @@ function Card({ entity, load }: { entity: Entity; load: number }) {
         <Meter label={`Load of ${entity.entity_id}`} value={active} most={most} />
       </div>
       <p class="small">
-        {sessions.length === 1 ? 'one instance' : `${sessions.length} instances`} on {nodes.join(', ')}, here for {since(sessions[0]?.connected_at)}
+        {sessions.length === 1 ? 'one instance' : `${sessions.length} instances`} on{' '}
+        {nodes.join(', ')}, here for {since(sessions[0]?.connected_at)}
       </p>
-      <a class="button" href={linkTo('chat', entity.entity_id)} aria-label={`Chat with ${entity.entity_id}`}>
+      <a
+        class="button"
+        href={linkTo('chat', entity.entity_id)}
+        aria-label={`Chat with ${entity.entity_id}`}
+      >
         <icons.chat />
         Chat
       </a>

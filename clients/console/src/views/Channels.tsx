@@ -26,7 +26,9 @@ class Flows {
     const at = performance.now();
     for (const { name, last_offset: offset } of channels) {
       const before = this.#flows.get(name);
-      const rates = before ? [...before.rates, Math.max(0, ((offset - before.offset) * 1000) / (at - before.at))] : [];
+      const rates = before
+        ? [...before.rates, Math.max(0, ((offset - before.offset) * 1000) / (at - before.at))]
+        : [];
       this.#flows.set(name, { offset, at, rates: rates.slice(-SAMPLES) });
     }
   }
@@ -45,20 +47,33 @@ export function Channels() {
     flows.take(page.items);
     return page;
   }, SECONDS);
-  const channels = data?.items.filter(each => each.name.toLowerCase().includes(wanted.toLowerCase())) ?? [];
+  const channels =
+    data?.items.filter(each => each.name.toLowerCase().includes(wanted.toLowerCase())) ?? [];
   const all = channels.reduce((sum, each) => sum + (flows.of(each.name).at(-1) ?? 0), 0);
   return (
     <div class="view">
       <Head title="Channels">
         <div class="tools">
-          <input type="search" placeholder="Search" aria-label="Search channels" value={wanted} onInput={event => setWanted(event.currentTarget.value)} />
+          <input
+            type="search"
+            placeholder="Search"
+            aria-label="Search channels"
+            value={wanted}
+            onInput={event => setWanted(event.currentTarget.value)}
+          />
           <span class="rate">
             <b>{rate(all)}</b>/s
           </span>
         </div>
       </Head>
       {error && <Trouble error={error} />}
-      {data && channels.length === 0 && <Empty>{wanted ? 'No channel has such a name.' : 'There is no channel yet: one begins with its first event.'}</Empty>}
+      {data && channels.length === 0 && (
+        <Empty>
+          {wanted
+            ? 'No channel has such a name.'
+            : 'There is no channel yet: one begins with its first event.'}
+        </Empty>
+      )}
       {channels.length > 0 && <Table channels={channels} flows={flows} />}
       {data?.next_page_token && <p class="note">The first {PAGE}, by name.</p>}
     </div>
@@ -82,7 +97,9 @@ function Table({ channels, flows }: { channels: readonly Channel[]; flows: Flows
             <th scope="col" class="number more">
               Here
             </th>
-            <th scope="col" class="more">Policy</th>
+            <th scope="col" class="more">
+              Policy
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -97,7 +114,11 @@ function Table({ channels, flows }: { channels: readonly Channel[]; flows: Flows
 
 function Row({ channel, rates }: { channel: Channel; rates: readonly number[] }) {
   const { policy } = channel;
-  const words = [policy.access, policy.presence && 'presence', policy.publishers !== 'anyone' && `publishers: ${policy.publishers}`];
+  const words = [
+    policy.access,
+    policy.presence && 'presence',
+    policy.publishers !== 'anyone' && `publishers: ${policy.publishers}`,
+  ];
   return (
     <tr>
       <th scope="row">

@@ -36,7 +36,9 @@ export function Chat({ args }: { args: readonly string[] }) {
           <label class="inline">
             <span>Agent</span>
             <select value={name} onChange={event => choose(event.currentTarget.value)}>
-              {name && !models.some(each => each.id === name) && <option value={name}>{name}</option>}
+              {name && !models.some(each => each.id === name) && (
+                <option value={name}>{name}</option>
+              )}
               <Choices label="Agents" models={models.filter(each => each.owned_by === 'agent')} />
               <Choices label="Models" models={models.filter(each => each.owned_by !== 'agent')} />
             </select>
@@ -78,12 +80,15 @@ function Talk({ name, conversation }: { name: string; conversation: string }) {
   const running = useRef<Answer | undefined>(undefined);
 
   const show = (key: string, turn: Turn) =>
-    setExchanges((before = []) => before.map(each => (each.key === key ? { ...each, turn } : each)));
+    setExchanges((before = []) =>
+      before.map(each => (each.key === key ? { ...each, turn } : each)),
+    );
   const watch = (key: string, answer: Answer, begin: Turn) => {
     running.current = answer;
     void follow(answer, begin, turn => {
       show(key, turn);
-      if (isOver(turn)) setSaid(`The answer has ${turn.status === 'cancelled' ? 'been stopped' : turn.status}.`);
+      if (isOver(turn))
+        setSaid(`The answer has ${turn.status === 'cancelled' ? 'been stopped' : turn.status}.`);
     });
   };
 
@@ -92,7 +97,10 @@ function Talk({ name, conversation }: { name: string; conversation: string }) {
     readTalk(desk, conversation).then(
       found => {
         if (over) return;
-        setExchanges((meanwhile = []) => [...found.filter(each => !isAmong(each, meanwhile)), ...meanwhile]);
+        setExchanges((meanwhile = []) => [
+          ...found.filter(each => !isAmong(each, meanwhile)),
+          ...meanwhile,
+        ]);
         const last = found.at(-1);
         if (last?.turn?.streamId && !isOver(last.turn) && !running.current)
           watch(last.key, desk.client.answer(last.turn.streamId), last.turn);
@@ -115,7 +123,8 @@ function Talk({ name, conversation }: { name: string; conversation: string }) {
     setExchanges((before = []) => [...before, { key, question: text, turn: begin }]);
     watch(key, invoke(desk, name, text, conversation), begin);
   };
-  const stop = () => void running.current?.cancel().catch((error: RealtimeError) => setTrouble(error));
+  const stop = () =>
+    void running.current?.cancel().catch((error: RealtimeError) => setTrouble(error));
   const reply = async (content: Json) => running.current?.input(content);
 
   return (
@@ -143,16 +152,32 @@ function Log({ busy, exchanges, name, onReply }: LogProps) {
   useEffect(() => {
     if (atEnd.current) log.current?.scrollTo({ top: log.current.scrollHeight });
   }, [exchanges]);
-  const scrolled = ({ currentTarget: { scrollHeight, scrollTop, clientHeight } }: { currentTarget: HTMLElement }) => {
+  const scrolled = ({
+    currentTarget: { scrollHeight, scrollTop, clientHeight },
+  }: {
+    currentTarget: HTMLElement;
+  }) => {
     atEnd.current = scrollHeight - scrollTop - clientHeight < 48;
   };
   return (
-    <div class="log" ref={log} onScroll={scrolled} tabIndex={0} role="region" aria-label="Conversation" aria-busy={busy}>
-      {exchanges?.length === 0 && <Empty>Ask {name} something. What is said here stays when the page is loaded again.</Empty>}
+    <div
+      class="log"
+      ref={log}
+      onScroll={scrolled}
+      tabIndex={0}
+      role="region"
+      aria-label="Conversation"
+      aria-busy={busy}
+    >
+      {exchanges?.length === 0 && (
+        <Empty>Ask {name} something. What is said here stays when the page is loaded again.</Empty>
+      )}
       {exchanges?.map(({ key, question, turn }, at) => (
         <div class="exchange" key={key}>
           {question !== undefined && <p class="asked">{question}</p>}
-          {turn && <TurnView turn={turn} onReply={at === exchanges.length - 1 ? onReply : undefined} />}
+          {turn && (
+            <TurnView turn={turn} onReply={at === exchanges.length - 1 ? onReply : undefined} />
+          )}
         </div>
       ))}
     </div>

@@ -15,24 +15,43 @@ export function Explain({ args }: { args: readonly string[] }) {
   const desk = useDesk();
   const [session = '', channel = ''] = args;
   const [wanted, setWanted] = useState('');
-  const { data, error } = usePolled(() => desk.get<Page<SessionInfo>>(`/v1/sessions?page_size=${PAGE}`), 4);
+  const { data, error } = usePolled(
+    () => desk.get<Page<SessionInfo>>(`/v1/sessions?page_size=${PAGE}`),
+    4,
+  );
   const small = wanted.toLowerCase();
   const sessions =
-    data?.items.filter(each => [each.client_id, each.session_id, each.door].some(text => text.toLowerCase().includes(small))) ?? [];
+    data?.items.filter(each =>
+      [each.client_id, each.session_id, each.door].some(text => text.toLowerCase().includes(small)),
+    ) ?? [];
   return (
     <div class="view">
       <Head title="Explain" />
-      <p class="lead">Why did a session not get a message? Choose the session, and name the channel.</p>
+      <p class="lead">
+        Why did a session not get a message? Choose the session, and name the channel.
+      </p>
       <Ask key={`${session}/${channel}`} session={session} channel={channel} />
-      {session && channel && <Verdict key={`${session} ${channel}`} session={session} channel={channel} />}
+      {session && channel && (
+        <Verdict key={`${session} ${channel}`} session={session} channel={channel} />
+      )}
       {error && <Trouble error={error} />}
       {data && (
         <>
           <div class="bar">
             <h2>Sessions</h2>
-            <input type="search" placeholder="Search" aria-label="Search sessions" value={wanted} onInput={event => setWanted(event.currentTarget.value)} />
+            <input
+              type="search"
+              placeholder="Search"
+              aria-label="Search sessions"
+              value={wanted}
+              onInput={event => setWanted(event.currentTarget.value)}
+            />
           </div>
-          {sessions.length === 0 ? <Empty>No session matches.</Empty> : <Sessions sessions={sessions} chosen={session} channel={channel} />}
+          {sessions.length === 0 ? (
+            <Empty>No session matches.</Empty>
+          ) : (
+            <Sessions sessions={sessions} chosen={session} channel={channel} />
+          )}
           {data.next_page_token && <p class="note">The first {PAGE}, by id.</p>}
         </>
       )}
@@ -51,11 +70,29 @@ function Ask({ session, channel }: { session: string; channel: string }) {
     <form class="bar ask" onSubmit={ask}>
       <label class="inline wide">
         <span>Session</span>
-        <input name="session" class="mono" defaultValue={session} placeholder="se_…" spellcheck={false} autocomplete="off" autocapitalize="off" required />
+        <input
+          name="session"
+          class="mono"
+          defaultValue={session}
+          placeholder="se_…"
+          spellcheck={false}
+          autocomplete="off"
+          autocapitalize="off"
+          required
+        />
       </label>
       <label class="inline wide">
         <span>Channel</span>
-        <input name="channel" class="mono" defaultValue={channel} placeholder="task.42.progress" spellcheck={false} autocomplete="off" autocapitalize="off" required />
+        <input
+          name="channel"
+          class="mono"
+          defaultValue={channel}
+          placeholder="task.42.progress"
+          spellcheck={false}
+          autocomplete="off"
+          autocapitalize="off"
+          required
+        />
       </label>
       <button class="primary">Explain</button>
     </form>
@@ -74,22 +111,37 @@ function Verdict({ session, channel }: { session: string; channel: string }) {
   if (!found) return null;
   const open = found.policy.access === 'public';
   return (
-    <section class={`card verdict ${found.delivered ? 'yes' : 'no'}`} aria-label="Explanation" role="status">
+    <section
+      class={`card verdict ${found.delivered ? 'yes' : 'no'}`}
+      aria-label="Explanation"
+      role="status"
+    >
       <h2>{found.delivered ? 'It gets the events' : 'It does not get the events'}</h2>
       <p class="summary">{found.summary}</p>
       <ul class="checks">
         <Check fine={found.subscription !== undefined} name="Subscription">
-          {found.subscription ? <code>{found.subscription}</code> : 'none of its subscriptions matches'}
+          {found.subscription ? (
+            <code>{found.subscription}</code>
+          ) : (
+            'none of its subscriptions matches'
+          )}
         </Check>
         <Check fine={found.grant !== undefined || found.member} name="Right">
-          {found.grant ? <code>{found.grant}</code> : found.member ? 'it is a member' : 'no grant covers it'}
+          {found.grant ? (
+            <code>{found.grant}</code>
+          ) : found.member ? (
+            'it is a member'
+          ) : (
+            'no grant covers it'
+          )}
         </Check>
         <Check fine={open || found.member} name="Access">
           {found.policy.access}
           {!open && (found.member ? ', it is a member' : ', it is no member')}
         </Check>
         <Check fine={!found.catching_up} name="Place">
-          {found.catching_up ? 'catching up on what it missed' : 'live'}, {bytes(found.queued_bytes)} waiting
+          {found.catching_up ? 'catching up on what it missed' : 'live'},{' '}
+          {bytes(found.queued_bytes)} waiting
         </Check>
         <Check fine={found.gap_at === undefined} name="Gaps">
           {found.gap_at ? `the last one at ${clock(found.gap_at)}` : 'none was told'}
@@ -99,7 +151,15 @@ function Verdict({ session, channel }: { session: string; channel: string }) {
   );
 }
 
-function Check({ fine, name, children }: { fine: boolean; name: string; children: preact.ComponentChildren }) {
+function Check({
+  fine,
+  name,
+  children,
+}: {
+  fine: boolean;
+  name: string;
+  children: preact.ComponentChildren;
+}) {
   return (
     <li class={fine ? 'good' : 'bad'}>
       {fine ? <icons.yes /> : <icons.no />}
@@ -125,26 +185,35 @@ function Sessions({ sessions, chosen, channel }: SessionsProps) {
           <tr>
             <th scope="col">Who</th>
             <th scope="col">Door</th>
-            <th scope="col" class="more">Follows</th>
+            <th scope="col" class="more">
+              Follows
+            </th>
             <th scope="col" class="number more">
               Waiting
             </th>
             <th scope="col">Here for</th>
-            <th scope="col" class="more">Session</th>
+            <th scope="col" class="more">
+              Session
+            </th>
           </tr>
         </thead>
         <tbody>
           {sessions.map(each => (
             <tr key={each.session_id} class={each.session_id === chosen ? 'chosen' : ''}>
               <th scope="row">
-                <a href={linkTo('explain', each.session_id, channel)} aria-current={each.session_id === chosen ? 'true' : undefined}>
+                <a
+                  href={linkTo('explain', each.session_id, channel)}
+                  aria-current={each.session_id === chosen ? 'true' : undefined}
+                >
                   {each.client_id}
                 </a>{' '}
                 <span class="quiet">{each.session_id === own ? 'this page' : each.kind}</span>
               </th>
               <td>{[each.door, each.method].filter(Boolean).join(' ')}</td>
               <td class="mono more">{follows(each.subscriptions)}</td>
-              <td class="number more">{each.catching_up ? 'catching up' : bytes(each.queued_bytes)}</td>
+              <td class="number more">
+                {each.catching_up ? 'catching up' : bytes(each.queued_bytes)}
+              </td>
               <td>{since(each.connected_at)}</td>
               <td class="mono quiet more">{each.session_id}</td>
             </tr>
@@ -156,4 +225,6 @@ function Sessions({ sessions, chosen, channel }: SessionsProps) {
 }
 
 const follows = (names: readonly string[]): string =>
-  names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${count(names.length - 3)} more` : names.join(', ');
+  names.length > 3
+    ? `${names.slice(0, 3).join(', ')} and ${count(names.length - 3)} more`
+    : names.join(', ');

@@ -69,7 +69,9 @@ function Curves({ theme }: { theme: Theme }) {
     { name: 'edge', colour: 'curve-1', values: beats.map(each => each.edge) },
     { name: 'edge and core', colour: 'curve-2', values: beats.map(each => each.core) },
   ];
-  const events: Curve[] = [{ name: 'events', colour: 'curve-1', values: beats.map(each => each.events) }];
+  const events: Curve[] = [
+    { name: 'events', colour: 'curve-1', values: beats.map(each => each.events) },
+  ];
   const sockets = metrics.get('blackroad_edge_sessions{door="websocket"}');
   const readers = metrics.get('blackroad_edge_sessions{door="sse"}');
   return (
@@ -78,13 +80,31 @@ function Curves({ theme }: { theme: Theme }) {
       <dl class="facts wide">
         <Fact name="WebSockets">{count(sockets ?? 0)}</Fact>
         <Fact name="Event streams">{count(readers ?? 0)}</Fact>
-        <Fact name="Events handed on">{count(metrics.get('blackroad_edge_live_events_total') ?? 0)}</Fact>
-        <Fact name="Links to a core so far">{count(metrics.get('blackroad_edge_trunk_connects_total') ?? 0)}</Fact>
+        <Fact name="Events handed on">
+          {count(metrics.get('blackroad_edge_live_events_total') ?? 0)}
+        </Fact>
+        <Fact name="Links to a core so far">
+          {count(metrics.get('blackroad_edge_trunk_connects_total') ?? 0)}
+        </Fact>
       </dl>
       {beats.length === 0 && <Empty>Measuring…</Empty>}
       <div class="charts">
-        <Measured title="There and back" note="from this page, every 2 s" curves={latency} shown={milliseconds} times={times} theme={theme} />
-        <Measured title="Events a second" note="handed on by this edge" curves={events} shown={rate} times={times} theme={theme} />
+        <Measured
+          title="There and back"
+          note="from this page, every 2 s"
+          curves={latency}
+          shown={milliseconds}
+          times={times}
+          theme={theme}
+        />
+        <Measured
+          title="Events a second"
+          note="handed on by this edge"
+          curves={events}
+          shown={rate}
+          times={times}
+          theme={theme}
+        />
       </div>
     </section>
   );
@@ -129,7 +149,13 @@ function Measured({ title, note, curves, shown, times, theme }: MeasuredProps) {
           ))}
         </tbody>
       </table>
-      <Chart label={`${title}: the last ${times.length} samples as curves`} times={times} curves={curves} shown={shown} theme={theme} />
+      <Chart
+        label={`${title}: the last ${times.length} samples as curves`}
+        times={times}
+        curves={curves}
+        shown={shown}
+        theme={theme}
+      />
     </figure>
   );
 }

@@ -17,7 +17,10 @@ const RUNNING = new Set(['queued', 'running', 'waiting']);
 
 export function Streams({ args }: { args: readonly string[] }) {
   const desk = useDesk();
-  const { data, error, refresh } = usePolled(() => desk.get<Page<Stream>>('/v1/streams?page_size=100'), 2);
+  const { data, error, refresh } = usePolled(
+    () => desk.get<Page<Stream>>('/v1/streams?page_size=100'),
+    2,
+  );
   const [trouble, setTrouble] = useState<Error>();
   const chosen = args[0];
   const running = data?.items.filter(each => RUNNING.has(each.status)) ?? [];
@@ -60,11 +63,15 @@ function Table({ name, streams, chosen, onStop }: TableProps) {
           <tr>
             <th scope="col">Answer of</th>
             <th scope="col">Status</th>
-            <th scope="col" class="more">Asked by</th>
+            <th scope="col" class="more">
+              Asked by
+            </th>
             <th scope="col" class="number">
               {onStop ? 'Viewers' : 'Tokens'}
             </th>
-            <th scope="col" class="more">Began</th>
+            <th scope="col" class="more">
+              Began
+            </th>
             <th scope="col">{onStop ? <span class="unseen">Actions</span> : 'Took'}</th>
           </tr>
         </thead>
@@ -72,7 +79,10 @@ function Table({ name, streams, chosen, onStop }: TableProps) {
           {streams.map(each => (
             <tr key={each.stream_id} class={each.stream_id === chosen ? 'chosen' : ''}>
               <th scope="row">
-                <a href={linkTo('streams', each.stream_id)} aria-current={each.stream_id === chosen ? 'true' : undefined}>
+                <a
+                  href={linkTo('streams', each.stream_id)}
+                  aria-current={each.stream_id === chosen ? 'true' : undefined}
+                >
                   {each.agent ?? each.model ?? Object.values(each.target).join(' ')}
                 </a>
               </th>
@@ -80,11 +90,18 @@ function Table({ name, streams, chosen, onStop }: TableProps) {
                 <Status word={each.status} />
               </td>
               <td class="more">{each.invoker}</td>
-              <td class="number">{onStop ? count(each.viewers) : count(each.usage?.output_tokens ?? 0)}</td>
+              <td class="number">
+                {onStop ? count(each.viewers) : count(each.usage?.output_tokens ?? 0)}
+              </td>
               <td class="more">{clock(each.created_at)}</td>
               <td>
                 {onStop ? (
-                  <button type="button" class="small" aria-label={`Stop the answer of ${each.agent ?? each.model ?? 'this one'}`} onClick={() => onStop(each.stream_id)}>
+                  <button
+                    type="button"
+                    class="small"
+                    aria-label={`Stop the answer of ${each.agent ?? each.model ?? 'this one'}`}
+                    onClick={() => onStop(each.stream_id)}
+                  >
                     <icons.stop />
                     Stop
                   </button>
@@ -121,7 +138,12 @@ function Watched({ streamId, onStop }: { streamId: string; onStop: () => void })
             Stop
           </button>
         )}
-        <button type="button" class="small bare" aria-label="Close" onClick={() => goTo(['streams'])}>
+        <button
+          type="button"
+          class="small bare"
+          aria-label="Close"
+          onClick={() => goTo(['streams'])}
+        >
           <icons.close />
         </button>
       </div>

@@ -19,7 +19,9 @@ export function Tap({ args }: { args: readonly string[] }) {
   const pattern = args[0] || '>';
   const follow = (event: SubmitEvent) => {
     event.preventDefault();
-    const wanted = String(new FormData(event.currentTarget as HTMLFormElement).get('pattern') ?? '').trim();
+    const wanted = String(
+      new FormData(event.currentTarget as HTMLFormElement).get('pattern') ?? '',
+    ).trim();
     if (wanted) goTo(['tap', wanted]);
   };
   return (
@@ -28,7 +30,16 @@ export function Tap({ args }: { args: readonly string[] }) {
         <form class="tools" onSubmit={follow} role="search">
           <label class="inline">
             <span>Pattern</span>
-            <input key={pattern} name="pattern" class="mono" defaultValue={pattern} list="patterns" spellcheck={false} autocapitalize="off" autocomplete="off" />
+            <input
+              key={pattern}
+              name="pattern"
+              class="mono"
+              defaultValue={pattern}
+              list="patterns"
+              spellcheck={false}
+              autocapitalize="off"
+              autocomplete="off"
+            />
           </label>
           <datalist id="patterns">
             {SUGGESTED.map(each => (
@@ -74,8 +85,18 @@ function Events({ pattern }: { pattern: string }) {
   return (
     <>
       <div class="bar">
-        <input type="search" placeholder="Search" aria-label="Search in events" value={search} onInput={event => setSearch(event.currentTarget.value)} />
-        <select aria-label="Type of event" value={kind} onChange={event => setKind(event.currentTarget.value)}>
+        <input
+          type="search"
+          placeholder="Search"
+          aria-label="Search in events"
+          value={search}
+          onInput={event => setSearch(event.currentTarget.value)}
+        />
+        <select
+          aria-label="Type of event"
+          value={kind}
+          onChange={event => setKind(event.currentTarget.value)}
+        >
           <option value="">all types</option>
           {kinds.map(each => (
             <option key={each} value={each}>
@@ -83,7 +104,11 @@ function Events({ pattern }: { pattern: string }) {
             </option>
           ))}
         </select>
-        <button type="button" aria-pressed={frozen !== undefined} onClick={() => setFrozen(frozen ? undefined : heard)}>
+        <button
+          type="button"
+          aria-pressed={frozen !== undefined}
+          onClick={() => setFrozen(frozen ? undefined : heard)}
+        >
           {frozen ? <icons.play /> : <icons.pause />}
           {frozen ? `Go on${waiting > 0 ? ` (${count(waiting)} new)` : ''}` : 'Pause'}
         </button>
@@ -101,7 +126,11 @@ function Events({ pattern }: { pattern: string }) {
         </span>
       </div>
       {feed?.error && <Trouble error={feed.error} />}
-      {feed?.gap && <p class="note">Events are missing here: the server kept them no longer ({feed.gap.reason}).</p>}
+      {feed?.gap && (
+        <p class="note">
+          Events are missing here: the server kept them no longer ({feed.gap.reason}).
+        </p>
+      )}
       <Rows heard={wanted} of={heard.length} pattern={pattern} />
       {!isPattern(pattern) && <Publish room={pattern} />}
     </>
@@ -110,15 +139,21 @@ function Events({ pattern }: { pattern: string }) {
 
 function Rows({ heard, of, pattern }: { heard: readonly Heard[]; of: number; pattern: string }) {
   if (heard.length === 0)
-    return <Empty>{of > 0 ? `None of ${count(of)} events matches.` : `Nothing has come on ${pattern} yet. What comes is shown here at once.`}</Empty>;
+    return (
+      <Empty>
+        {of > 0
+          ? `None of ${count(of)} events matches.`
+          : `Nothing has come on ${pattern} yet. What comes is shown here at once.`}
+      </Empty>
+    );
   return (
     <>
-      <ol class="events" aria-label="Events, newest first">
+      <ol class="events" aria-label="Events, newest first" onKeyDown={walk}>
         {heard
           .slice(-SHOWN)
           .reverse()
-          .map(each => (
-            <Row key={each.number} {...each} />
+          .map((each, at) => (
+            <Row key={each.number} {...each} first={at === 0} />
           ))}
       </ol>
       {heard.length > SHOWN && (
@@ -130,12 +165,23 @@ function Rows({ heard, of, pattern }: { heard: readonly Heard[]; of: number; pat
   );
 }
 
-function Row({ event, line }: Heard) {
+/** The list is one stop of the Tab key; the arrows go from line to line. */
+function walk(event: KeyboardEvent): void {
+  const line = (event.target as HTMLElement).closest('li');
+  const next = { ArrowDown: line?.nextElementSibling, ArrowUp: line?.previousElementSibling }[
+    event.key
+  ];
+  if (!next || (event.target as HTMLElement).tagName !== 'SUMMARY') return;
+  event.preventDefault();
+  next.querySelector('summary')?.focus();
+}
+
+function Row({ event, line, first }: Heard & { first: boolean }) {
   const [open, setOpen] = useState(false);
   return (
     <li>
       <details onToggle={toggled => setOpen(toggled.currentTarget.open)}>
-        <summary>
+        <summary tabIndex={first ? 0 : -1}>
           <time dateTime={event.timestamp}>{clock(event.timestamp)}</time>
           <span class="room">{event.room}</span>
           <span class="type">{event.type}</span>
