@@ -11,7 +11,7 @@ import pytest
 
 from tests.docs.blocks import PAGES, ROOT, Block, blocks, name_of, pattern, where
 from tests.docs.kinds import fault
-from tests.docs.terminal import Terminal
+from tests.docs.terminal import SECONDS, Terminal
 from tests.processes import Installation
 
 RUN = [page for page in PAGES[1:] if "\n```console" in page.read_text()]
@@ -52,9 +52,23 @@ def commands(page: Path, needed: str = "") -> int:
     return sum(len(each.commands) for each in shown)
 
 
+def patience(page: Path, needed: str = "") -> pytest.MarkDecorator:
+    """Return how long a page may take: by itself each of its commands may take SECONDS."""
+    return pytest.mark.timeout(60 + SECONDS * commands(page, needed))
+
+
+def needing(what: str) -> list[object]:
+    """Return the pages with commands that need this."""
+    pages = [page for page in (PAGES[0], *RUN) if commands(page, what)]
+    return [pytest.param(page, marks=patience(page, what)) for page in pages]
+
+
 @pytest.mark.parametrize(
     "page",
-    [PAGES[0], *(pytest.param(page, marks=pytest.mark.slow) for page in RUN)],
+    [
+        pytest.param(PAGES[0], marks=patience(PAGES[0])),
+        *(pytest.param(page, marks=[pytest.mark.slow, patience(page)]) for page in RUN),
+    ],
     ids=name_of,
 )
 def test_the_page_is_true(page: Path, tmp_path: Path, installation: Installation) -> None:
@@ -62,9 +76,7 @@ def test_the_page_is_true(page: Path, tmp_path: Path, installation: Installation
 
 
 @pytest.mark.go
-@pytest.mark.parametrize(
-    "page", [page for page in (PAGES[0], *RUN) if commands(page, "go")], ids=name_of
-)
+@pytest.mark.parametrize("page", needing("go"), ids=name_of)
 def test_the_page_is_true_of_what_go_installs(
     page: Path, tmp_path: Path, installation: Installation
 ) -> None:
@@ -72,7 +84,7 @@ def test_the_page_is_true_of_what_go_installs(
 
 
 @pytest.mark.node
-@pytest.mark.parametrize("page", [page for page in RUN if commands(page, "node")], ids=name_of)
+@pytest.mark.parametrize("page", needing("node"), ids=name_of)
 def test_the_page_is_true_of_what_node_runs(
     page: Path, tmp_path: Path, installation: Installation
 ) -> None:
