@@ -1,4 +1,4 @@
-/** What has come by lately on a pattern: the newest events, told once a frame of the screen. */
+/** What has come by lately on a pattern: the newest events. */
 
 import type {
   Gap,
@@ -19,6 +19,7 @@ export interface Heard {
 
 const KEPT = 2000;
 const RATE_SECONDS = 5;
+const PAUSE_MS = 100;
 
 export class Feed {
   heard: readonly Heard[] = [];
@@ -30,6 +31,7 @@ export class Feed {
   readonly #waiting: Heard[] = [];
   readonly #times: number[] = [];
   #drawn = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     client: RealtimeClient,
@@ -68,7 +70,7 @@ export class Feed {
 
   close(): void {
     this.#subscription.close();
-    cancelAnimationFrame(this.#drawn);
+    clearTimeout(this.#timer);
   }
 
   #take(event: RealtimeEvent): void {
@@ -82,13 +84,17 @@ export class Feed {
     this.#soon();
   }
 
+  /** The first at once; while more comes, ten times a second: a page has other things to do, too. */
   #soon(): void {
-    this.#drawn ||= requestAnimationFrame(() => {
-      this.#drawn = 0;
+    if (this.#timer !== undefined) return;
+    const wait = Math.max(0, this.#drawn + PAUSE_MS - performance.now());
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#drawn = performance.now();
       this.heard = [...this.heard, ...this.#waiting].slice(-KEPT);
       this.#waiting.length = 0;
       this.tell();
-    });
+    }, wait);
   }
 }
 

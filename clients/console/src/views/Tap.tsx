@@ -11,7 +11,7 @@ import { icons } from '../ui/icons.js';
 import { Empty, Head, Trouble } from '../ui/pieces.js';
 import { clock, count, rate } from '../ui/words.js';
 
-const SHOWN = 200;
+const SHOWN = 100;
 const HISTORY = 50;
 const SUGGESTED = ['>', 'task.>', 'agents', 'alerts', 'broadcast', 'presence.>', 'stream.*'];
 
