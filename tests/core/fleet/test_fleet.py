@@ -6,9 +6,20 @@ from contextlib import asynccontextmanager
 
 from blackroad.core.clock import SystemClock
 from blackroad.core.fleet.fleet import Fleet
-from blackroad.core.fleet.words import BEAT, BOARD, COMMON, LOST, Beat, Items, Lost, append_of
+from blackroad.core.fleet.words import (
+    BEAT,
+    BOARD,
+    COMMON,
+    LOST,
+    Beat,
+    Items,
+    Lost,
+    append_of,
+    order_of,
+)
 from blackroad.core.hub.hub import Hub
 from blackroad.core.log.base import Append, Appended
+from blackroad.core.log.entry import Entry
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
 from blackroad.realtime.v1 import admin_pb2
 
@@ -51,3 +62,12 @@ async def test_what_a_lost_node_says_makes_it_no_node_again() -> None:
         await hear(hub, append_of(COMMON, LOST, Lost("other", "third")))
         await hear(hub, append_of(COMMON, BOARD, Items("other", [])))
         assert fleet.others == []
+
+
+def test_a_word_of_a_log_that_began_anew_is_later_than_all_before() -> None:
+    record = append_of(COMMON, LOST, Lost("one", "other")).records[0]
+    epoch = 1_795_444_508_131  # milliseconds
+    places = [(epoch, 1), (epoch, 2), (epoch, 7_000_000), (epoch + 3_600_000, 1)]
+    orders = [order_of(Entry(COMMON, record, 0, era, 1, offset, 0)) for era, offset in places]
+    assert orders == sorted(set(orders))
+    assert orders[-1] < 1 << 53, "a script's numbers are exact up to there"

@@ -244,6 +244,26 @@ async def test_what_the_snapshot_said_does_not_come_again(world: World) -> None:
         assert client.told() == [("ada", "busy")]
 
 
+async def test_a_watch_begins_anew_where_the_node_has_missed_changes(world: World) -> None:
+    await world.roster.enter(ADA, "se_1")
+    await world.told()
+    async with tracking(world) as client:
+        client.send("w", watch=ALL)
+        assert len((await client.until("snapshot")).snapshot.entities) == 1
+        before = world.hub.heads
+        await world.roster.leave("se_1", clean=True)
+        await settled(world, client)
+        # As if the node had read nothing of it: what it reads next does not follow.
+        client.frames.clear()
+        world.hub.heads = before
+        await world.catch_up()
+        snapshot = (await client.until("snapshot")).snapshot
+        assert snapshot.complete
+        assert not snapshot.entities
+        await client.answered()
+        assert client.changes() == []
+
+
 async def test_a_watch_hears_of_its_own_kind_entity_and_tenant_only(world: World) -> None:
     async with tracking(world) as client:
         client.send("agents", watch=presence_pb2.Watch(entity_type=AGENT))

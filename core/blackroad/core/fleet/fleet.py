@@ -25,6 +25,7 @@ from blackroad.core.fleet.words import (
     append_of,
     data_of,
     inbox,
+    order_of,
 )
 from blackroad.core.hub.hub import Hub
 from blackroad.core.log.base import Log
@@ -167,14 +168,14 @@ class Fleet:
         data = data_of(entry)
         match entry.type:
             case "fleet.beat":
-                self._hear_beat(msgspec.msgpack.decode(data, type=Beat), entry.offset)
+                self._hear_beat(msgspec.msgpack.decode(data, type=Beat), order_of(entry))
             case "fleet.board":
                 items = msgspec.msgpack.decode(data, type=Items)
                 if items.node == self._node or items.node not in self._dead:
                     self._meet(items.node)
-                    self.board.take(items, entry.offset)
+                    self.board.take(items, order_of(entry))
             case "fleet.lost":
-                self._hear_lost(msgspec.msgpack.decode(data, type=Lost), entry.offset)
+                self._hear_lost(msgspec.msgpack.decode(data, type=Lost), order_of(entry))
             case _:
                 pass  # of a later version
 

@@ -84,6 +84,15 @@ def append_of(key: str, kind: str, word: Word) -> Append:
     return Append(key, [Record(event.id, kind, event.SerializeToString())], NO_HISTORY)
 
 
+def order_of(entry: Entry) -> int:
+    """Return where in the log a word is, as a number that grows, also where the log begins anew.
+
+    Offsets alone then begin at one again, while other partitions still know the greatest. An epoch
+    is in milliseconds: less than 2,048 words in each keep the order, and 53 bits hold the number.
+    """
+    return (entry.epoch << 11) + entry.offset
+
+
 def data_of(entry: Entry) -> bytes:
     """Return the word of an entry, encoded."""
     return event_pb2.Event.FromString(entry.body).data

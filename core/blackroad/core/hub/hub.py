@@ -48,6 +48,7 @@ class Hub:
         self.is_private: Callable[[str], bool] = lambda key: False
         self.control: Watcher = lambda entry: None
         self.missed: Callable[[Positions], None] = lambda after: None
+        self.on_missed: dict[Callable[[], None], None] = {}  # who is told besides
         self._exact: dict[str, dict[Sink, str]] = {}
         self._patterns: Topics[tuple[Sink, str]] = Topics()
         self._pattern_count = 0
@@ -161,6 +162,8 @@ class Hub:
             before = self.heads
             self._move(last)
             self.missed(before)  # with this entry: who falls back reads it, too
+            for told in tuple(self.on_missed):
+                told()
         else:
             self._move(last)
         if len(self._sequences) > 1:

@@ -74,6 +74,8 @@ class Roster:
         self._inherited: set[Stay] = set()  # of nodes that left: this one tells of them
         if self._board is not None:
             self._board.listen(TOPIC, self._hear)
+        # Told the keys of records that changed at other nodes, as the board says it.
+        self.learned: dict[Callable[[str], None], None] = {}
         self._spoken = 0
         self._running = False
         self._draining = False
@@ -401,6 +403,8 @@ class Roster:
         """Note that a record changed elsewhere: what was told of it there is not known here."""
         record.touch(self._clock.time_ns())
         record.told = None
+        for told in tuple(self.learned):
+            told(record.key)
 
     def _next_word(self) -> int:
         """Return a number above all before it, on every node: who speaks later has the greater."""

@@ -8,10 +8,12 @@ from blackroad.core.log.entry import Entry
 from blackroad.core.presence.entity import Entity, entity_at
 from blackroad.core.presence.record import Record
 from blackroad.core.presence.roster import Roster
+from blackroad.core.topics import matches
 from blackroad.realtime.v1 import presence_pb2
 
 PAGE_ITEMS = 500
 FRAME_BYTES = 256 << 10
+DOUBT_SECONDS = 10.0  # in which all nodes have surely said what they have
 
 
 class Watch:
@@ -20,6 +22,9 @@ class Watch:
     Frames are pulled (`next`), so a slow reader holds back nothing but one name for each entity
     that changed meanwhile: it then gets the record as it stands, once. A change is left out where a
     page or an earlier frame said it. `wake` is called when there is something to pull.
+
+    Where the node has missed some of the log it begins anew; and for a while it hears also from the
+    board what others say of their sessions, since the events of that may be what was missed.
     """
 
     def __init__(
@@ -43,14 +48,18 @@ class Watch:
         self._complete = False
         self._changed: dict[str, None] = {}  # keys, in the order of their first change
         self._said: dict[str, int] = {}  # versions whose events are still to come, by key
+        self._doubts_until = 0.0  # monotonic seconds
 
     def open(self) -> None:
         """Begin to listen. What comes first is there to be pulled."""
         self._hub.watch(self._topic, self._hear)
+        self._hub.on_missed[self._begin_anew] = None
 
     def close(self) -> None:
         """Stop listening. Idempotent."""
         self._hub.unwatch(self._topic, self._hear)
+        self._hub.on_missed.pop(self._begin_anew, None)
+        self._roster.learned.pop(self._learn, None)
 
     def next(self) -> bytes | None:
         """Return the next frame; None where there is none now."""
@@ -68,6 +77,21 @@ class Watch:
                 del self._said[key]
             return
         if record is not None or entity_at(key) is not None:
+            self._changed[key] = None
+            self._wake(self)
+
+    def _begin_anew(self) -> None:
+        self._after, self._complete = "", False
+        self._changed.clear()
+        self._said.clear()
+        self._doubts_until = self._clock.monotonic() + DOUBT_SECONDS
+        self._roster.learned[self._learn] = None
+        self._wake(self)
+
+    def _learn(self, key: str) -> None:
+        if self._clock.monotonic() > self._doubts_until:
+            self._roster.learned.pop(self._learn, None)
+        elif matches(self._topic, key) and (self._complete or key <= self._after):
             self._changed[key] = None
             self._wake(self)
 

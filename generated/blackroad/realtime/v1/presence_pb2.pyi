@@ -213,7 +213,9 @@ class TrackRequest(_message.Message):
 
     @_builtins.property
     def watch(self) -> Global___Watch:
-        """Answered by PresenceSnapshot, then PresenceChange frames; or Rejected."""
+        """Answered by PresenceSnapshot, then PresenceChange frames; or Rejected. A further PresenceSnapshot takes the place of
+        all that was said: the node has missed changes.
+        """
 
     @_builtins.property
     def leave(self) -> _common_pb2.Leave:
