@@ -89,9 +89,14 @@ class Audience:
         self._chance(name).shuffle(places)
         return places
 
+    def _edges(self, name: str) -> list[str]:
+        """Return the edges; names that differ in their last number by one begin at different ones."""
+        turn = ord(name[-1]) % len(self._fleet.http)
+        return self._fleet.http[turn:] + self._fleet.http[:turn]
+
     def _socket(self, name: str, patterns: Sequence[str]) -> Reader:
         followings = [self._follow(name, "websocket", (one,)) for one in patterns]
-        return SocketReader(self._fleet.http, _reading(name), followings)
+        return SocketReader(self._edges(name), _reading(name), followings)
 
     def _stub(self, name: str, patterns: Sequence[str]) -> Reader:
         followings = [self._follow(name, "grpc", (one,)) for one in patterns]
@@ -99,7 +104,7 @@ class Audience:
 
     def _curl(self, name: str, patterns: Sequence[str]) -> Reader:
         following = self._follow(name, "sse", patterns)
-        return CurlReader(self._fleet.http, _reading(name), [following])
+        return CurlReader(self._edges(name), _reading(name), [following])
 
     def _agent(self, name: str, patterns: Sequence[str]) -> Reader:
         following = self._follow(name, "sdk", patterns)
