@@ -43,12 +43,7 @@ class Server:
 
     def ask(self, *words: str) -> str:
         """Return the beginning of the answer to a command, as it comes over the wire."""
-        command = [f"*{len(words)}", *[f"${len(word)}\r\n{word}" for word in words], ""]
-        with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(START_SECONDS)
-            line.connect(self.socket)
-            line.sendall("\r\n".join(command).encode())
-            return line.recv(1 << 16).decode()
+        return ask(self.socket, *words)
 
     def _started(self) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen([sys.executable, "-c", LIFELINE, *self._words])
@@ -69,6 +64,16 @@ class Server:
         """End it for good."""
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def ask(path: str, *words: str) -> str:
+    """Return the beginning of what a server at a unix socket answers to a command."""
+    command = [f"*{len(words)}", *[f"${len(word)}\r\n{word}" for word in words], ""]
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(START_SECONDS)
+        line.connect(path)
+        line.sendall("\r\n".join(command).encode())
+        return line.recv(1 << 16).decode()
 
 
 def free_port() -> int:

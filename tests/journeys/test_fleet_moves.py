@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from blackroad.client import Agent, Call, Client, Snapshot, Text
 from blackroad.client.job import Answerer
-from blackroad.core.log.redis.embedded import server_binary
+from blackroad.core.log.redis.embedded import server_binary, socket_in
 from blackroad.core.stream.records import record_name
 from blackroad.realtime.v1 import event_pb2, stream_pb2, stream_pb2_grpc
 from tests.client.cable import Cable
@@ -18,7 +19,7 @@ from tests.journeys.serving import fresh
 from tests.journeys.test_fleet import fleet, until
 from tests.journeys.test_fleet_answers import is_target, known, words
 from tests.processes import Part, part
-from tests.servers import Server
+from tests.servers import Server, ask, free_port
 
 pytestmark = pytest.mark.usefixtures("one_loop")
 
@@ -42,13 +43,13 @@ def three() -> Generator[tuple[Server, list[Part]]]:
         server.end()
 
 
-async def is_recorded(server: Server, stream_id: str) -> bool:
-    """Tell whether the server has an answer's record.
+async def is_recorded(server: str, stream_id: str) -> bool:
+    """Tell whether the server at a unix socket has an answer's record.
 
     It is made when the answer is half a second old, and when it has ended.
     """
     name = record_name(f"default.stream.{stream_id}")
-    return name in await asyncio.to_thread(server.ask, "KEYS", f"*history:*{name}")
+    return name in await asyncio.to_thread(ask, server, "KEYS", f"*history:*{name}")
 
 
 class Speaker:
@@ -116,7 +117,7 @@ async def test_an_agent_that_loses_its_core_finishes_its_answer_at_another(
             answer = client.invoke(name, "go")
             stream_id = await answer.started()
             await half(client, stream_id)
-            await until(partial(is_recorded, server, stream_id))
+            await until(partial(is_recorded, server.socket, stream_id))
             cores[0].process.kill()
             speaker.more.set()
             assert await answer.text() == WHOLE
@@ -158,7 +159,7 @@ async def test_an_answer_is_there_when_the_core_that_gave_it_is_gone() -> None:
             answer = client.invoke(name, "one two three")
             stream_id = await answer.started()
             assert (await answer.text()).split() == ["one", "two", "three"]
-            await until(partial(is_recorded, server, stream_id))
+            await until(partial(is_recorded, server.socket, stream_id))
             cores[0].process.kill()
             for address in addresses[1:]:
                 async with dialled(address) as channel:
@@ -174,3 +175,26 @@ async def test_an_answer_is_there_when_the_core_that_gave_it_is_gone() -> None:
                 ]
             async with Client(f"grpc://{addresses[2]}") as late:
                 assert (await late.join(stream_id).text()).split() == ["one", "two", "three"]
+
+
+@pytest.mark.slow
+async def test_a_core_that_is_killed_and_comes_back_goes_on_with_its_answers(
+    tmp_path: Path,
+) -> None:
+    """The log of this core alone is all that has outlived it."""
+    speaker, name, grpc = Speaker(), fresh("agent"), f"127.0.0.1:{free_port()}"
+    log = f"embedded:{tmp_path / 'log'}"
+    async with AsyncExitStack() as stack:
+        with part("core", GRPC=grpc, LOG=log) as core:
+            await stack.enter_async_context(moving(f"grpc://{grpc}", [grpc], name, speaker))
+            client = await stack.enter_async_context(Client(f"grpc://{grpc}"))
+            answer = client.invoke(name, "go")
+            stream_id = await answer.started()
+            await half(client, stream_id)
+            await until(partial(is_recorded, socket_in(tmp_path / "log"), stream_id))
+            core.process.kill()
+        with part("core", GRPC=grpc, LOG=log):
+            speaker.more.set()
+            async with asyncio.timeout(40):
+                assert await answer.text() == WHOLE
+            assert speaker.runs == 1

@@ -23,7 +23,7 @@ from blackroad.core.presence.roster import Roster
 from blackroad.core.publisher import Publisher, check_json
 from blackroad.core.settings import AnswersSettings
 from blackroad.core.stream.abroad import Abroad
-from blackroad.core.stream.answer import Answer
+from blackroad.core.stream.answer import Answer, Phase
 from blackroad.core.stream.archive import Archive, same
 from blackroad.core.stream.attendance import Attendance
 from blackroad.core.stream.audience import Audiences
@@ -246,6 +246,8 @@ class Answers:
         if answer.conversation:
             self.conversations.go_on(answer)
         self.dispatcher.adopt(answer, former)
+        if answer.phase is not Phase.QUEUED:
+            self.reports.limit(answer, (self.clock.time_ns() - answer.created_ns) / 1e9)
         self._hold(answer)
 
     def give_up(self, answer: Answer) -> None:

@@ -135,10 +135,14 @@ class Reports:
         if answer.phase is not Phase.QUEUED:
             return
         answer.start(model)
+        self.limit(answer)
+
+    def limit(self, answer: Answer, past_seconds: float = 0.0) -> None:
+        """Cut an answer when its time is over, of which so much is past. Idempotent."""
         options = answer.invoke.options
         if answer.limit_timer is None and options.HasField("max_time"):
-            seconds = options.max_time.seconds + options.max_time.nanos / 1e9
-            answer.limit_timer = self._wheel.after(seconds, lambda: self._cut(answer))
+            seconds = options.max_time.seconds + options.max_time.nanos / 1e9 - past_seconds
+            answer.limit_timer = self._wheel.after(max(seconds, 0), lambda: self._cut(answer))
 
     def _cut(self, answer: Answer) -> None:
         self._dispatcher.end_and_stop(answer, endings.length(answer.used), Code.CANCELLED)
