@@ -90,7 +90,7 @@ class Audience:
         return places
 
     def _edges(self, name: str) -> list[str]:
-        """Return the edges; names that differ in their last number by one begin at different ones."""
+        """Return the edges in turn: neighbours by their last number begin at different ones."""
         turn = ord(name[-1]) % len(self._fleet.http)
         return self._fleet.http[turn:] + self._fleet.http[:turn]
 
