@@ -32,7 +32,7 @@ class Use(StrEnum):
     """What a pass is good for."""
 
     COOKIE = "cookie"  # server-sent events
-    TOKEN = "token"  # whatever a token is good for
+    TOKEN = "token"  # noqa: S105 - a use: whatever a token is good for
     RETURN = "return"  # one session, by its id
 
 
