@@ -33,6 +33,7 @@ from blackroad.core.stream.homes import Homes
 from blackroad.core.stream.invocation import messages_of
 from blackroad.core.stream.journal import Journal
 from blackroad.core.stream.limits import StreamLimits
+from blackroad.core.stream.movers import Movers
 from blackroad.core.stream.pool import Pool
 from blackroad.core.stream.records import Records
 from blackroad.core.stream.reports import Reports
@@ -93,6 +94,7 @@ class Answers:
         self.abroad = Abroad(fleet or Fleet(log, hub, alone=True), log, hub, limits)
         self.records: Records | None = None
         self.homes = Homes(self)
+        self.movers = Movers(self, self.homes)
         if log.engine != MEMORY:
             self.records = Records(Shelf(log, "answer"), clock, limits, self.homes.record)
         self._join_fleet(self.abroad)

@@ -6,21 +6,16 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from blackroad.core.errors import Code, Rejection
-from blackroad.core.identity.identity import Identity
-from blackroad.core.log.base import Append, Appended, Fence
 from blackroad.core.log.entry import Entry
 from blackroad.core.names import unscope
 from blackroad.core.stream import endings
-from blackroad.core.stream.abroad import ANSWER, Start
+from blackroad.core.stream.abroad import Start
 from blackroad.core.stream.answer import Answer, Phase
-from blackroad.core.stream.journal import NO_HISTORY
 from blackroad.core.stream.record import (
     NS,
     Going,
-    Held,
     Record,
     answer_of,
-    go_on,
     going_of,
     read_record,
     record_of,
@@ -58,7 +53,6 @@ class Homes:
         answers.abroad.fleet.asks.handlers |= {
             "answer.start": self._asked_to_start,
             "answer.find": self._asked_to_find,
-            "answer.yield": self._asked_to_yield,
             "answer.answering": self._asked_if_answering,
             "answer.cancel": self._asked_to_cancel,
             "answer.input": self._asked_to_give,
@@ -107,7 +101,7 @@ class Homes:
         turn = answer.turn
         self._answers.give_up(answer)
         answer.turn, answer.home = turn, node
-        answer.term = self._next_term(answer.term)
+        answer.term = self.next_term(answer.term)
         self._abroad.soon(self._handed_over(answer))
 
     async def _handed_over(self, answer: Answer) -> None:
@@ -124,7 +118,7 @@ class Homes:
         """Hold an answer that another node did not take, or end it."""
         self._abroad.leave(answer)
         answer.home, answer.phase = "", Phase.QUEUED
-        answer.term = self._next_term(answer.term)
+        answer.term = self.next_term(answer.term)
         try:
             self._answers.take(answer)
         except Rejection as rejection:
@@ -160,7 +154,7 @@ class Homes:
         self._archive.drop(answer)
         answer.phase = Phase.QUEUED
         answer.attempt = max(answer.attempt, answer.folded.attempt, 1)
-        answer.term = self._next_term(answer.term)
+        answer.term = self.next_term(answer.term)
         answer.home = self._abroad.home_for(answer, self._answers.dispatcher.pool)
         if answer.home:
             self.send(answer)
@@ -173,7 +167,8 @@ class Homes:
             return False
         return True
 
-    def _next_term(self, term: int) -> int:
+    def next_term(self, term: int) -> int:
+        """Return a term after one, and after those that other nodes have begun before."""
         return max(term + 1, self._clock.time_ns() // 1_000_000)
 
     # Found.
@@ -201,14 +196,18 @@ class Homes:
 
     async def _kept(self, key: str) -> Answer | None:
         """Return an answer as the log has it, and follow it where it has not ended."""
-        record = await self._recorded(key)
-        return await self._followed(key, record) if record is not None else None
+        record = await self.recorded(key)
+        return await self.followed(key, record) if record is not None else None
 
-    async def _recorded(self, key: str) -> Record | None:
+    async def recorded(self, key: str) -> Record | None:
+        """Return an answer's record, by its channel's key. Raises `Rejection`."""
         return await self._answers.records.find(key) if self._answers.records else None
 
-    async def _followed(self, key: str, record: Record) -> Answer | None:
-        """Return the answer of a record with all that came since; None where that is not kept."""
+    async def followed(self, key: str, record: Record) -> Answer | None:
+        """Return the answer of a record with all that came since; None where that is not kept.
+
+        One that has not ended is followed from then on.
+        """
         hub, early = self._answers.hub, list[Entry]()
         stream_id = unscope(key).partition(".")[2]
         answer = answer_of(record, stream_id, self._journal)
@@ -235,108 +234,12 @@ class Homes:
         """Return an answer that this node holds as another may go on with it."""
         if answer.ended:
             return record_of(answer, self._abroad.fleet.node)
-        return record_of(answer, self._abroad.fleet.node, self._going(answer))
+        return record_of(answer, self._abroad.fleet.node, self.going(answer))
 
-    def _going(self, answer: Answer) -> Going:
+    def going(self, answer: Answer) -> Going:
+        """Return what another node needs to go on with an answer that is held here."""
         left = answer.deadline_at - self._clock.monotonic()
         return going_of(answer, self._clock.time_ns() + int(left * NS))
-
-    # Brought along by its worker.
-
-    async def bring(self, worker: Worker, register: stream_pb2.Register) -> None:
-        """Have held here what a worker goes on with that another node held, or holds.
-
-        It is as if the worker had been lost here, and is resumed by the register that follows.
-        """
-        if self._answers.records is None:
-            return
-        coming = [self._bring(worker, register.agent, each) for each in register.resumed]
-        await asyncio.gather(*coming[:MAX_RESUMED])
-        for late in coming[MAX_RESUMED:]:
-            late.close()
-
-    async def _bring(
-        self, worker: Worker, agent: str, resumed: stream_pb2.ResumedInvocation
-    ) -> None:
-        key = f"{worker.identity.tenant}.stream.{resumed.stream_id}"
-        known = self._archive.find(key)
-        if known is not None and (known.ended or not known.home):
-            return
-        who = worker.identity
-        held = Held(who.tenant, who.subject, who.kind, agent)
-        try:
-            record = await self._yielded(key, resumed.attempt, held) or await self._recorded(key)
-            if record is None or record.going is None or not _same(record.going, resumed, held):
-                return
-            await self._take_over(key, record, record.going)
-        except Rejection:
-            return  # it hears that it is superseded
-
-    async def _yielded(self, key: str, attempt: int, held: Held) -> Record | None:
-        """Have the node that holds an answer give it up; None where that is gone.
-
-        Raises its `Rejection` where it does not.
-        """
-        fleet = self._abroad.fleet
-        place = ANSWER, key
-        holders = [node for node in fleet.others if place in fleet.board.items(node)]
-        for node in holders:
-            question = msgspec.msgpack.encode((key, attempt, held))
-            try:
-                said = await fleet.asks.ask(node, "answer.yield", question, YIELD_SECONDS)
-            except Rejection as rejection:
-                if rejection.code is not Code.UNKNOWN:
-                    raise
-            else:
-                return read_record(said)
-        return None
-
-    async def _asked_to_yield(self, question: bytes) -> bytes:
-        key, attempt, held = msgspec.msgpack.decode(question, type=tuple[str, int, Held])
-        answer = self._archive.find(key)
-        if answer is None or answer.home or answer.ended or answer.stopping:
-            raise Rejection(Code.NOT_FOUND, "this node does not hold it")
-        going = self._going(answer)
-        mourned = self._answers.dispatcher.mourned(answer)
-        if mourned is not None:
-            who = mourned.identity
-            own = Held(who.tenant, who.subject, who.kind, mourned.agent)
-            going = msgspec.structs.replace(going, worker=own)
-        if answer.attempt != attempt or going.worker != held:
-            raise Rejection(Code.CONFLICT, "another worker has it")
-        self._answers.give_up(answer)
-        await self._journal.written()
-        return record_of(answer, self._abroad.fleet.node, going)
-
-    async def _take_over(self, key: str, record: Record, going: Going) -> None:
-        """Hold an answer here that another node held: what that one writes is refused from now."""
-        going = msgspec.structs.replace(going, term=self._next_term(going.term))
-        answer = self._archive.find(key)
-        if answer is None:
-            answer = await self._followed(key, record)
-            if answer is None or answer.ended:
-                return
-            self._archive.add(answer)
-        answer.term, answer.attempt = going.term, going.attempt
-        fence = Append(key, [], NO_HISTORY, None, Fence(answer.fence), told=False)
-        (fenced,) = await self._answers.log.append([fence])
-        if not isinstance(fenced, Appended):
-            raise fenced
-        # What the former home wrote lies before the fence.
-        heads = self._answers.hub.heads
-        await self._answers.hub.reached(
-            (*heads[: fenced.partition], fenced.position, *heads[fenced.partition + 1 :])
-        )
-        if answer.folded.ended or not answer.home:
-            return
-        if answer.conversation:
-            await self._answers.conversations.load(going.identity, answer.conversation)
-        left = (going.deadline_ns - self._clock.time_ns()) / NS
-        self._abroad.leave(answer)
-        go_on(answer, going, left, self._clock.monotonic())
-        former = Worker("", _who_of(going), _nothing)
-        former.agent = going.worker.agent if going.worker is not None else ""
-        self._answers.adopt(answer, former)
 
     # What other nodes ask of answers that are held here.
 
@@ -384,19 +287,6 @@ class Homes:
         else:
             self._answers.viewer_left(key, session_id)
         return b""
-
-
-def _same(going: Going, resumed: stream_pb2.ResumedInvocation, held: Held) -> bool:
-    """Tell whether a worker may go on with an answer."""
-    return going.attempt == resumed.attempt and going.worker == held
-
-
-def _who_of(going: Going) -> Identity:
-    """Return the identity of who had an answer."""
-    held = going.worker
-    if held is None:
-        return going.identity
-    return Identity(held.tenant, held.subject, held.kind)
 
 
 def _nothing(frame: bytes) -> None:

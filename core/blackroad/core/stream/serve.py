@@ -179,7 +179,7 @@ class ServeSession:
         if self._worker.draining:
             raise Rejection(Code.DRAINING, "this worker drains")
         await self._answers.attendance.enter(self._worker, request.register)
-        await self._answers.homes.bring(self._worker, request.register)
+        await self._answers.movers.bring(self._worker, request.register)
         self._answer(request, registered=stream_pb2.Registered(serves=names))
         self._answers.rooms.leave(self._worker)
         self._dispatcher.register(self._worker, request.register)
