@@ -121,6 +121,7 @@ class Link:
         """
         control, live, catch_up = self._calls
         cause: BaseException | None = None
+        asked = _cancelling()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._write(control, self.control))
@@ -134,6 +135,7 @@ class Link:
             cause = errors  # what is raised in here is wrapped before Python 3.11.4
         finally:
             self.cancel()
+        _settle(asked)
         raise LinkLost from cause
 
     def cancel(self) -> None:
@@ -176,6 +178,23 @@ async def _read(call: Call, take: Take) -> None:
                 take(frame)
         else:
             take(response)
+
+
+def _cancelling() -> int:
+    """Return how often this task was asked to end."""
+    task = asyncio.current_task()
+    return task.cancelling() if task is not None else 0
+
+
+def _settle(asked: int) -> None:
+    """Take back the one request to end that a group which failed leaves behind.
+
+    A timeout takes it for somebody's, before Python 3.11.3. One more is somebody's, and the group
+    has forgotten it for the failure: CancelledError.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling() > asked and task.uncancel() > asked:
+        raise asyncio.CancelledError
 
 
 def _refusal(error: Exception) -> tuple[str, ...]:

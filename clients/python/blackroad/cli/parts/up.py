@@ -57,6 +57,7 @@ class Tree:
         except* ChildError as group:
             lost += [error for error in group.exceptions if isinstance(error, ChildError)]
         finally:
+            _settle()
             await self._end()
         if lost:
             raise lost[0]
@@ -88,6 +89,16 @@ class Tree:
         token = token_for(name, self._core.auth)
         environ = dict(trust_for(self._core.tls)) if name != "core" else {}
         return environ | os.environ | ({"BLACKROAD_TOKEN": token} if token else {})
+
+
+def _settle() -> None:
+    """Take back the request to end that a group which failed leaves behind.
+
+    A timeout takes it for somebody's, before Python 3.11.3 (Debian 12 has 3.11.2).
+    """
+    task = asyncio.current_task()
+    while task is not None and task.uncancel():
+        pass
 
 
 async def _asked(stop: Stop) -> None:
