@@ -24,7 +24,7 @@ from tests.journeys.serving import fresh
 from tests.journeys.test_fleet import fleet, fleet_of_three, until
 from tests.journeys.test_fleet_answers import known
 
-pytestmark = pytest.mark.usefixtures("one_loop")
+pytestmark = [pytest.mark.usefixtures("one_loop"), pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")

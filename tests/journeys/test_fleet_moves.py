@@ -11,17 +11,18 @@ import pytest
 from blackroad.client import Agent, Call, Client, Snapshot, Text
 from blackroad.client.job import Answerer
 from blackroad.core.log.redis.embedded import server_binary, socket_in
+from blackroad.core.stream.limits import StreamLimits
 from blackroad.core.stream.records import record_name
 from blackroad.realtime.v1 import event_pb2, stream_pb2, stream_pb2_grpc
 from tests.client.cable import Cable
 from tests.conformance.grpc_door import dialled
 from tests.journeys.serving import fresh
-from tests.journeys.test_fleet import fleet, until
+from tests.journeys.test_fleet import fleet, nodes, until
 from tests.journeys.test_fleet_answers import is_target, known, words
 from tests.processes import Part, part
 from tests.servers import Server, ask, free_port
 
-pytestmark = pytest.mark.usefixtures("one_loop")
+pytestmark = [pytest.mark.usefixtures("one_loop"), pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,11 @@ async def is_recorded(server: str, stream_id: str) -> bool:
     return name in await asyncio.to_thread(ask, server, "KEYS", f"*history:*{name}")
 
 
+async def has_lost(core: str) -> bool:
+    """Tell whether a core knows of two cores only."""
+    return len(await nodes(core)) == 2
+
+
 class Speaker:
     """Says something, and the rest when it is told to."""
 
@@ -69,6 +75,7 @@ class Speaker:
             yield f"{number} "
 
 
+GRACE_SECONDS = StreamLimits().grace_seconds
 WHOLE = "".join(f"{number} " for number in range(100))
 
 
@@ -112,13 +119,16 @@ async def test_an_agent_that_loses_its_core_finishes_its_answer_at_another(
         async with (
             moving(both, addresses, name, speaker),
             Client(f"grpc://{addresses[2]}" if elsewhere else both) as client,
-            asyncio.timeout(40),
+            asyncio.timeout(90),
         ):
             answer = client.invoke(name, "go")
             stream_id = await answer.started()
             await half(client, stream_id)
             await until(partial(is_recorded, server.socket, stream_id))
             cores[0].process.kill()
+            if elsewhere:  # until the core is lost and the time is over in which agents come back
+                await until(partial(has_lost, addresses[1]), 60)
+                await asyncio.sleep(GRACE_SECONDS + 2)
             speaker.more.set()
             assert await answer.text() == WHOLE
             assert speaker.runs == 1

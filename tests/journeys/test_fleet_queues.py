@@ -24,7 +24,7 @@ from tests.conformance.grpc_door import dialled
 from tests.journeys.serving import fresh, serving
 from tests.journeys.test_fleet import fleet, until
 
-pytestmark = pytest.mark.usefixtures("one_loop")
+pytestmark = [pytest.mark.usefixtures("one_loop"), pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")

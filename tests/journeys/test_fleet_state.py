@@ -23,7 +23,7 @@ from tests.journeys.test_fleet import fleet, fleet_of_three, until
 from tests.processes import part
 from tests.servers import Server, wait_until
 
-pytestmark = pytest.mark.usefixtures("one_loop")
+pytestmark = [pytest.mark.usefixtures("one_loop"), pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from tests.journeys.test_fleet import fleet, until
 from tests.processes import part
 from tests.servers import Server
 
-pytestmark = pytest.mark.usefixtures("one_loop")
+pytestmark = [pytest.mark.usefixtures("one_loop"), pytest.mark.timeout(240)]
 SERVING = health_pb2.HealthCheckResponse.SERVING
 
 

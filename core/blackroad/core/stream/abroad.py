@@ -228,6 +228,7 @@ class Abroad:
 
     def hold(self, answer: Answer) -> None:
         """Let others know that this node holds an answer, so that it can be ended without it."""
+        self._orphans.pop(answer.key, None)
         if not self.alone:
             self.fleet.board.put(ANSWER, answer.key, b"")
 
@@ -282,7 +283,8 @@ class Abroad:
 
     def _hear_answer(self, change: Change) -> None:
         if change.lost and change.mine:
-            self._orphans[change.key] = None
+            if not self.is_held(change.key):  # else its worker took it along before
+                self._orphans[change.key] = None
         elif change.value is not None and not change.mine:
             self._orphans.pop(change.key, None)  # another node has it now
             if mirror := self.mirrors.get(change.key):
@@ -299,17 +301,23 @@ class Abroad:
             self.soon(self._end_orphans(list(self._orphans)))
         del mine
 
+    def is_held(self, key: str) -> bool:
+        """Tell whether a node says that it holds an answer, by its channel's key."""
+        board, place = self.fleet.board, (ANSWER, key)
+        return board.has(*place) or any(place in board.items(node) for node in self.fleet.others)
+
     def expect(self, answer: Answer) -> None:
-        """End an answer that was given up, where no node says within the grace that it has it."""
+        """End an answer that no node holds, where none says within the grace that it does."""
         self._orphans[answer.key] = None
         self.soon(self._end_orphans([answer.key]))
 
     async def _end_orphans(self, keys: Sequence[str]) -> None:
         """End what no node holds after the grace; of several nodes that try, the log takes one."""
         await asyncio.sleep(self._grace_seconds)
-        orphans = [key for key in keys if key in self._orphans]
-        for key in orphans:
+        left = [key for key in keys if key in self._orphans]
+        for key in left:
             del self._orphans[key]
+        orphans = [key for key in left if not self.is_held(key)]
         appends = [
             Append(
                 key,

@@ -190,6 +190,8 @@ class Homes:
         self._archive.add(found)
         if found.ended:
             self._archive.keep(found)
+        elif not self._abroad.is_held(key):
+            self._abroad.expect(found)
 
     def _mirror(self, key: str, value: bytes) -> Answer:
         return answer_of(read_record(value), unscope(key).partition(".")[2], self._journal)
