@@ -50,7 +50,10 @@ def _run(flags: Sequence[str], lifeline: Lifeline) -> None:
     configure(settings_of(LoggingPart, flags).logging, "agents")
     roster = roster_of(settings)
     LOG.info("agents.read", agents=sorted(roster.agents))
-    uvloop.run(_serve(settings, metrics, lifeline))
+    try:
+        uvloop.run(_serve(settings, metrics, lifeline))
+    except BaseExceptionGroup as group:  # of one: it may not serve, or not any more
+        raise group.exceptions[0] from None
 
 
 async def _serve(settings: AgentsSettings, metrics: str | None, lifeline: Lifeline) -> None:

@@ -1,0 +1,27 @@
+"""A host of agents that may not serve says why, in a line, and ends."""
+
+import subprocess
+
+import pytest
+
+from tests.journeys.keys import core, token
+from tests.processes import command, environ
+
+
+@pytest.mark.parametrize(
+    ("shown", "why"),
+    [
+        (token("agents", "nothing", kind="service"), "no grant allows serve on"),
+        (token("agents", kind="service", seconds=-1), "the token has expired"),
+    ],
+    ids=["without a grant", "expired"],
+)
+def test_a_host_that_may_not_serve_says_why(shown: str, why: str) -> None:
+    with core() as started:
+        settings = environ(CORE=started.addresses["grpc"], TOKEN=shown)
+        ended = subprocess.run(
+            command("agents"), env=settings, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert ended.returncode != 0
+    assert why in ended.stderr
+    assert "Traceback" not in ended.stderr
