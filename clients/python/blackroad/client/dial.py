@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from blackroad.client.address import Address
 from blackroad.client.codes import TERMINAL, from_status
 from blackroad.client.errors import RealtimeError, Unavailable
+from blackroad.client.late import drop_what_comes_late
 from blackroad.client.refresh import Refreshable, Refresher
 from blackroad.client.token import TokenProvider, Tokens
 from blackroad.client.trust import Trust
@@ -231,6 +232,7 @@ class Dial:
         return line
 
     def _connect(self) -> grpc.aio.Channel:
+        drop_what_comes_late(asyncio.get_running_loop())
         if self._address.secure:
             options = (*_OPTIONS, *self._trust.options)
             return grpc.aio.secure_channel(self.target, self._trust.credentials, options)
