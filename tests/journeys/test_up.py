@@ -154,5 +154,5 @@ def test_with_a_secret_the_parts_get_tokens_of_their_own() -> None:
     with up(AUTH__SECRET=SECRET) as installation:
         wait_until(lambda: httpx.get(f"http://{installation.http}/readyz").status_code == 200)
         said = asked(installation, "presence")
-        assert said.returncode == 1
+        assert said.returncode == 4
         assert "unauthenticated" in said.stderr
