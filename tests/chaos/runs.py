@@ -133,14 +133,14 @@ def receipts(history: Sequence[Record]) -> Iterator[tuple[int, Received]]:
 
 def troubles(history: Sequence[Record]) -> list[tuple[int, int]]:
     """Return from when to when the log may have lost something, or may still tell so."""
-    found: dict[tuple[str, str], int] = {}
+    found: dict[tuple[str, str], list[int]] = {}
     times: list[tuple[int, int]] = []
     for place, one in enumerate(history):
         if isinstance(one, Struck) and one.loses:
-            found[one.fault, one.target] = place
-        elif isinstance(one, Healed) and (one.fault, one.target) in found:
-            times.append((found.pop((one.fault, one.target)), place))
-    return times + [(place, len(history)) for place in found.values()]
+            found.setdefault((one.fault, one.target), []).append(place)
+        elif isinstance(one, Healed) and (began := found.get((one.fault, one.target))):
+            times.append((began.pop(0), place))
+    return times + [(place, len(history)) for began in found.values() for place in began]
 
 
 def private(history: Sequence[Record]) -> frozenset[str]:

@@ -31,12 +31,13 @@ async def storm(
     """Have each fault strike once; then, while there is time, two at once. Return the history."""
     chance = random.Random(seed)
     end = time.monotonic() + seconds
+    healing: list[Healed] = []
     async with World(fleet, seed, path) as world:
         await asyncio.sleep(CALM_SECONDS)
         for fault in chance.sample(faults, len(faults)):
-            await _strike(fleet, world, [(fault, fault.target(chance))], chance)
+            await _strike(fleet, world, [(fault, fault.target(chance))], chance, healing)
         while time.monotonic() < end:
-            await _strike(fleet, world, _two(faults, chance), chance)
+            await _strike(fleet, world, _two(faults, chance), chance, healing)
         await world.finish()
         return world.history.records
 
@@ -50,9 +51,16 @@ def _two(faults: Sequence[Fault], chance: random.Random) -> list[tuple[Fault, st
 
 
 async def _strike(
-    fleet: Fleet, world: World, strikes: Sequence[tuple[Fault, str]], chance: random.Random
+    fleet: Fleet,
+    world: World,
+    strikes: Sequence[tuple[Fault, str]],
+    chance: random.Random,
+    healing: list[Healed],
 ) -> None:
-    """Have faults strike, one soon after the other; then all must be well again."""
+    """Have faults strike, one soon after the other; then all must be well again.
+
+    What was lost may be told a little late: it counts as healed only after the next strike.
+    """
     late = 0.0
     async with asyncio.TaskGroup() as striking:
         for fault, target in strikes:
@@ -61,8 +69,14 @@ async def _strike(
             late += chance.uniform(0, held)
     await fleet.whole()
     await asyncio.sleep(CALM_SECONDS)
+    for healed in healing:
+        world.history.add(healed)
+    healing.clear()
     for fault, target in strikes:
-        world.history.add(Healed(fault.name, target))
+        if fault.loses:
+            healing.append(Healed(fault.name, target))
+        else:
+            world.history.add(Healed(fault.name, target))
 
 
 async def _hold(world: World, fault: Fault, target: str, late: float, held: float) -> None:
