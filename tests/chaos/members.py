@@ -29,9 +29,12 @@ class Owner:
         self._history = history
         self._chance = chance
 
+    async def open(self) -> None:
+        """Make the channels; before that they are as open as any."""
+        await self._known(self._made)
+
     async def run(self, stop: asyncio.Event) -> None:
         """Let the guest in and out until it is told to stop; then it is out."""
-        await self._known(self._made)
         while not stop.is_set():
             self._history.add(Granted(GUEST, VAULT))
             await self._known(self._let_in)

@@ -65,6 +65,7 @@ class World:
 
     async def _begin(self) -> None:
         self._last = self._owner("last")
+        await self._open_channels()
         for reader in self._audience.readers():
             self._stay(reader.run())
         await self._open_publishers()
@@ -98,9 +99,12 @@ class World:
             # Now and then to where it may not.
             publisher = self._publisher(name, door, (*CHANNELS * 8, VAULT))
             self._until_stop(publisher.run(self._stop))
+
+    async def _open_channels(self) -> None:
+        client = await self._client(_owning("owner"), self._fleet.grpc)
         publisher = self._owner("owner")
-        client = await self._client(_owning("owner"), grpc)
         owner = Owner(client, publisher, self.history, self._chance("guest"))
+        await owner.open()
         self._until_stop(owner.run(self._stop))
 
     def _owner(self, name: str) -> Publisher:
