@@ -117,6 +117,7 @@ def test_it_makes_every_unary_call(grpcurl: str, installation: Installation, roo
     say("AdminService/ListNodes", {})
     assert say("StreamService/ListTargets", {})["targets"]
     assert say("AccessService/CreateTicket", {})["ticket"]
+    assert say("AccessService/CreateToken", {})["token"]
     say("AccessService/Revoke", {"jti": "one"})
     assert say("AccessService/ListRevocations", {})["revocations"]
     made |= {"AdminService/DisconnectSession", "AdminService/Explain"}
