@@ -83,38 +83,38 @@ class Audience:
         self.followings.append(following)
         return following
 
-    def _turned(self, name: str) -> list[str]:
-        """Return the cores, in an order of one's own."""
-        places = list(self._fleet.grpc)
-        self._chance(name).shuffle(places)
-        return places
-
-    def _edges(self, name: str) -> list[str]:
-        """Return the edges in turn: neighbours by their last number begin at different ones."""
-        turn = ord(name[-1]) % len(self._fleet.http)
-        return self._fleet.http[turn:] + self._fleet.http[:turn]
-
     def _socket(self, name: str, patterns: Sequence[str]) -> Reader:
         followings = [self._follow(name, "websocket", (one,)) for one in patterns]
-        return SocketReader(self._edges(name), _reading(name), followings)
+        return SocketReader(_from(self._fleet.http, name), _reading(name), followings)
 
     def _stub(self, name: str, patterns: Sequence[str]) -> Reader:
         followings = [self._follow(name, "grpc", (one,)) for one in patterns]
-        return StubReader(self._turned(name), _reading(name, "service"), followings)
+        return StubReader(_from(self._fleet.grpc, name), _reading(name, "service"), followings)
 
     def _curl(self, name: str, patterns: Sequence[str]) -> Reader:
         following = self._follow(name, "sse", patterns)
-        return CurlReader(self._edges(name), _reading(name), [following])
+        return CurlReader(_from(self._fleet.http, name), _reading(name), [following])
 
     def _agent(self, name: str, patterns: Sequence[str]) -> Reader:
         following = self._follow(name, "sdk", patterns)
-        return AgentReader([",".join(self._turned(name))], _reading(name, "service"), [following])
+        places = ",".join(_from(self._fleet.grpc, name))
+        return AgentReader([places], _reading(name, "service"), [following])
 
     def _stranger(self) -> Reader:
-        following = self._follow("stranger", "grpc", ("chaos.>",), tenant="other")
-        shown = token("stranger", "chaos.>", kind="service", tenant="other", seconds=HOURS)
-        return StubReader(self._fleet.grpc, shown, [following])
+        name = "stranger-2"
+        following = self._follow(name, "grpc", ("chaos.>",), tenant="other")
+        shown = token(name, "chaos.>", kind="service", tenant="other", seconds=HOURS)
+        return StubReader(_from(self._fleet.grpc, name), shown, [following])
 
 
 def _reading(subject: str, kind: str = "user") -> str:
     return token(subject, "chaos.>", kind=kind, actions=["subscribe"], seconds=HOURS)
+
+
+def _from(places: Sequence[str], name: str) -> list[str]:
+    """Return the places in turn: neighbours by their last number begin at different ones.
+
+    So that, whichever is killed, somebody was there.
+    """
+    turn = ord(name[-1]) % len(places)
+    return [*places[turn:], *places[:turn]]
