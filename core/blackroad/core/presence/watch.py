@@ -1,5 +1,6 @@
 """One watch of a Track session: what it matches at one moment, page by page, then what changes."""
 
+import math
 from collections.abc import Callable
 
 from blackroad.core.clock import Clock
@@ -24,7 +25,8 @@ class Watch:
     page or an earlier frame said it. `wake` is called when there is something to pull.
 
     Where the node has missed some of the log it begins anew; and for a while it hears also from the
-    board what others say of their sessions, since the events of that may be what was missed.
+    board what others say of their sessions, since the events of that may be what was missed. With
+    several partitions it always does: an event may come before the board's word on it.
     """
 
     def __init__(
@@ -54,6 +56,8 @@ class Watch:
         """Begin to listen. What comes first is there to be pulled."""
         self._hub.watch(self._topic, self._hear)
         self._hub.on_missed[self._begin_anew] = None
+        if len(self._hub.heads) > 1:
+            self._doubt(math.inf)
 
     def close(self) -> None:
         """Stop listening. Idempotent."""
@@ -84,9 +88,12 @@ class Watch:
         self._after, self._complete = "", False
         self._changed.clear()
         self._said.clear()
-        self._doubts_until = self._clock.monotonic() + DOUBT_SECONDS
-        self._roster.learned[self._learn] = None
+        self._doubt(self._clock.monotonic() + DOUBT_SECONDS)
         self._wake(self)
+
+    def _doubt(self, until: float) -> None:
+        self._doubts_until = max(self._doubts_until, until)
+        self._roster.learned[self._learn] = None
 
     def _learn(self, key: str) -> None:
         if self._clock.monotonic() > self._doubts_until:
