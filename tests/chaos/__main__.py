@@ -48,7 +48,7 @@ async def _run(engine: str, seed: int, seconds: float, path: Path) -> Verdict:
     print(f"{engine}, seed {seed}, {path}")
     began = time.monotonic()
     async with STAGES[engine]() as stage:
-        history = await storm(stage.fleet, stage.faults, seed=seed, seconds=seconds, path=path)
+        history = await storm(stage, seed=seed, seconds=seconds, path=path)
     print(f"{engine}: {time.monotonic() - began:.0f} s")
     for crash in stage.fleet.crashes:
         print(crash)

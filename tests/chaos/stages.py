@@ -19,10 +19,14 @@ SOME: Final = frozenset({"kill core", "stop core", "kill edge", "sever edges fro
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A fleet that runs, and what may befall it."""
+    """A fleet that runs, and what may befall it.
+
+    `folds`: the changes of presence alone say who is here, whatever the log has lost.
+    """
 
     fleet: Fleet
     faults: Sequence[Fault]
+    folds: bool = True
 
 
 @asynccontextmanager
@@ -46,7 +50,7 @@ async def sentinel() -> AsyncGenerator[Stage]:
     engine = f"redis+sentinel://127.0.0.1:{pair.sentinel.port}/main"
     try:
         async with Fleet([engine] * CORES) as fleet:
-            yield Stage(fleet, _some(fleet) + of_sentinels(pair))
+            yield Stage(fleet, _some(fleet) + of_sentinels(pair), folds=False)
     finally:
         pair.end()
 
@@ -58,7 +62,7 @@ async def cluster() -> AsyncGenerator[Stage]:
     places = ",".join(f"127.0.0.1:{server.port}" for server in servers.servers)
     try:
         async with Fleet([f"redis+cluster://{places}"] * CORES, PARTITIONS) as fleet:
-            yield Stage(fleet, _some(fleet) + of_cluster(servers))
+            yield Stage(fleet, _some(fleet) + of_cluster(servers), folds=False)
     finally:
         servers.end()
 

@@ -18,6 +18,7 @@ from tests.chaos.rules import (
     no_duplicate,
     no_hole,
 )
+from tests.chaos.stages import Stage
 from tests.chaos.world import World
 
 CALM_SECONDS: Final = 1.2
@@ -25,20 +26,19 @@ SHOWN: Final = 12
 LOSSES: Final = (no_hole, acknowledged_is_delivered)
 
 
-async def storm(
-    fleet: Fleet, faults: Sequence[Fault], *, seed: int, seconds: float, path: Path
-) -> Sequence[Record]:
+async def storm(stage: Stage, *, seed: int, seconds: float, path: Path) -> Sequence[Record]:
     """Have each fault strike once; then, while there is time, two at once. Return the history."""
     chance = random.Random(seed)
     end = time.monotonic() + seconds
     healing: list[Healed] = []
+    fleet, faults = stage.fleet, stage.faults
     async with World(fleet, seed, path) as world:
         await asyncio.sleep(CALM_SECONDS)
         for fault in chance.sample(faults, len(faults)):
             await _strike(fleet, world, [(fault, fault.target(chance))], chance, healing)
         while time.monotonic() < end:
             await _strike(fleet, world, _two(faults, chance), chance, healing)
-        await world.finish()
+        await world.finish(folds=stage.folds)
         return world.history.records
 
 

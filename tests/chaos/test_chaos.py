@@ -28,7 +28,7 @@ async def test_no_promise_is_broken_whatever_befalls(engine: str, tmp_path: Path
     print(f"\n{engine}, seed {seed}")
     async with STAGES[engine]() as stage:
         path = tmp_path / "history.jsonl"
-        history = await storm(stage.fleet, stage.faults, seed=seed, seconds=0, path=path)
+        history = await storm(stage, seed=seed, seconds=0, path=path)
     verdict = judge(history)
     print(verdict)
     assert not verdict.broken, f"seed {seed}: {path}"
