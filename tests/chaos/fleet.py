@@ -64,7 +64,7 @@ class Fleet:
             try:
                 self._running[name] = await asyncio.to_thread(self._started, name)
                 return
-            except AssertionError:
+            except (AssertionError, KeyError):  # it ended, or said why it is not ready
                 if tried == START_TRIES - 1:
                     raise
                 await asyncio.sleep(1)
