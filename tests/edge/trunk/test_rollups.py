@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from blackroad.edge.frames.rollup import MAX_CHARACTERS
 from blackroad.edge.trunk.rollups import Rollups
 from blackroad.realtime.v1 import event_pb2
 from tests.edge.rig import until
@@ -80,3 +81,13 @@ async def test_a_timer_that_does_not_know_its_time_harms_nobody(
             published.rollups.feed(delta(offset, text), [1], f"c{offset - 1}")
     await until(lambda: len(published.out) == 2)
     assert published.out == [("a", [1]), ("bcd", [1])]
+
+
+async def test_deltas_that_went_out_for_their_size_are_not_before_the_safe_cursor() -> None:
+    """Whoever resumes from there would get them twice."""
+    safe: list[str | None] = []
+    rollups = Rollups(lambda _event, _numbers: safe.append(rollups.safe))
+    for offset in range(1, 5):
+        rollups.feed(delta(offset, "x" * (MAX_CHARACTERS // 2)), [1], f"c{offset - 1}")
+    assert safe == [None, None]  # the first at once, the next two together
+    assert rollups.safe == "c3"

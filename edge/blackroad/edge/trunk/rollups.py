@@ -52,9 +52,10 @@ class Rollups:
         elif former != numbers:
             self._flush(channel)
         self._answers[channel] = (rollup, numbers)
-        for out in rollup.feed(event, loop.time()):
-            self._publish(out, numbers)
-        self._wait(channel, rollup, before)
+        out = rollup.feed(event, loop.time())
+        self._wait(channel, rollup, before)  # first: what goes out now waits no more (`safe`)
+        for each in out:
+            self._publish(each, numbers)
         if event.answer.WhichOneof("update") in ENDINGS:
             self._answers.pop(channel, None)
         elif len(self._answers) > MAX_IDLE:
