@@ -87,9 +87,7 @@ def test_the_wheel_holds_every_package_and_no_test(tmp_path: Path) -> None:
     assert not [name for name in names if re.search(r"/tests?[/_]", name)]
 
 
-@pytest.mark.parametrize(
-    "lock", [RUN_LOCK, TEST_LOCK, FRAMEWORKS_LOCK], ids=lambda lock: lock.name
-)
+@pytest.mark.parametrize("lock", [RUN_LOCK, TEST_LOCK, FRAMEWORKS_LOCK], ids=lambda lock: lock.name)
 def test_a_lock_has_hashes_and_names_no_registry(lock: Path) -> None:
     text = lock.read_text()
     assert not re.search(r"://|--(extra-)?index-url|--find-links| @ ", text)
