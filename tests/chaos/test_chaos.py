@@ -1,7 +1,6 @@
 """No promise is broken, whatever befalls a fleet and its engine."""
 
 import os
-import random
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +11,8 @@ from tests.chaos.stages import STAGES
 from tests.chaos.storm import judge, storm
 
 EVENTS: Final = 200
+SEEDS: Final = {"single": 353856, "sentinel": 964179, "cluster": 881789}
+"""The same storm each time; `make soak` takes others."""
 DOORS: Final = {"grpc", "websocket", "sse"}  # the SDK comes back by itself
 
 pytestmark = [
@@ -24,7 +25,7 @@ pytestmark = [
 
 @pytest.mark.parametrize("engine", STAGES)
 async def test_no_promise_is_broken_whatever_befalls(engine: str, tmp_path: Path) -> None:
-    seed = int(os.environ.get("CHAOS_SEED") or random.randrange(10**6))
+    seed = int(os.environ.get("CHAOS_SEED") or SEEDS[engine])
     print(f"\n{engine}, seed {seed}")
     async with STAGES[engine]() as stage:
         path = tmp_path / "history.jsonl"
