@@ -71,6 +71,7 @@ class Story:
         for event in events:
             self.said.append(event)
             event.cursor = str(len(self.said))
+            event.epoch, event.offset = 1, self.count(event.channel)
         items = [gateway_pb2.TrunkEvent(event=e, numbers=[NUMBERS[e.channel]]) for e in events]
         self.core.say("live", live=gateway_pb2.TrunkDelivery(events=items))
 
@@ -113,6 +114,12 @@ def piece(channel: str) -> event_pb2.Event:
         update = event_pb2.AnswerUpdate(text_delta=PIECE)
         return event_pb2.Event(channel=ANSWER, type="agent.response", answer=update)
     return event_pb2.Event(channel=channel, type="message", json=json.dumps(PIECE))
+
+
+def delta(text: str) -> event_pb2.Event:
+    """Return a short piece of the answer's text: it waits for the roll-up, but for the first."""
+    update = event_pb2.AnswerUpdate(text_delta=text)
+    return event_pb2.Event(channel=ANSWER, type="agent.response", answer=update)
 
 
 def ending() -> event_pb2.Event:
@@ -219,3 +226,26 @@ async def test_what_waits_when_the_core_is_lost_is_not_lost_by_a_full_queue() ->
 async def test_who_follows_answers_by_a_pattern_waits_for_none(pattern: str) -> None:
     async with story() as tale, following(tale.rig, pattern):
         assert not tale.session.viewing
+
+
+async def test_what_was_handed_on_while_an_answer_waited_comes_once() -> None:
+    async with story() as tale, following(tale.rig, ROOM, ANSWER) as browser:
+        room = [
+            event_pb2.Event(channel=ROOM, type="message", json=json.dumps(f"{number} {PIECE}"))
+            for number in range(2 * MANY)
+        ]
+        # While "b" waits, all are resumed from before it, whatever else was handed on since.
+        tale.live(delta("a"), delta("b"), *room)
+        await tale.heard()
+        tale.live(ending())
+        heard: list[int] = []
+        text, ended = "", False
+        while len(heard) < len(room) or not ended:
+            frame = await browser.next()
+            if frame["type"] == "message":
+                heard.append(int(str(frame["content"]).partition(" ")[0]))
+            if frame["type"] == "agent.response":
+                text += str(frame.get("delta", ""))
+                ended = ended or frame["status"] == "finished"
+        assert heard == list(range(len(room)))
+        assert text == "ab"

@@ -11,7 +11,7 @@ unnamed):
   `receiver.close()`.
 - Trunk LIVE, in its order: Join → `fanout.join(receiver, number, request_id, held=True)` (not held
   where the subscription's CaughtUp has come already), Part → `fanout.part(receiver, number)`, event
-  → `fanout.publish(event, numbers, position, size)`, Bookmark → `fanout.advance(position)`.
+  → `fanout.publish(event, numbers, position, size, mark)`, Bookmark → `fanout.advance(position)`.
   Position is the event's (or bookmark's) cursor.
 - Trunk CATCH_UP: what it sends to one session goes by `receiver.send(frame)`; at CaughtUp: send the
   frame, then `receiver.release(number)` for the subscription's numbers. While any number of a
@@ -20,11 +20,13 @@ unnamed):
   frames.
 - `owner.on_overflow(lost)`: number → the last position that holds for it, or None (nothing has come
   since its join: take the cursor of `subscribed` or `caught_up`). The receiver belongs to none of
-  them any more; subscribe again. A late `part` of a lost number does nothing.
+  them any more; subscribe again, and pass over what is not after `receiver.passed`. A late `part`
+  of a lost number does nothing.
 """
 
 from blackroad.edge.fanout.budget import Budget
 from blackroad.edge.fanout.fanout import Fanout
 from blackroad.edge.fanout.receiver import Owner, Receiver, Sink
+from blackroad.edge.fanout.window import Mark
 
-__all__ = ["Budget", "Fanout", "Owner", "Receiver", "Sink"]
+__all__ = ["Budget", "Fanout", "Mark", "Owner", "Receiver", "Sink"]

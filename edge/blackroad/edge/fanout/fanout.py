@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from blackroad.edge.fanout.budget import Budget
 from blackroad.edge.fanout.group import Group, Seats
 from blackroad.edge.fanout.receiver import Chunk, Receiver
-from blackroad.edge.fanout.window import Render, Window
+from blackroad.edge.fanout.window import Mark, Render, Window
 
 E = TypeVar("E")
 R = TypeVar("R", bound=Hashable)
@@ -40,6 +40,7 @@ class Fanout(Generic[E, R]):
         self._groups: dict[tuple[R, Seats], Group[R]] = {}
         self._by_number: dict[int, dict[Group[R], None]] = {}
         self._late: dict[Receiver[R], int] = {}
+        self._marks: dict[int, Mark] = {}  # of each number's last event that was flushed
         self._window: Window[E, R] = Window("", 0)
         self._timer: asyncio.Handle | None = None
         self._not_before = 0.0
@@ -59,10 +60,18 @@ class Fanout(Generic[E, R]):
         """Count the receivers that belong to a number."""
         return sum(group.size for group in self._by_number.get(number, ()))
 
-    def publish(self, event: E, numbers: Iterable[int], position: str, size: int = 0) -> None:
+    def publish(
+        self,
+        event: E,
+        numbers: Iterable[int],
+        position: str,
+        size: int = 0,
+        mark: Mark | None = None,
+    ) -> None:
         """Take an event; it goes out once to each receiver that belongs to one of the numbers now.
 
-        `position` is its cursor; `size` about how many bytes it renders to. The flush comes at the
+        `position` is its cursor, or an earlier one where events before it are still to come; `mark`
+        says which event it is; `size` about how many bytes it renders to. The flush comes at the
         end of this turn of the loop, or, while more comes, after a gap of at most 10 ms.
         """
         window = self._window
@@ -70,7 +79,7 @@ class Fanout(Generic[E, R]):
         if not followed and not len(window):
             self._window = Window(position, window.moves(1))
             return
-        window.add(event, followed, position, size)
+        window.add(event, followed, position, size, mark)
         if len(window) >= _WINDOW_EVENTS or window.size >= _WINDOW_BYTES:
             self.flush()
         elif self._timer is None:
@@ -143,6 +152,7 @@ class Fanout(Generic[E, R]):
         for receiver, start in late.items():
             self._deliver(window, receiver, start)
             receiver.place()
+        self._marks.update(window.marks(len(window)))
         self._keep_distance(time.perf_counter() - begun, len(window))
 
     def _keep_distance(self, took_seconds: float, events: int) -> None:
@@ -169,7 +179,8 @@ class Fanout(Generic[E, R]):
             for sink in group.sinks():
                 sink.write(data)
             if slow:
-                chunk = Chunk(data, window.before(0), window.moves(0))
+                marks = {n: self._marks[n] for n in group.numbers if n in self._marks}
+                chunk = Chunk(data, window.before(0), window.moves(0), marks)
                 for receiver in slow:
                     if receiver.group is group:  # it may have been shed for a neighbour's sake
                         receiver.take(chunk)
@@ -186,7 +197,9 @@ class Fanout(Generic[E, R]):
         seats = [seat for seat in receiver.group.seats if seat[0] in window.by_number]
         data = window.since(start, self._render, receiver.rendering, seats) if seats else b""
         if data:
-            receiver.take(Chunk(data, window.before(start), window.moves(start)))
+            known = {**self._marks, **window.marks(start)} if receiver.waiting else {}
+            marks = {n: known[n] for n in receiver.group.numbers if n in known}
+            receiver.take(Chunk(data, window.before(start), window.moves(start), marks))
 
     def _settle(self, receiver: Receiver[R]) -> None:
         """Give a receiver its events until now: it is about to change its numbers.
@@ -227,3 +240,4 @@ class Fanout(Generic[E, R]):
             del groups[group]
             if not groups:
                 del self._by_number[number]
+                self._marks.pop(number, None)

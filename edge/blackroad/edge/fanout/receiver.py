@@ -1,8 +1,11 @@
 """One session's place in the fan-out: written to in step, or by a queue of its own."""
 
 from collections import deque
-from collections.abc import Hashable
-from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+from collections.abc import Hashable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, Protocol, TypeVar
+
+from blackroad.edge.fanout.window import Mark
 
 if TYPE_CHECKING:
     from blackroad.edge.fanout.budget import Budget
@@ -74,6 +77,9 @@ class Places(Protocol[R]):
         ...
 
 
+NO_MARKS: Final[Mapping[int, Mark]] = MappingProxyType({})
+
+
 class Chunk(NamedTuple):
     """Bytes that wait: of live events, or of something that is for this receiver only."""
 
@@ -82,6 +88,8 @@ class Chunk(NamedTuple):
     """The position before the first event."""
     moves: int = -1
     """How often the position had moved until there; -1 for what is not live, and never dropped."""
+    marks: Mapping[int, Mark] = NO_MARKS
+    """The last event before it of each of the receiver's numbers, as far as there was one."""
 
 
 class Receiver(Generic[R]):
@@ -94,7 +102,7 @@ class Receiver(Generic[R]):
     """
 
     __slots__ = (
-        "_fanout", "_held", "_held_numbers", "_lost", "_queue", "_queued_bytes", "_slow",
+        "_fanout", "_held", "_held_numbers", "_lost", "_passed", "_queue", "_queued_bytes", "_slow",
         "closed", "group", "owner", "rendering", "seats", "sink",
     )  # fmt: skip
 
@@ -111,6 +119,7 @@ class Receiver(Generic[R]):
         self._held: deque[Chunk] | None = None
         self._held_numbers: set[int] | None = None
         self._lost: dict[int, str | None] | None = None
+        self._passed: dict[int, Mark] | None = None
         self._queued_bytes = 0
         self.group: Group[R] = fanout.enter(self)
         self.place()
@@ -124,6 +133,14 @@ class Receiver(Generic[R]):
     def lost(self) -> dict[int, str | None]:
         """What was dropped and the owner is not told yet, because there is no room: see `Owner`."""
         return dict(self._lost or {})
+
+    @property
+    def passed(self) -> Mapping[int, Mark]:
+        """The last event that it has had of numbers in `lost`, while their owner is told.
+
+        It may come after the position that `lost` says; then all up to it would come twice.
+        """
+        return self._passed or NO_MARKS
 
     @property
     def waiting(self) -> bool:
@@ -179,7 +196,7 @@ class Receiver(Generic[R]):
         self.closed = True
         self._fanout.exit(self)
         self.seats.clear()
-        self._queue = self._held = self._held_numbers = self._lost = None
+        self._queue = self._held = self._held_numbers = self._lost = self._passed = None
         self._charge(0)
 
     def shed(self) -> None:
@@ -260,6 +277,7 @@ class Receiver(Generic[R]):
             lost, self._lost = self._lost, None
             if lost:
                 self.owner.on_overflow(lost)
+            self._passed = None
 
     def _overflow(self, first: Chunk) -> None:
         """Drop what is live, or end a sink for which even that does not help."""
@@ -277,6 +295,8 @@ class Receiver(Generic[R]):
             number: first.before if moves < first.moves and number not in held else None
             for number, moves in self.seats.items()
         }
+        passed = {n: mark for n, mark in first.marks.items() if lost.get(n) is not None}
+        self._passed = {**passed, **(self._passed or {})}
         self._lost = {**lost, **(self._lost or {})}
         own = deque(chunk for chunk in self._queue or () if chunk.moves < 0)
         self._queue, self._held, self._held_numbers = own or None, None, None

@@ -1,12 +1,21 @@
 """Events between two flushes, and the bytes that each kind of receiver gets of them."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 E = TypeVar("E")
 R = TypeVar("R", bound=Hashable)
 
 Render = Callable[[E, R, str], bytes]
+
+
+class Mark(NamedTuple):
+    """Which event of its channel it is."""
+
+    channel: str
+    epoch: int
+    offset: int
 
 
 class Window(Generic[E, R]):
@@ -18,6 +27,7 @@ class Window(Generic[E, R]):
         "_events",
         "_frames",
         "_joined",
+        "_marks",
         "_positions",
         "by_number",
         "size",
@@ -28,6 +38,7 @@ class Window(Generic[E, R]):
         self._base_moves = base_moves
         self._events: list[E] = []
         self._positions: list[str] = []
+        self._marks: list[Mark | None] = []
         self._frames: dict[tuple[int, R, str], bytes] = {}
         self._joined: dict[tuple[R, tuple[tuple[int, str], ...]], bytes] = {}
         self.by_number: dict[int, list[int]] = {}
@@ -49,11 +60,24 @@ class Window(Generic[E, R]):
         """Return the position just before the event with this index."""
         return self._positions[index - 1] if index else self._base
 
-    def add(self, event: E, numbers: Iterable[int], position: str, size: int) -> None:
+    def marks(self, upto: int) -> dict[int, Mark]:
+        """Return, for each number, the mark of its last event before an index."""
+        found: dict[int, Mark] = {}
+        for number, indexes in self.by_number.items():
+            before = bisect_left(indexes, upto)
+            mark = self._marks[indexes[before - 1]] if before else None
+            if mark is not None:
+                found[number] = mark
+        return found
+
+    def add(
+        self, event: E, numbers: Iterable[int], position: str, size: int, mark: Mark | None
+    ) -> None:
         """Take an event for those numbers."""
         index = len(self._events)
         self._events.append(event)
         self._positions.append(position)
+        self._marks.append(mark)
         self.size += size
         for number in numbers:
             indexes = self.by_number.get(number)

@@ -55,12 +55,14 @@ class CatchUp:
         if subscription is None:
             self.owe(number, size)
             return
-        self.delivered += len(delivery.events)
         subscription.cursor = delivery.events[-1].cursor or subscription.cursor
+        missed = [event for event in delivery.events if not subscription.has(event)]
+        if not missed:
+            self.owe(number, size)
+            return
+        self.delivered += len(missed)
         shown = subscription.request_id if subscription.invoked else None
-        rolled = event_pb2.Delivery(
-            events=roll(delivery.events), subscription=delivery.subscription
-        )
+        rolled = event_pb2.Delivery(events=roll(missed), subscription=delivery.subscription)
         session.hearer.on_delivery(rolled, shown)
         session.owe(size)
         if rolled.events[-1].channel == delivery.subscription:

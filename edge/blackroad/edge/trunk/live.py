@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from blackroad.edge.fanout import Fanout
+from blackroad.edge.fanout import Fanout, Mark
 from blackroad.edge.frames.answer import ENDINGS
 from blackroad.edge.trunk.rollups import Rollups
 from blackroad.edge.trunk.session import Session
@@ -70,7 +70,8 @@ class Live:
         self.delivered += 1
         safe = self.rollups.safe
         position = event.cursor if safe is None else safe
-        self._fanout.publish(event, numbers, position, event.ByteSize())
+        mark = Mark(event.channel, event.epoch, event.offset) if event.offset else None
+        self._fanout.publish(event, numbers, position, event.ByteSize(), mark)
 
     def _move(self, cursor: str) -> None:
         if cursor:

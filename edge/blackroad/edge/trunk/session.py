@@ -252,6 +252,7 @@ class Session:
         if subscription is None or self.hearer is None:
             return
         subscription.caught_up = True
+        subscription.passed = None
         if caught_up.cursor:
             subscription.cursor = caught_up.cursor
         if not subscription.told_caught_up:
@@ -393,7 +394,8 @@ class Session:
 
     def on_overflow(self, lost: Mapping[int, str | None]) -> None:
         """Resume what a full queue has dropped, from where it was dropped."""
-        for subscription, position in self.following.lose(lost).items():
+        passed = self.receiver.passed if self.receiver is not None else {}
+        for subscription, position in self.following.lose(lost, passed).items():
             subscription.cursor = position or subscription.cursor
             self._resume(subscription)
 
@@ -414,8 +416,9 @@ class Session:
         self._put_off.clear()
         self._drop_queued()
         lost = self.receiver.lost if self.receiver is not None else {}
+        passed = self.receiver.passed if self.receiver is not None else {}
         numbers = self.following.numbers
-        self.following.suspend(self._upstream.turn, self._upstream.cursor, lost)
+        self.following.suspend(self._upstream.turn, self._upstream.cursor, lost, passed)
         return numbers
 
     def _drop_queued(self) -> None:

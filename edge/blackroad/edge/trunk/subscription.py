@@ -2,7 +2,8 @@
 
 from sys import intern
 
-from blackroad.realtime.v1 import channel_pb2, gateway_pb2
+from blackroad.edge.fanout import Mark
+from blackroad.realtime.v1 import channel_pb2, event_pb2, gateway_pb2
 
 
 class Subscription:
@@ -22,6 +23,7 @@ class Subscription:
         "key",
         "numbers",
         "over",
+        "passed",
         "presence",
         "request_id",
         "told_caught_up",
@@ -39,6 +41,7 @@ class Subscription:
         self.request_id: str | None = None
         self.invoked = False
         self.over: channel_pb2.Unsubscribed | None = None  # it has ended, and does not stand yet
+        self.passed: dict[str, Mark] | None = None  # what comes again of these channels, it has
         self.told_subscribed = False
         self.told_caught_up = False
         self.restart()
@@ -49,6 +52,11 @@ class Subscription:
         self.ending_held = False  # an answer's, that came on LIVE and is not out yet
         self.joined_turn: int | None = None
         self.numbers: set[int] = set()
+
+    def has(self, event: event_pb2.Event) -> bool:
+        """Whether an event that is sent again was handed on before."""
+        mark = self.passed.get(event.channel) if self.passed else None
+        return mark is not None and event.epoch == mark.epoch and event.offset <= mark.offset
 
     @property
     def settled(self) -> bool:
