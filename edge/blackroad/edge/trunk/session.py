@@ -7,7 +7,7 @@ from dataclasses import replace
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from blackroad.edge.errors import Refusal, code_of, from_rejected
-from blackroad.edge.fanout import Receiver
+from blackroad.edge.fanout import NO_MARKS, Receiver
 from blackroad.edge.frames.answer import CHANNEL_PREFIX
 from blackroad.edge.trunk.asks import Answer, OnAnswer
 from blackroad.edge.trunk.following import Following
@@ -394,7 +394,7 @@ class Session:
 
     def on_overflow(self, lost: Mapping[int, str | None]) -> None:
         """Resume what a full queue has dropped, from where it was dropped."""
-        passed = self.receiver.passed if self.receiver is not None else {}
+        passed = NO_MARKS if self.receiver is None else self.receiver.passed
         for subscription, position in self.following.lose(lost, passed).items():
             subscription.cursor = position or subscription.cursor
             self._resume(subscription)
@@ -416,7 +416,7 @@ class Session:
         self._put_off.clear()
         self._drop_queued()
         lost = self.receiver.lost if self.receiver is not None else {}
-        passed = self.receiver.passed if self.receiver is not None else {}
+        passed = NO_MARKS if self.receiver is None else self.receiver.passed
         numbers = self.following.numbers
         self.following.suspend(self._upstream.turn, self._upstream.cursor, lost, passed)
         return numbers
