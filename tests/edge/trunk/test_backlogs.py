@@ -10,6 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from blackroad.edge.trunk import Session
+from blackroad.edge.trunk.patterns import matches
 from blackroad.realtime.v1 import channel_pb2, event_pb2, gateway_pb2
 from tests.edge.rig import Browser, EdgeRig, running_edge, until
 from tests.edge.trunk.peer import Request, ScriptedCore, scripted
@@ -17,7 +18,8 @@ from tests.edge.trunk.peer import Request, ScriptedCore, scripted
 pytestmark = pytest.mark.usefixtures("one_loop")
 ANSWER = "stream.st_1"
 ROOM = "room"
-NUMBERS = {ROOM: 1, ANSWER: 2, "stream.>": 3, "stream.*": 3}
+TASKS = "task.*"
+NUMBERS = {ROOM: 1, ANSWER: 2, "stream.>": 3, "stream.*": 3, TASKS: 4, "task.a": 4, "task.b": 4}
 PIECE = "x" * 50_000
 QUEUE_BYTES = 1 << 20
 MANY = 30  # pieces: more than a queue takes
@@ -55,7 +57,8 @@ class Story:
     def _follow(self, asked: Request, channel: str, cursor: str) -> None:
         ids = {"session": asked.session, "request_id": asked.request_id}
         at = str(len(self.said))
-        missed = [event for event in self.said[int(cursor or at) :] if event.channel == channel]
+        later = self.said[int(cursor or at) :]
+        missed = [event for event in later if matches(channel, event.channel)]
         stands = channel_pb2.Subscribed(channel=channel, cursor=cursor or at)
         self.core.say("catch_up", **ids, subscribed=stands)
         for event in missed:
@@ -228,10 +231,17 @@ async def test_who_follows_answers_by_a_pattern_waits_for_none(pattern: str) -> 
         assert not tale.session.viewing
 
 
-async def test_what_was_handed_on_while_an_answer_waited_comes_once() -> None:
-    async with story() as tale, following(tale.rig, ROOM, ANSWER) as browser:
+@pytest.mark.parametrize(("name", "channels"), [(ROOM, [ROOM]), (TASKS, ["task.a", "task.b"])])
+async def test_what_was_handed_on_while_an_answer_waited_comes_once(
+    name: str, channels: list[str]
+) -> None:
+    async with story() as tale, following(tale.rig, name, ANSWER) as browser:
         room = [
-            event_pb2.Event(channel=ROOM, type="message", json=json.dumps(f"{number} {PIECE}"))
+            event_pb2.Event(
+                channel=channels[number % len(channels)],
+                type="message",
+                json=json.dumps(f"{number} {PIECE}"),
+            )
             for number in range(2 * MANY)
         ]
         # While "b" waits, all are resumed from before it, whatever else was handed on since.

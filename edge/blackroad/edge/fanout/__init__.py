@@ -26,7 +26,7 @@ unnamed):
 
 from blackroad.edge.fanout.budget import Budget
 from blackroad.edge.fanout.fanout import Fanout
-from blackroad.edge.fanout.receiver import NO_MARKS, Owner, Receiver, Sink
+from blackroad.edge.fanout.receiver import NO_MARKS, Owner, Passed, Receiver, Sink
 from blackroad.edge.fanout.window import Mark
 
-__all__ = ["NO_MARKS", "Budget", "Fanout", "Mark", "Owner", "Receiver", "Sink"]
+__all__ = ["NO_MARKS", "Budget", "Fanout", "Mark", "Owner", "Passed", "Receiver", "Sink"]

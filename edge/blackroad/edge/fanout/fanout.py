@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from blackroad.edge.fanout.budget import Budget
 from blackroad.edge.fanout.group import Group, Seats
 from blackroad.edge.fanout.receiver import Chunk, Receiver
-from blackroad.edge.fanout.window import Mark, Render, Window
+from blackroad.edge.fanout.window import Mark, Marks, Render, Window
 
 E = TypeVar("E")
 R = TypeVar("R", bound=Hashable)
@@ -40,7 +40,7 @@ class Fanout(Generic[E, R]):
         self._groups: dict[tuple[R, Seats], Group[R]] = {}
         self._by_number: dict[int, dict[Group[R], None]] = {}
         self._late: dict[Receiver[R], int] = {}
-        self._marks: dict[int, Mark] = {}  # of each number's last event that was flushed
+        self._marks: Marks = {}  # of what was flushed
         self._window: Window[E, R] = Window("", 0)
         self._timer: asyncio.Handle | None = None
         self._not_before = 0.0
@@ -70,9 +70,10 @@ class Fanout(Generic[E, R]):
     ) -> None:
         """Take an event; it goes out once to each receiver that belongs to one of the numbers now.
 
-        `position` is its cursor, or an earlier one where events before it are still to come; `mark`
-        says which event it is; `size` about how many bytes it renders to. The flush comes at the
-        end of this turn of the loop, or, while more comes, after a gap of at most 10 ms.
+        `position` is its cursor; or, with a `mark` that says which event it is, an earlier one,
+        since events before it are still to come. `size` is about how many bytes it renders to. The
+        flush comes at the end of this turn of the loop, or, while more comes, after a gap of at
+        most 10 ms.
         """
         window = self._window
         followed = [number for number in numbers if number in self._by_number]
@@ -152,7 +153,7 @@ class Fanout(Generic[E, R]):
         for receiver, start in late.items():
             self._deliver(window, receiver, start)
             receiver.place()
-        self._marks.update(window.marks(len(window)))
+        window.note(self._marks, window.by_number, len(window))
         self._keep_distance(time.perf_counter() - begun, len(window))
 
     def _keep_distance(self, took_seconds: float, events: int) -> None:
@@ -179,7 +180,7 @@ class Fanout(Generic[E, R]):
             for sink in group.sinks():
                 sink.write(data)
             if slow:
-                marks = {n: self._marks[n] for n in group.numbers if n in self._marks}
+                marks = self._marks_of(group)
                 chunk = Chunk(data, window.before(0), window.moves(0), marks)
                 for receiver in slow:
                     if receiver.group is group:  # it may have been shed for a neighbour's sake
@@ -197,9 +198,14 @@ class Fanout(Generic[E, R]):
         seats = [seat for seat in receiver.group.seats if seat[0] in window.by_number]
         data = window.since(start, self._render, receiver.rendering, seats) if seats else b""
         if data:
-            known = {**self._marks, **window.marks(start)} if receiver.waiting else {}
-            marks = {n: known[n] for n in receiver.group.numbers if n in known}
+            marks: Marks = {}
+            if receiver.waiting:
+                marks = self._marks_of(receiver.group)
+                window.note(marks, receiver.group.numbers, start)
             receiver.take(Chunk(data, window.before(start), window.moves(start), marks))
+
+    def _marks_of(self, group: Group[R]) -> Marks:
+        return {n: dict(self._marks[n]) for n in group.numbers if n in self._marks}
 
     def _settle(self, receiver: Receiver[R]) -> None:
         """Give a receiver its events until now: it is about to change its numbers.

@@ -77,7 +77,10 @@ class Places(Protocol[R]):
         ...
 
 
-NO_MARKS: Final[Mapping[int, Mark]] = MappingProxyType({})
+Passed = Mapping[int, Mapping[str, Mark]]
+"""For each number the last event of each channel."""
+
+NO_MARKS: Final[Passed] = MappingProxyType({})
 
 
 class Chunk(NamedTuple):
@@ -88,8 +91,8 @@ class Chunk(NamedTuple):
     """The position before the first event."""
     moves: int = -1
     """How often the position had moved until there; -1 for what is not live, and never dropped."""
-    marks: Mapping[int, Mark] = NO_MARKS
-    """The last event before it of each of the receiver's numbers, as far as there was one."""
+    marks: Passed = NO_MARKS
+    """The last events before it that may come after the position before it."""
 
 
 class Receiver(Generic[R]):
@@ -119,7 +122,7 @@ class Receiver(Generic[R]):
         self._held: deque[Chunk] | None = None
         self._held_numbers: set[int] | None = None
         self._lost: dict[int, str | None] | None = None
-        self._passed: dict[int, Mark] | None = None
+        self._passed: Passed | None = None
         self._queued_bytes = 0
         self.group: Group[R] = fanout.enter(self)
         self.place()
@@ -135,10 +138,10 @@ class Receiver(Generic[R]):
         return dict(self._lost or {})
 
     @property
-    def passed(self) -> Mapping[int, Mark]:
-        """The last event that it has had of numbers in `lost`, while their owner is told.
+    def passed(self) -> Passed:
+        """The last events that it has had of numbers in `lost`, while their owner is told.
 
-        It may come after the position that `lost` says; then all up to it would come twice.
+        They come after the position that `lost` says: all up to them would come twice.
         """
         return self._passed or NO_MARKS
 

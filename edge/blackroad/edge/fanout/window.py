@@ -1,8 +1,7 @@
 """Events between two flushes, and the bytes that each kind of receiver gets of them."""
 
-from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 E = TypeVar("E")
 R = TypeVar("R", bound=Hashable)
@@ -16,6 +15,13 @@ class Mark(NamedTuple):
     channel: str
     epoch: int
     offset: int
+
+
+Marks = dict[int, dict[str, Mark]]
+"""The last event of each channel of a number, since the position was exact."""
+
+MAX_MARKS: Final = 1_000
+"""How many channels of a number are known; with more of them events may come twice."""
 
 
 class Window(Generic[E, R]):
@@ -60,15 +66,26 @@ class Window(Generic[E, R]):
         """Return the position just before the event with this index."""
         return self._positions[index - 1] if index else self._base
 
-    def marks(self, upto: int) -> dict[int, Mark]:
-        """Return, for each number, the mark of its last event before an index."""
-        found: dict[int, Mark] = {}
-        for number, indexes in self.by_number.items():
-            before = bisect_left(indexes, upto)
-            mark = self._marks[indexes[before - 1]] if before else None
-            if mark is not None:
-                found[number] = mark
-        return found
+    def note(self, marks: Marks, numbers: Iterable[int], upto: int) -> None:
+        """Add to what is known of some numbers what comes before an index.
+
+        An event without a mark says that its position is exact: nothing before it is of use.
+        """
+        exact = upto - 1
+        while exact >= 0 and self._marks[exact] is not None:
+            exact -= 1
+        if exact >= 0:
+            marks.clear()
+        if exact == upto - 1:
+            return
+        for number in numbers:
+            for index in self.by_number.get(number, ()):
+                mark = self._marks[index] if exact < index < upto else None
+                if mark is not None:
+                    own = marks.setdefault(number, {})
+                    if len(own) >= MAX_MARKS:
+                        own.clear()
+                    own[mark.channel] = mark
 
     def add(
         self, event: E, numbers: Iterable[int], position: str, size: int, mark: Mark | None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from blackroad.edge.fanout import Mark
+from blackroad.edge.fanout import Passed
 from blackroad.edge.trunk.patterns import matches
 from blackroad.edge.trunk.subscription import Subscription
 
@@ -88,9 +88,7 @@ class Following:
         others = (one for one in self._by_key.values() if one is not subscription)
         return subscription.numbers.difference(*(one.numbers for one in others))
 
-    def lose(
-        self, lost: Mapping[int, str | None], passed: Mapping[int, Mark]
-    ) -> dict[Subscription, str]:
+    def lose(self, lost: Mapping[int, str | None], passed: Passed) -> dict[Subscription, str]:
         """Take lost numbers off their subscriptions; return from where these are to be resumed."""
         self._note_passed(passed)
         dropped: dict[Subscription, str] = {}
@@ -100,18 +98,17 @@ class Following:
                 dropped[subscription] = lost[number] or dropped.get(subscription, "")
         return dropped
 
-    def _note_passed(self, passed: Mapping[int, Mark]) -> None:
+    def _note_passed(self, passed: Passed) -> None:
         for subscription in self._by_key.values():
             for number in subscription.numbers & passed.keys():
-                subscription.passed = subscription.passed or {}
-                subscription.passed[passed[number].channel] = passed[number]
+                subscription.passed = {**(subscription.passed or {}), **passed[number]}
 
     def suspend(
         self,
         turn: int,
         cursor: str,
         lost: Mapping[int, str | None],
-        passed: Mapping[int, Mark],
+        passed: Passed,
     ) -> None:
         """Note where everything stands, since the link is lost: LIVE at a cursor, and its turn."""
         self._note_passed(passed)

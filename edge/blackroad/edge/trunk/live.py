@@ -26,6 +26,7 @@ class Live:
         self.delivered = 0
         self.lagged = 0
         self.rollups = Rollups(self._publish)
+        self._taking = ""  # the cursor of the event that is taken now
         self._fanout = fanout
         self._sessions = sessions
         self._generation = 0
@@ -53,6 +54,7 @@ class Live:
 
     def _take_event(self, item: gateway_pb2.TrunkEvent) -> None:
         event, generation = item.event, self._generation
+        self._taking = event.cursor
         numbers = [generation | number for number in item.numbers]
         if event.HasField("answer"):
             kind = event.answer.WhichOneof("update")
@@ -68,9 +70,12 @@ class Live:
 
     def _publish(self, event: event_pb2.Event, numbers: Sequence[int]) -> None:
         self.delivered += 1
-        safe = self.rollups.safe
-        position = event.cursor if safe is None else safe
-        mark = Mark(event.channel, event.epoch, event.offset) if event.offset else None
+        position, mark = self.rollups.safe, None
+        if position is None:
+            # All that was taken is out with it, whatever came after an answer's last delta.
+            position = event.cursor if event.cursor == self._taking else self.cursor
+        elif event.offset:
+            mark = Mark(event.channel, event.epoch, event.offset)
         self._fanout.publish(event, numbers, position, event.ByteSize(), mark)
 
     def _move(self, cursor: str) -> None:
