@@ -119,6 +119,25 @@ async def test_what_waits_at_one_core_goes_to_a_worker_that_is_free_at_another(
         assert sorted([await answer.text() for answer in first]) == ["one", "other"]
 
 
+async def test_a_worker_that_was_busy_for_less_than_a_tick_is_asked_again(
+    cores: tuple[str, str],
+) -> None:
+    name = fresh("agent")
+    async with (
+        desks(cores, name, (1, 1)) as (one, other),
+        Client(f"grpc://{cores[0]}") as client,
+        asyncio.timeout(40),
+    ):
+        held = client.invoke(name, "who?")
+        await held.started()
+        for _ in range(100):
+            other.turns.release()
+        for _ in range(50):
+            assert await client.invoke(name, "who?").text() == "other"
+        one.turns.release()
+        assert await held.text() == "one"
+
+
 async def test_nobody_is_told_no_agent_while_one_is_anywhere(cores: tuple[str, str]) -> None:
     name, desk = fresh("agent"), Desk("there")
     async with Client(f"grpc://{cores[0]}") as client, asyncio.timeout(40):

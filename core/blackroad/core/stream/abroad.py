@@ -57,6 +57,9 @@ class _Registered(msgspec.Struct, array_like=True, frozen=True):
     register: bytes
     free: int
     load: float
+    given: int = 0
+    """How many it was given: who was busy and is free again within a tick has changed all the same,
+    for others have counted on it (`book`)."""
 
 
 class Abroad:
@@ -117,6 +120,7 @@ class Abroad:
             register.SerializeToString(deterministic=True),
             worker.free,
             worker.load,
+            worker.given,
         )
         self.fleet.board.put(WORKER, worker.session_id, _ENCODE(shown))
 

@@ -245,6 +245,7 @@ class Dispatcher:
         answer.attempt += 1
         answer.worker = worker
         worker.holding[answer.stream_id] = answer
+        worker.given += 1
         worker.send(invocation_frame(answer, answer.deadline_at - self._clock.monotonic()))
         if worker.busy:
             self._attendance.changed(worker)

@@ -23,6 +23,7 @@ class Worker:
     __slots__ = (
         "agent",
         "draining",
+        "given",
         "holding",
         "identity",
         "keys",
@@ -53,6 +54,7 @@ class Worker:
         self.load = 0.0
         self.draining = False
         self.holding: dict[str, Answer] = {}
+        self.given = 0  # how many invocations it was ever given here
         self.on_idle: Callable[[], None] = lambda: (
             None
         )  # called when it drains and holds nothing more
