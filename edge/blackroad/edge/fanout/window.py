@@ -83,7 +83,7 @@ class Window(Generic[E, R]):
                 mark = self._marks[index] if exact < index < upto else None
                 if mark is not None:
                     own = marks.setdefault(number, {})
-                    if len(own) >= MAX_MARKS:
+                    if len(own) >= MAX_MARKS and mark.channel not in own:
                         own.clear()
                     own[mark.channel] = mark
 
