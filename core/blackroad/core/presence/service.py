@@ -32,6 +32,7 @@ class PresenceServicer(presence_pb2_grpc.PresenceServiceServicer):
             node=node.name,
             development=node.development,
             renew=node.renew,
+            budget=node.budget,
         )
         with node.present(session):
             await session.run(request_iterator)

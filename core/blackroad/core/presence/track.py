@@ -15,6 +15,7 @@ from blackroad.core.identity.authorize import authorize
 from blackroad.core.identity.identity import Action, Identity
 from blackroad.core.identity.renewal import Renew
 from blackroad.core.ids import session_id
+from blackroad.core.limits.budget import Budget
 from blackroad.core.outbox import Outbox
 from blackroad.core.presence.calls import scope_of
 from blackroad.core.presence.entity import Entity, checked_entity, entity_of, kind_of
@@ -45,6 +46,7 @@ class TrackSession:
         node: str,
         development: bool,
         renew: Renew,
+        budget: Budget,
     ) -> None:
         self._renew = renew
         self.session_id = session_id()
@@ -56,7 +58,8 @@ class TrackSession:
         self._clock = clock
         self._welcome = welcome(self.session_id, node, identity, development=development)
         self._welcomed = False
-        self._outbox: Outbox[Frame] = Outbox(_no_batch, _no_live)
+        self._outbox: Outbox[Frame] = Outbox(_no_batch, _no_live, budget=budget)
+        self._outbox.exhausted = lambda: self.end(Ending(Code.SLOW_CONSUMER))
         self._duplex: Duplex[presence_pb2.TrackRequest] = Duplex(self._outbox, writer, self)
         self._duplex.on_written = self._feed
         self._watches: dict[str, Watch] = {}  # by what each needs a grant for
