@@ -5,6 +5,8 @@ from typing import Final, Protocol
 from weakref import WeakSet
 
 MIB: Final = 1 << 20
+ROOM: Final = 8
+"""The part of the limit that is free again after queues were shed."""
 
 
 class Holder(Protocol):
@@ -23,8 +25,9 @@ class Holder(Protocol):
 class Budget:
     """Bytes that wait in all queues. Where they are too many the largest queues shed first.
 
-    That is done at the end of the turn of the loop, so that nobody loses its place while events are
-    being handed around.
+    They do until an eighth is free again: who is the largest is looked up once for many. That is
+    done at the end of the turn of the loop, so that nobody loses its place while events are being
+    handed around.
     """
 
     __slots__ = ("_holders", "_relieving", "limit", "total")
@@ -57,7 +60,8 @@ class Budget:
 
     def _relieve(self) -> None:
         self._relieving = False
+        enough = self.limit - self.limit // ROOM
         for holder in sorted(self._holders, key=lambda one: one.size, reverse=True):
-            if self.total <= self.limit:
+            if self.total <= enough:
                 break
             holder.shed()
