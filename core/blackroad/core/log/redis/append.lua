@@ -39,7 +39,8 @@ local function create(key, kept)
 end
 
 -- Take up that a history has some events more, of so many bytes: then the share is let go that was
--- over the number. What is not told is bounded by who writes it, and has the mark 1 only.
+-- over the number. A new one takes what its stream does, which is much more than its first event.
+-- What is not told is bounded by who writes it, and has the mark 1 only.
 local function keep_history(channel, key, name, events, kept, told, added, count)
   if events <= 0 then
     if channel[HISTORY] > 0 then
@@ -56,8 +57,10 @@ local function keep_history(channel, key, name, events, kept, told, added, count
   local length = call('XLEN', name)
   if channel[HISTORY] <= 1 then call('ZADD', HISTORIES, now, key) end
   local bytes, before = added, count
-  if length > count then -- else those of before are past their time
+  if length > count then
     bytes, before = channel[HISTORY] + added, (channel[COUNT] or 0) + count
+  else -- those of before, if there were any, are past their time
+    bytes = max(added, call('MEMORY', 'USAGE', name) or 0)
   end
   if length < before then bytes = bytes * length / before end
   channel[COUNT] = length
