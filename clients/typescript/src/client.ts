@@ -8,7 +8,6 @@ import {
   type Target,
 } from './answers/agent.js';
 import { Answer } from './answers/answer.js';
-import { idOf } from './connection.js';
 import type { RealtimeError } from './errors.js';
 import type {
   Entity,
@@ -23,9 +22,11 @@ import type {
 import { isEvent } from './frames.js';
 import { Listeners } from './listeners.js';
 import { type Fields, Outbox, type QueueBounds, type QueueState } from './outbox.js';
-import { type PresenceQuery, PresenceStore } from './presence.js';
+import { type PresenceQuery, PresenceStore, questionsOf } from './presence.js';
+import { type PublishOptions, publicationOf } from './publication.js';
 import { Rooms } from './rooms.js';
 import { Session, type SessionOptions, type State } from './session.js';
+import { Standing } from './standing.js';
 import { type SubscribeOptions, Subscription } from './subscription.js';
 
 export interface ClientOptions extends SessionOptions {
@@ -46,15 +47,6 @@ export interface ClientEvents {
   error: RealtimeError;
 }
 
-export interface PublishOptions {
-  /** The event's type; `message` by default. */
-  readonly event?: string;
-  /** Makes repeating it harmless; one is made where none is given. */
-  readonly idempotencyKey?: string;
-  readonly headers?: Record<string, string>;
-  readonly correlationId?: string;
-}
-
 /**
  * Connects at the first call that needs it and stays connected until `close()` or a refusal that does not pass.
  * Making one does nothing, so that it can be made on a server too.
@@ -69,7 +61,7 @@ export class RealtimeClient {
   readonly #session: Session;
   readonly #asking = new Map<string, Answer>();
   readonly #answers = new Set<Answer>();
-  #status: Fields | undefined;
+  readonly #standing: Standing;
   #closed: RealtimeError | undefined;
 
   constructor(options: ClientOptions) {
@@ -79,6 +71,7 @@ export class RealtimeClient {
       this.#listeners.emit('queue', state),
     );
     this.#rooms = new Rooms(this.#outbox, options.random ?? Math.random);
+    this.#standing = new Standing(options.deadlines?.awaySeconds ?? 300, () => this.#tellStanding());
     this.#session = new Session(options, {
       onstate: state => this.#listeners.emit('state', state),
       onopen: (send, welcome) => this.#open(send, welcome),
@@ -126,10 +119,9 @@ export class RealtimeClient {
   }
 
   /** Resolves when it is connected; rejects when it is closed for good. */
-  connect(): Promise<void> {
-    this.#session.open();
-    if (this.state === 'open') return Promise.resolve();
-    if (this.#closed) return Promise.reject(this.#closed);
+  async connect(): Promise<void> {
+    this.#begin();
+    if (this.state === 'open') return;
     return new Promise((resolve, reject) => {
       const remove = this.on('state', state => {
         if (state === 'open') resolve();
@@ -152,18 +144,13 @@ export class RealtimeClient {
     return new Subscription<T>(room, this.#rooms, options, past);
   }
 
-  /** Publish; resolves when it is in the log. It is there once, however often the connection breaks. */
-  async publish(room: string, content: Json, options: PublishOptions = {}): Promise<Published> {
-    const { event = 'message', idempotencyKey = idOf(), headers, correlationId } = options;
-    const named = event === 'message' ? { type: 'message' } : { type: 'publish', event };
-    return this.#ask<Published>({
-      ...named,
-      room,
-      content,
-      idempotency_key: idempotencyKey,
-      headers,
-      correlation_id: correlationId,
-    });
+  /** Publish JSON or bytes; resolves when it is in the log: once, however often the connection breaks. */
+  async publish(
+    room: string,
+    content: Json | Uint8Array,
+    options: PublishOptions = {},
+  ): Promise<Published> {
+    return this.#ask<Published>(publicationOf(room, content, options));
   }
 
   /** A page of a room's past: the newest before an offset, or the oldest after one. */
@@ -180,15 +167,19 @@ export class RealtimeClient {
   }
 
   /** Who is here now. */
-  async whoIsHere({ room, entityType }: PresenceQuery = {}): Promise<readonly Entity[]> {
-    const asked = room !== undefined ? { room } : { entity_type: entityType };
-    return (await this.#ask<{ entities: Entity[] }>({ type: 'presence', ...asked })).entities;
+  async whoIsHere(query: PresenceQuery = {}): Promise<readonly Entity[]> {
+    const found = await Promise.all(
+      questionsOf(query).map(each => this.#ask<{ entities: Entity[] }>(each)),
+    );
+    return found.flatMap(({ entities }) => entities);
   }
 
-  /** Say how one is, on this connection and those after it. Needs a WebSocket. */
+  /**
+   * Say how one is, on this connection and those after it. Needs a WebSocket. Until it is called a page that is
+   * hidden for long is `away`, and `online` when it is looked at again.
+   */
   async setStatus(status: Exclude<Status, 'offline'>, metadata?: Json): Promise<void> {
-    this.#status = { type: 'presence.update', status, metadata };
-    await this.#ask(this.#status);
+    await this.#ask(this.#standing.choose(status, metadata));
   }
 
   agent(name: string): Agent {
@@ -255,7 +246,15 @@ export class RealtimeClient {
 
   #begin(): void {
     if (this.#closed) throw this.#closed;
+    if (this.state === 'idle') this.#standing.watch();
     this.#session.open();
+  }
+
+  /** Where it is not allowed, it is not said. */
+  #tellStanding(): void {
+    const { frame } = this.#standing;
+    if (!frame || this.sessionId === undefined || this.transport !== 'websocket') return;
+    this.#outbox.request(frame, 'never', true).answer.catch(() => {});
   }
 
   async #ask<T = Frame>(fields: Fields): Promise<T> {
@@ -267,7 +266,7 @@ export class RealtimeClient {
     this.sessionId = welcome.session_id as string | undefined;
     this.#outbox.open(send, () => {
       this.#rooms.opened();
-      if (this.#status) this.#outbox.request(this.#status, 'never', true).answer.catch(() => {});
+      this.#tellStanding();
     });
   }
 
@@ -294,6 +293,7 @@ export class RealtimeClient {
 
   #end(error: RealtimeError): void {
     this.#closed = error;
+    this.#standing.stop();
     this.#outbox.close(error);
     this.#rooms.close(error);
     for (const answer of [...this.#answers]) answer.onended(error);

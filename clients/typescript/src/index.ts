@@ -12,7 +12,6 @@ export { type ChatOptions, streamChat } from './answers/chat.js';
 export {
   type ClientEvents,
   type ClientOptions,
-  type PublishOptions,
   RealtimeClient,
 } from './client.js';
 export { RealtimeError } from './errors.js';
@@ -32,6 +31,7 @@ export type {
 export { matches } from './frames.js';
 export type { QueueBounds, QueueState } from './outbox.js';
 export { type PresenceQuery, PresenceStore } from './presence.js';
+export type { PublishOptions } from './publication.js';
 export type { State } from './session.js';
 export { type SubscribeOptions, Subscription, type SubscriptionEvents } from './subscription.js';
 export type { TokenSource } from './token.js';

@@ -3,12 +3,20 @@
 import type { RealtimeError } from './errors.js';
 import type { Entity, EntityType } from './frames.js';
 import { Listeners } from './listeners.js';
+import type { Fields } from './outbox.js';
 import type { Subscription } from './subscription.js';
 
 /** The occupants of a room, or all entities of a type; without both, everybody. */
 export interface PresenceQuery {
   readonly room?: string;
   readonly entityType?: EntityType;
+}
+
+/** What is asked to know it: a server answers for a room, or for one type. */
+export function questionsOf({ room, entityType }: PresenceQuery): Fields[] {
+  if (room !== undefined) return [{ type: 'presence', room }];
+  const types = entityType ? [entityType] : ENTITY_TYPES;
+  return types.map(entity_type => ({ type: 'presence', entity_type }));
 }
 
 export interface PresenceHost {
@@ -22,6 +30,7 @@ export interface PresenceEvents {
   error: RealtimeError;
 }
 
+const ENTITY_TYPES: readonly EntityType[] = ['agent', 'user', 'service'];
 const SETTLE_SECONDS = 0.1;
 const LEAST_SECONDS = 1;
 /** SSE readers are not told who comes and goes in a room. */

@@ -68,6 +68,7 @@ export class Session {
       pingSeconds: 25,
       pongSeconds: 8,
       upgradeSeconds: 60,
+      awaySeconds: 300,
       ...options.deadlines,
     };
   }

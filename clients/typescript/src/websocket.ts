@@ -12,6 +12,8 @@ export interface Deadlines {
   readonly pongSeconds: number;
   /** Over SSE, until WebSockets that have worked before are tried again. */
   readonly upgradeSeconds: number;
+  /** Hidden for so long, a page is `away`. */
+  readonly awaySeconds: number;
 }
 
 export class WebSocketConnection implements Connection {

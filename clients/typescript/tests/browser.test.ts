@@ -89,6 +89,7 @@ it.each(['auto', 'sse'])(
     const one = await tab(within, { transport, client: `a-${transport}` });
     const two = await tab(within, { transport, client: `b-${transport}` });
     await Promise.all([shows(one, '#channel', 'live'), shows(two, '#channel', 'live')]);
+    await shows(one, '#connection', 'open');
     const before = await two.locator('#events li').count();
     await one.click('#publish');
     await two.waitForFunction(

@@ -144,6 +144,31 @@ describe.each(TRANSPORTS)('over %s', transport => {
     room.close();
   });
 
+  it('shows everybody who is here where nobody is asked for in particular', async () => {
+    const ann = client(installation.url, { transport });
+    const bob = client(installation.url, { transport: 'websocket', clientId: `bob-${transport}` });
+    await bob.setStatus('busy');
+    const found = await ann.whoIsHere();
+    const how = (id: string) => found.find(each => each.entity_id === id);
+    expect(how('ECHO')).toMatchObject({ entity_type: 'agent', status: 'online' });
+    expect(how(bob.clientId)).toMatchObject({ entity_type: 'user', status: 'busy' });
+    const everybody = ann.presence();
+    await everybody.ready;
+    expect(everybody.get('ECHO')?.status).toBe('online');
+    await bob.setStatus('away');
+    await until(() => everybody.get(bob.clientId)?.status === 'away');
+    everybody.close();
+  });
+
+  it('carries bytes as they are', async () => {
+    const ann = client(installation.url, { transport });
+    const subscription = ann.subscribe(`${transport}.bytes`);
+    await subscription.ready;
+    await ann.publish(`${transport}.bytes`, new Uint8Array([0, 255, 10]), { event: 'chunk' });
+    const { value } = await subscription[Symbol.asyncIterator]().next();
+    expect([value?.type, value?.data, value?.content]).toEqual(['chunk', 'AP8K', undefined]);
+  });
+
   it('refuses what does not fit while offline, and says so', async () => {
     const network = await Network.before(installation.address);
     network.refusing = true;

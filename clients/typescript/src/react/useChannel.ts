@@ -1,9 +1,9 @@
 /** A channel's events as state. */
 
 import { useCallback, useEffect, useState } from 'react';
-import type { PublishOptions } from '../client.js';
 import type { RealtimeError } from '../errors.js';
 import type { Json, Published, RealtimeEvent } from '../frames.js';
+import type { PublishOptions } from '../publication.js';
 import { useRealtime } from './context.js';
 
 export interface ChannelOptions {
@@ -20,7 +20,7 @@ export interface ChannelState<T> {
   readonly error: RealtimeError | undefined;
   /** How often events were lost for good. */
   readonly gaps: number;
-  readonly publish: (content: Json, options?: PublishOptions) => Promise<Published>;
+  readonly publish: (content: Json | Uint8Array, options?: PublishOptions) => Promise<Published>;
 }
 
 const NOTHING = { events: [], status: 'joining', error: undefined, gaps: 0 } as const;
@@ -60,7 +60,7 @@ export function useChannel<T = Json>(room: string, options: ChannelOptions = {})
     };
   }, [client, room, history, keep]);
   const publish = useCallback(
-    (content: Json, how?: PublishOptions) => client.publish(room, content, how),
+    (content: Json | Uint8Array, how?: PublishOptions) => client.publish(room, content, how),
     [client, room],
   );
   return { ...state, publish };

@@ -3,7 +3,7 @@
 import type { Address, Connection, Ending, Hearer } from '../connection.js';
 import { RealtimeError } from '../errors.js';
 import type { Frame } from '../frames.js';
-import type { Want } from './feed.js';
+import type { Want } from './place.js';
 import { refusal } from './reader.js';
 import { canShare, type Followed, OwnFeed, SharedFeed } from './shared.js';
 

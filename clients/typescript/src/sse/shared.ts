@@ -2,7 +2,8 @@
 
 import { type Ending, idOf } from '../connection.js';
 import type { Frame } from '../frames.js';
-import { Feed, type FeedHost, type Want } from './feed.js';
+import { Feed, type FeedHost } from './feed.js';
+import type { Want } from './place.js';
 
 export interface FeedHearer {
   onopen(): void;

@@ -9,6 +9,7 @@ import {
   RealtimeProvider,
   useAgentStream,
   useChannel,
+  useConnection,
   usePresence,
 } from '../../src/react/index.js';
 
@@ -38,7 +39,12 @@ function Channel() {
 
 function Agents() {
   const agents = usePresence({ entityType: 'agent' });
-  return <output id="agents">{agents.map(agent => agent.entity_id).join(' ')}</output>;
+  return (
+    <section>
+      <output id="agents">{agents.map(agent => agent.entity_id).join(' ')}</output>
+      <output id="connection">{useConnection()}</output>
+    </section>
+  );
 }
 
 function Ask() {
