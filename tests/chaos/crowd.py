@@ -60,12 +60,6 @@ class Crowd:
         watched = [one.run() for one in watchers]
         return [*(one.run() for one in self.sitters), *watched, folding.run(), reader.run()]
 
-    def look_anew(self) -> None:
-        """Have those who fold changes begin with a list once more, as after a gap."""
-        for one in self._observers:
-            if isinstance(one, Watcher | Folding):
-                one.look_anew()
-
     async def settle(self) -> None:
         """Wait until every observer believes what is so, and record what they believe.
 

@@ -176,28 +176,15 @@ class Watcher:
         self.kind = kind
         self._client = client
         self._here: set[str] = set()
-        self._looking: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Watch until cancelled."""
         while True:
             self._here.clear()
-            self._looking = asyncio.create_task(self._look())
-            try:
-                await asyncio.wait([self._looking])
-            finally:
-                self._looking.cancel()
+            with contextlib.suppress(RealtimeError):
+                async for one in self._client.presence(self.kind):
+                    _fold(self._here, one.entity_id, one.status)
             await asyncio.sleep(BACK_SECONDS)
-
-    def look_anew(self) -> None:
-        """Begin with a list once more."""
-        if self._looking is not None:
-            self._looking.cancel()
-
-    async def _look(self) -> None:
-        with contextlib.suppress(RealtimeError):
-            async for one in self._client.presence(self.kind):
-                _fold(self._here, one.entity_id, one.status)
 
     async def believes(self) -> frozenset[str]:
         """Return its fold."""
@@ -230,10 +217,6 @@ class Folding(Following):
     async def believes(self) -> frozenset[str]:
         """Return its fold."""
         return frozenset(self._here)
-
-    def look_anew(self) -> None:
-        """Begin with a list once more."""
-        self._stale.set()
 
     @override
     def opened(self, cursor: str, recovered: bool | None = None, gap: str = "") -> None:

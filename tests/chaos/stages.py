@@ -19,14 +19,10 @@ SOME: Final = frozenset({"kill core", "stop core", "kill edge", "sever edges fro
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A fleet that runs, and what may befall it.
-
-    `folds`: the changes of presence alone say who is here, whatever the log has lost.
-    """
+    """A fleet that runs, and what may befall it."""
 
     fleet: Fleet
     faults: Sequence[Fault]
-    folds: bool = True
 
 
 @asynccontextmanager
@@ -50,7 +46,7 @@ async def sentinel() -> AsyncGenerator[Stage]:
     engine = f"redis+sentinel://127.0.0.1:{pair.sentinel.port}/main"
     try:
         async with Fleet([engine] * CORES) as fleet:
-            yield Stage(fleet, _some(fleet) + of_sentinels(pair), folds=False)
+            yield Stage(fleet, _some(fleet) + of_sentinels(pair))
     finally:
         pair.end()
 
@@ -62,7 +58,7 @@ async def cluster() -> AsyncGenerator[Stage]:
     places = ",".join(f"127.0.0.1:{server.port}" for server in servers.servers)
     try:
         async with Fleet([f"redis+cluster://{places}"] * CORES, PARTITIONS) as fleet:
-            yield Stage(fleet, _some(fleet) + of_cluster(servers), folds=False)
+            yield Stage(fleet, _some(fleet) + of_cluster(servers))
     finally:
         servers.end()
 

@@ -38,7 +38,7 @@ async def storm(stage: Stage, *, seed: int, seconds: float, path: Path) -> Seque
             await _strike(fleet, world, [(fault, fault.target(chance))], chance, healing)
         while time.monotonic() < end:
             await _strike(fleet, world, _two(faults, chance), chance, healing)
-        await world.finish(folds=stage.folds)
+        await world.finish()
         return world.history.records
 
 

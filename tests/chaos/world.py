@@ -49,11 +49,10 @@ class World:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def finish(self, *, folds: bool = True) -> None:
+    async def finish(self) -> None:
         """Have all publishers end, say a last thing everywhere, and wait until all have it.
 
-        What has not come after a minute is for the rules to find. Where it cannot be told from what
-        changes alone (not `folds`), who folds changes looks anew.
+        What has not come after a minute is for the rules to find.
         """
         self._stop.set()
         await asyncio.gather(*self._stopping)
@@ -62,8 +61,6 @@ class World:
             async with asyncio.timeout(LAST_SECONDS):
                 while not all(_has(one, words) for one in self._audience.lasting):  # noqa: ASYNC110
                     await asyncio.sleep(POLL_SECONDS)
-        if not folds:
-            self._crowd.look_anew()
         await self._crowd.settle()
 
     async def _begin(self) -> None:

@@ -116,6 +116,7 @@ class Node:
             alive=lambda session_id: self.sessions.get(session_id) is not None,
             board=self.fleet.board,
         )
+        self.fleet.sure = self.roster.retell
         self.answers = Answers(
             self.log,
             self.hub,

@@ -10,6 +10,7 @@ from blackroad.core.channel.room import ONE_BY_ONE
 from blackroad.core.clock import SystemClock
 from blackroad.core.errors import Code, Rejection
 from blackroad.core.fleet.board import Board
+from blackroad.core.fleet.words import Items
 from blackroad.realtime.v1 import channel_pb2, event_pb2
 from tests.core.channel.tape import TapeLog
 from tests.core.channel.world import ADA, ADMIN, BOB, World, identity
@@ -303,3 +304,20 @@ async def test_who_cannot_have_a_seat_noted_has_none(world: World) -> None:
     await asyncio.wait([joining])
     assert occupants.count(PLANS) == 0
     assert not board.has("seat", f"{PLANS} ada")
+
+
+async def test_a_seat_that_another_node_has_given_counts_once_what_was_missed_is_said(
+    world: World,
+) -> None:
+    await world.make("plans", presence=True, max_members=1)
+    await world.catch_up()
+    board = Board(world.log, "me", alone=False)
+    occupants = Occupants(world.log, world.publisher, world.directory, world.clock, board=board)
+    ada, bob = f"{PLANS} ada", f"{PLANS} bob"
+    board.take(Items("other", [("seat", ada, b"1")]), 1)
+    # That she has gone, this node has missed: there is no seat, as far as it knows.
+    board.take(Items("other", [("seat", bob, b"2")]), 3)
+    assert [who for who, _ in occupants.page(PLANS, "", 9)] == ["ada"]
+    board.take(Items("other", [("seat", bob, b"2")], first=True, last=True), 4, missed=True)
+    assert [who for who, _ in occupants.page(PLANS, "", 9)] == ["bob"]
+    assert occupants.count(PLANS) == 1

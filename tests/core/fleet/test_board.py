@@ -51,3 +51,27 @@ def test_all_items_of_a_lost_node_go_with_it() -> None:
         ("a", True, True),
         ("b", True, True),
     ]
+
+
+def test_what_mends_a_miss_is_told_as_such_and_to_some_also_where_nothing_changed() -> None:
+    mine, told = board()
+    seats: list[Change] = []
+    mine.listen("seat", seats.append, again=True)
+    mine.take(Items("other", [("t", "old", b""), ("t", "k", b"1"), ("seat", "s", b"1")]), 1)
+    mine.take(Items("other", [("t", "k", b"2")]), 2, missed=True)
+    assert not any(change.anew for change in told), "it is said for the first time"
+    told.clear()
+    seats.clear()
+    every = [("t", "k", b"2"), ("t", "new", b""), ("seat", "s", b"1")]
+    mine.take(Items("other", [*every], first=True, last=True), 3, missed=True)
+    assert [(one.key, one.value, one.anew) for one in told] == [
+        ("new", b"", True),
+        ("old", None, True),
+    ]
+    assert [(one.key, one.value, one.anew) for one in seats] == [("s", b"1", True)]
+    told.clear()
+    mine.take(Items("other", [("t", "k", b"3")], first=True, last=True), 4)
+    assert [(one.key, one.value, one.anew) for one in told] == [
+        ("k", b"3", False),
+        ("new", None, False),
+    ]

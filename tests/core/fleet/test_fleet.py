@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+import msgspec
+
 from blackroad.core.clock import SystemClock
-from blackroad.core.fleet.fleet import Fleet
+from blackroad.core.fleet.fleet import SILENT_BEATS, SURE_BEATS, Fleet
 from blackroad.core.fleet.words import (
     BEAT,
     BOARD,
@@ -15,6 +17,7 @@ from blackroad.core.fleet.words import (
     Items,
     Lost,
     append_of,
+    data_of,
     order_of,
 )
 from blackroad.core.hub.hub import Hub
@@ -71,3 +74,35 @@ def test_a_word_of_a_log_that_began_anew_is_later_than_all_before() -> None:
     orders = [order_of(Entry(COMMON, record, 0, era, 1, offset, 0)) for era, offset in places]
     assert orders == sorted(set(orders))
     assert orders[-1] < 1 << 53, "a script's numbers are exact up to there"
+
+
+async def test_who_has_missed_something_is_sure_again_once_its_own_beats_came_back() -> None:
+    async with running() as (fleet, hub):
+        sure: list[int] = []
+        fleet.sure = sure.append
+        beat = append_of(COMMON, BEAT, Beat(fleet.node, 1, b""))
+        for _ in range(SURE_BEATS):
+            await hear(hub, beat)
+        assert not sure, "nothing was missed"
+        fleet.missed(hub.heads)
+        for _ in range(SURE_BEATS):
+            await hear(hub, beat)
+        assert len(sure) == 1
+
+
+async def test_a_node_that_goes_on_though_it_is_lost_is_told_so_again() -> None:
+    async with running() as (fleet, hub):
+        said: asyncio.Queue[Lost] = asyncio.Queue()
+
+        def hears(entry: Entry) -> None:
+            if entry.type == LOST:
+                said.put_nowait(msgspec.msgpack.decode(data_of(entry), type=Lost))
+
+        await hear(hub, append_of(COMMON, BOARD, Items("other", [])))
+        await hear(hub, append_of(COMMON, LOST, Lost("other", "third")))
+        hub.watch(COMMON, hears)
+        for number in range(SILENT_BEATS + 1):
+            await hear(hub, append_of(COMMON, BEAT, Beat("other", number, b"")))
+        async with asyncio.timeout(10):
+            assert await said.get() == Lost("other", fleet.node)
+        assert fleet.others == []

@@ -56,7 +56,7 @@ class Occupants:
         self._confirmed_own: dict[str, None] = {}
         self._asked: dict[str, asyncio.Future[bool]] = {}  # for a seat, by its item
         if self._board is not None:
-            self._board.listen(TOPIC, self._hear)
+            self._board.listen(TOPIC, self._hear, again=True)
 
     async def join(self, key: str, identity: Identity, session_id: str) -> None:
         """Let a session occupy a channel whose policy counts occupants. Idempotent.
@@ -189,7 +189,8 @@ class Occupants:
         elif change.value is not None:
             room = self._rooms.setdefault(key, Room())
             most = self._directory.policy(key).max_members
-            if self._has_room(key, room, subject, most):
+            # What is said anew its node has decided before, whatever this one has made of it.
+            if change.anew or self._has_room(key, room, subject, most):
                 room.seat_elsewhere(subject, change.node, int(change.value))
             self._note(key, room)
         elif known := self._rooms.get(key):
@@ -203,6 +204,8 @@ class Occupants:
         asked = self._asked.pop(change.key, None)
         if change.value is None:
             self._confirmed_own.pop(change.key, None)
+            return
+        if change.anew and change.key in self._confirmed_own:
             return
         room = self._rooms.get(key)
         most = self._directory.policy(key).max_members

@@ -27,6 +27,7 @@ class Change(NamedTuple):
     order: int = 0  # where in the log, growing; 0 where there is no other node
     lost: bool = False  # whether it went with its node
     left: bool = False  # whether that node went by itself, so that clients move from it
+    anew: bool = False  # it mends what this node has missed: what it told since may be wrong
 
 
 Listener = Callable[[Change], None]
@@ -50,12 +51,18 @@ class Board:
         self._written: dict[Place, bytes] = {}  # this node's own, as the log has them
         self._seen: dict[str, set[Place]] = {}  # of who is saying all that it has
         self._listeners: dict[str, Listener] = {}
+        self._again: set[str] = set()  # topics of which unchanged items are told, too
         self._wanted = asyncio.Event()
         self._whole = False
 
-    def listen(self, topic: str, listener: Listener) -> None:
-        """Have a function told of a topic's changes; it must not block. One for each topic."""
+    def listen(self, topic: str, listener: Listener, *, again: bool = False) -> None:
+        """Have a function told of a topic's changes; it must not block. One for each topic.
+
+        `again`: also of items that are as they were, where what was missed is said anew.
+        """
         self._listeners[topic] = listener
+        if again:
+            self._again.add(topic)
 
     def put(self, topic: str, key: str, value: bytes) -> None:
         """Have an item on the board, or change it. Never blocks."""
@@ -92,21 +99,22 @@ class Board:
         self._written.clear()
         self.say_all()
 
-    def take(self, items: Items, order: int) -> None:
-        """Take up an event of the board."""
+    def take(self, items: Items, order: int, *, missed: bool = False) -> None:
+        """Take up an event of the board. `missed`: this node may not have heard all before it."""
         mine = items.node == self.node
         known = self._written if mine else self._others[items.node]
         if items.first:
             self._seen[items.node] = set()
         seen = self._seen.get(items.node)
+        change = Change(items.node, "", None, mine, order, anew=missed and seen is not None)
         for topic, key, value in items.items:
             if seen is not None:
                 seen.add((topic, key))
-            self._set(known, (topic, key), Change(items.node, key, value, mine, order))
+            self._set(known, (topic, key), change._replace(key=key, value=value))
         if items.last and seen is not None:
             del self._seen[items.node]
             for place in [place for place in known if place not in seen]:
-                self._set(known, place, Change(items.node, place[1], None, mine, order))
+                self._set(known, place, change._replace(key=place[1]))
 
     def lose(self, node: str, order: int, *, mine: bool, left: bool = False) -> None:
         """Take all items of a node from the board. `mine`: this node tells clients of it."""
@@ -159,6 +167,8 @@ class Board:
 
     def _set(self, known: dict[Place, bytes], place: Place, change: Change) -> None:
         if known.get(place) == change.value:
+            if change.anew and change.value is not None and place[0] in self._again:
+                self._tell(place, change)
             return
         if change.value is None:
             del known[place]

@@ -40,6 +40,7 @@ SETTLE_SECONDS: Final = 0.3
 SETTLED_SECONDS: Final = 3.0
 LEAVE_SECONDS: Final = 1.0
 MAX_DEAD: Final = 10_000
+SURE_BEATS: Final = 10  # own beats that came back since something was missed
 
 
 class Peer:
@@ -59,6 +60,10 @@ class Fleet:
     through the log counts against another. Whoever says first that a node is lost has decided it,
     and tells clients what follows; what a lost node says afterwards is passed over. One that hears
     that it was lost goes on as a new generation.
+
+    A node that has missed some of the log asks the others for all that they have. Until they have
+    surely said it, or were lost, it is unsure: what it tells clients then may be wrong, and is told
+    again when it is mended.
     """
 
     def __init__(self, log: Log, hub: Hub, *, alone: bool) -> None:
@@ -66,15 +71,18 @@ class Fleet:
         self.info: Callable[[], admin_pb2.NodeInfo] = admin_pb2.NodeInfo
         self.listeners: list[Callable[[str, bool], None]] = []  # of a lost node; whether it is ours
         self.alert: Callable[[str], None] = _ignore  # told the name of a lost node, at one node
+        # Told that nothing is missing any more, and the place in the log of that moment.
+        self.sure: Callable[[int], None] = _ignore_place
         self._log = log
         self._hub = hub
         self._node = _generation()
         self.board = Board(log, self._node, alone=alone)
         self.asks = Asks(log, self._node)
         self._peers: dict[str, Peer] = {}
-        self._dead: OrderedDict[str, None] = OrderedDict()
+        self._dead: OrderedDict[str, int] = OrderedDict()  # how often each was heard since
         self._count = 0
         self._asking = True
+        self._unsure = 0  # for so many beats of its own
         self._suspects: dict[str, None] = {}  # to be declared lost
         self._beaten = asyncio.Event()
         self._sooner = asyncio.Event()
@@ -121,6 +129,7 @@ class Fleet:
                 await asyncio.sleep(SETTLE_SECONDS)
         except TimeoutError:
             LOG.warning("fleet.unsettled")
+            self._unsure = SURE_BEATS
 
     async def leave(self) -> None:
         """Tell the others that this node goes; its clients may go on with them."""
@@ -131,8 +140,10 @@ class Fleet:
                 await self._log.append([append_of(COMMON, BEAT, self._word(leaves=True))])
 
     def missed(self, after: Positions) -> None:
-        """Ask anew for all: something that was said did not come through."""
+        """Ask anew for all, and say all: something that was said did not come through."""
         del after
+        self._unsure = SURE_BEATS
+        self.board.say_all()
         self._asking = True
         self._sooner.set()
 
@@ -173,7 +184,7 @@ class Fleet:
                 items = msgspec.msgpack.decode(data, type=Items)
                 if items.node == self._node or items.node not in self._dead:
                     self._meet(items.node)
-                    self.board.take(items, order_of(entry))
+                    self.board.take(items, order_of(entry), missed=self._unsure > 0)
             case "fleet.lost":
                 self._hear_lost(msgspec.msgpack.decode(data, type=Lost), order_of(entry))
             case _:
@@ -188,9 +199,10 @@ class Fleet:
     def _hear_beat(self, beat: Beat, order: int) -> None:
         if beat.node == self._node:
             if not beat.leaves:
-                self._judge()
+                self._judge(order)
             return
         if beat.node in self._dead:
+            self._remind(beat.node)
             return
         if beat.leaves:
             self._lose(beat.node, order, mine=self._is_heir(beat.node), left=True)
@@ -209,9 +221,21 @@ class Fleet:
         self.board.say_all()
         return True
 
-    def _judge(self) -> None:
+    def _remind(self, node: str) -> None:
+        """Say again that a node is lost which goes on: the log may have lost that it was said."""
+        self._dead[node] += 1
+        if self._dead[node] > SILENT_BEATS:
+            self._dead[node] = 0
+            self._suspects[node] = None
+            self._sooner.set()
+
+    def _judge(self, order: int) -> None:
         """Count a beat of one's own that came back against those who are silent."""
         self._beaten.set()
+        if self._unsure:
+            self._unsure -= 1
+            if not self._unsure:
+                self.sure(order)
         for node, peer in self._peers.items():
             peer.silent += 1
             if peer.silent > SILENT_BEATS:
@@ -227,7 +251,7 @@ class Fleet:
     def _lose(self, node: str, order: int, *, mine: bool, left: bool = False) -> None:
         LOG.warning("fleet.left" if left else "fleet.lost", node=node, mine=mine)
         peer = self._peers.pop(node, None)
-        self._dead[node] = None
+        self._dead[node] = 0
         if len(self._dead) > MAX_DEAD:
             self._dead.popitem(last=False)
         self.asks.lose(node)
@@ -244,7 +268,7 @@ class Fleet:
     def _begin_anew(self) -> None:
         """Take a new generation: the others believe that the former one is dead."""
         self._hub.unwatch(inbox(self._node), self._hear_own)
-        self._dead[self._node] = None
+        self._dead[self._node] = 0
         self._node = self.asks.node = _generation()
         LOG.warning("fleet.begins_anew", node=self._node)
         self._hub.watch(inbox(self._node), self._hear_own)
@@ -254,6 +278,10 @@ class Fleet:
 
 
 def _ignore(name: str) -> None:
+    """Tell nobody."""
+
+
+def _ignore_place(order: int) -> None:
     """Tell nobody."""
 
 

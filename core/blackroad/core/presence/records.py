@@ -1,5 +1,7 @@
 """Where the records are kept: those that are here, and for a while those that went."""
 
+from collections.abc import Iterator
+from itertools import takewhile
 from typing import Protocol
 
 from blackroad.core.log.catalog import Catalog
@@ -19,6 +21,10 @@ class Records(Protocol):
 
     def depart(self, record: Record) -> None:
         """Keep a record that lost its last session, for a while. Idempotent."""
+        ...
+
+    def gone_since(self, time_ns: int) -> Iterator[Record]:
+        """Yield the known records that were last here after a time, the latest first."""
         ...
 
     def page(self, pattern: str, after: str, limit: int, *, gone: bool = False) -> list[Record]:
@@ -56,6 +62,11 @@ class MemoryRecords:
         self._gone.add(record)
         if len(self._gone.records) > self._remembered:
             self._gone.drop(next(iter(self._gone.records)))
+
+    def gone_since(self, time_ns: int) -> Iterator[Record]:
+        """Yield those that went since a time, the latest first."""
+        latest = reversed(self._gone.records.values())
+        return takewhile(lambda record: record.seen_ns >= time_ns, latest)
 
     def page(self, pattern: str, after: str, limit: int, *, gone: bool = False) -> list[Record]:
         """Return up to `limit` records after a key, in order."""

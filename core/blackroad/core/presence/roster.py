@@ -28,6 +28,7 @@ from blackroad.realtime.v1 import presence_pb2
 
 MAX_ENTITIES = 100_000
 MAX_SESSIONS = 10_000  # of one entity
+RETOLD_NS = 60 * 1_000_000_000  # of those who went: what others may have missed of them
 
 
 class Roster:
@@ -341,7 +342,7 @@ class Roster:
         if change.mine and not change.lost:
             self._hear_own(change)
         elif change.value is not None:
-            self._take_in(decoded(change.key, change.value, change.node))
+            self._take_in(decoded(change.key, change.value, change.node), owe=change.anew)
         elif (stay := self._elsewhere(change)) is None:
             return
         elif change.left:
@@ -351,7 +352,24 @@ class Roster:
             self._graces.begin(stay, self._clock.monotonic())
             self._teller.changed.set()
         else:
-            self._remove(stay, owe=change.mine)
+            self._remove(stay, owe=change.mine or change.anew)
+
+    def retell(self, order: int) -> None:
+        """Tell again who is here by this node, and who was until just now; see `Fleet.sure`.
+
+        After a loss nobody can know which of these was told, and by whom, nor which was told of an
+        entity by a node that had not heard of it.
+        """
+        self._teller.order = max(self._teller.order, order)
+        for stay in self._stays.values():
+            self._owe_again(self._record_of(stay))
+        for record in self._records.gone_since(self._clock.time_ns() - RETOLD_NS):
+            if record.told_version == record.version:  # else it was another node's
+                self._owe_again(record)
+
+    def _owe_again(self, record: Record) -> None:
+        record.told = None
+        self._teller.owe(record)
 
     def _hear_own(self, change: Change) -> None:
         if change.value is not None:
@@ -372,7 +390,7 @@ class Roster:
         stay = record.stays.get(change.key) if record is not None else None
         return stay if stay is not None and stay.origin == change.node else None
 
-    def _take_in(self, stay: Stay) -> None:
+    def _take_in(self, stay: Stay, *, owe: bool) -> None:
         """Have an entry of another node in its record, in the place of one that was lost here."""
         own = self._stays.get(stay.session_id)
         if own is not None:
@@ -384,6 +402,8 @@ class Roster:
         self._keys[stay.session_id] = stay.key
         self._records.arrive(record)
         self._learn(record)
+        if owe:
+            self._teller.owe(record)
 
     def _remove(self, stay: Stay, *, owe: bool) -> None:
         """Take an entry of another node out of its record, if it is still there."""

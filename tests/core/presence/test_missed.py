@@ -1,0 +1,97 @@
+"""What a node tells of presence without having heard all others is mended once it has."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from blackroad.core.errors import Code, Rejection
+from blackroad.core.fleet.board import Board
+from blackroad.core.fleet.words import Items
+from blackroad.core.log.base import Append, Fence
+from blackroad.core.presence.entity import Status, entity_of
+from blackroad.core.presence.record import Stay
+from blackroad.core.presence.roster import Roster
+from blackroad.core.presence.shared import TOPIC, encoded
+from tests.core.presence.world import ADA, BOB, World, open_world
+
+
+class Others(World):
+    """A node whose board the test writes: what comes of it, and in which order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.board = Board(self.log, "me", alone=False)
+        self.roster = Roster(self.log, self.publisher, self.clock, "n1", board=self.board)
+        self._order = 0
+
+    def hear(
+        self, node: str, *sessions: str, gone: str = "", whole: bool = False, missed: bool = False
+    ) -> None:
+        """Hear that a node has, or has no more, sessions; `whole`: these and no others."""
+        self._order += 1
+        here = [(TOPIC, one, encoded(_stay(one))) for one in sessions]
+        away = [(TOPIC, gone, None)] if gone else []
+        items = Items(node, [*here, *away], first=whole, last=whole)
+        self.board.take(items, self._order, missed=missed)
+
+
+def _stay(session_id: str) -> Stay:
+    who = entity_of(BOB if session_id == "se_b" else ADA)
+    return Stay(session_id, who, Status.ONLINE, "{}", (), None, "n2", 0, 0, 0.0)
+
+
+@pytest.fixture
+async def others() -> AsyncGenerator[Others]:
+    """Return the parts of a node among others."""
+    world = Others()
+    async with open_world(world):
+        yield world
+
+
+async def test_who_came_unheard_is_told_to_be_here_once_that_is_heard(others: Others) -> None:
+    # This node does not hear that Ada came to the other: when she leaves here, it tells that she
+    # is gone, knowing more than when the other told that she is here.
+    others.roster.arrive(ADA, "se_1")
+    others.hear("me", "se_1")
+    await others.statuses()
+    others.roster.depart("se_1", clean=True)
+    others.hear("me", gone="se_1")
+    assert await others.statuses() == [("ada", "offline")]
+    others.hear("other", "se_2", whole=True, missed=True)
+    assert await others.statuses() == [("ada", "online")]
+    others.hear("other", "se_2", whole=True, missed=True)
+    assert await others.statuses() == []
+
+
+async def test_who_left_unheard_is_told_to_be_gone_once_that_is_heard(others: Others) -> None:
+    others.hear("other", "se_2")
+    assert await others.statuses() == [], "its own node tells it"
+    others.hear("other", whole=True, missed=True)
+    assert await others.statuses() == [("ada", "offline")]
+
+
+async def test_what_others_say_to_who_has_missed_nothing_is_theirs_to_tell(others: Others) -> None:
+    others.hear("other", "se_2", whole=True)
+    others.hear("other", whole=True)
+    assert await others.statuses() == []
+
+
+async def test_in_the_end_a_node_tells_again_who_is_here_by_it_and_who_was(others: Others) -> None:
+    for who, session_id in ((ADA, "se_1"), (BOB, "se_b")):
+        others.roster.arrive(who, session_id)
+    others.hear("me", "se_1", "se_b")
+    assert await others.statuses() == [("ada", "online"), ("bob", "online")]
+    others.roster.depart("se_b", clean=True)
+    others.hear("me", gone="se_b")
+    others.hear("other", "se_2")
+    assert await others.statuses() == [("bob", "offline")]
+    others.roster.retell(100)
+    assert await others.statuses() == [("ada", "online"), ("bob", "offline")]
+    word = others.publisher.record("presence.user.ada", "presence.status")
+    late = Append("acme.presence.user.ada", [word], fence=Fence(99))
+    (answer,) = await others.log.append([late])
+    assert isinstance(answer, Rejection), "nobody who knows less has the last word"
+    assert answer.code is Code.CONFLICT
+    others.clock.advance(61)
+    others.roster.retell(200)
+    assert await others.statuses() == [("ada", "online")], "who left long ago is known everywhere"
