@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from blackroad.core.access.calls import AccessCalls
+from blackroad.core.channel import ledger
 from blackroad.core.errors import Rejection
 from blackroad.core.identity.development import developer_service
 from blackroad.core.identity.identity import Identity, Kind
 from blackroad.core.log.redis.embedded import server_binary
+from blackroad.core.log.redis.keys import Keys
 from blackroad.core.node import Node
 from blackroad.core.settings import CoreSettings
 from blackroad.realtime.v1 import access_pb2, channel_pb2
@@ -93,3 +95,21 @@ async def test_folded_events_go_and_later_ones_stay(server: Server) -> None:
     async with core(server) as node:
         assert await told(node) == before
         assert node.directory.made("default.later")
+
+
+async def test_what_is_kept_of_deleted_channels_does_not_grow_without_end(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "MAX_REMEMBERED", 3)
+    folded = Keys("blackroad", 0).folded
+    async with core(server) as node:
+        for number in range(10):
+            create = channel_pb2.CreateChannelRequest(name=f"gone.{number}", policy=PRIVATE)
+            await node.channels.create_channel(ME, create)
+            delete = channel_pb2.DeleteChannelRequest(name=f"gone.{number}")
+            await node.channels.delete_channel(ME, delete)
+            if number % 3 == 0:
+                await node.folding.fold()
+        assert server.ask("HLEN", folded) == f":{1 + 3}\r\n"  # and a placeholder
+        kept = [node.directory.ledger.floor(f"default.gone.{number}") for number in range(10)]
+    assert [bool(floor) for floor in kept] == [False] * 7 + [True] * 3

@@ -125,8 +125,10 @@ class Folding:
         heads = self._hub.heads
         entries = await self._engine.lasting()
         applied = [entry for entry in entries if entry.position <= heads[entry.partition]]
-        made = {entry.key: self._made(entry.key) for entry in applied}
+        forgotten = self._ledger.forgotten.copy()
+        made = {key: self._made(key) for key in forgotten.union(entry.key for entry in applied)}
         await self._engine.fold(Kept(made, applied))
+        self._ledger.forgotten -= forgotten
 
     def _made(self, key: str) -> bytes:
         if unscope(key) == CONTROL:

@@ -42,6 +42,7 @@ class Ledger:
     def __init__(self, store: ChannelStore, rules: Rules) -> None:
         self.store = store
         self.applied = 0  # how many control events
+        self.forgotten: set[str] = set()  # channels of whose deletion nothing is known any more
         self._rules = rules
         self._private: dict[str, dict[str, None]] = {}  # by tenant: those that are known by name
         self._floors: OrderedDict[str, int] = OrderedDict()  # the latest deletion last
@@ -200,7 +201,9 @@ class Ledger:
         self._floors[key] = offset
         self._floors.move_to_end(key)
         if len(self._floors) > MAX_REMEMBERED:
-            self._floors.popitem(last=False)
+            forgotten, _ = self._floors.popitem(last=False)
+            if len(self.forgotten) < MAX_REMEMBERED:
+                self.forgotten.add(forgotten)
 
     def _index(self, key: str) -> None:
         if self.policy(key).private:

@@ -112,14 +112,14 @@ class Station:
     async def fold(self, kept: Kept) -> None:
         """Keep what these entries have made in the place of these, and of all before them.
 
-        `made` has every channel of them. Raises `Rejection` where the server cannot be asked.
+        `made` has every channel of them, and others whose state is another now. Raises `Rejection`
+        where the server cannot be asked.
         """
         try:
             for part in self._parts:
                 own = [entry for entry in kept.entries if entry.partition == part.number]
                 if own:
-                    keys = {entry.key for entry in own}
-                    made = {key: kept.made[key] for key in keys}
+                    made = {key: text for key, text in kept.made.items() if self._part(key) is part}
                     await part.asker.fold(own[-1].position, made)
         except (AwayError, RefusedError) as error:
             raise Rejection(Code.UNAVAILABLE, "the log cannot be written now") from error
