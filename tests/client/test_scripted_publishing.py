@@ -7,6 +7,9 @@ import pytest
 from blackroad.client import (
     Client,
     Conflict,
+    InvalidRequest,
+    RateLimited,
+    RealtimeError,
     UnknownOutcome,
 )
 from blackroad.realtime.v1 import channel_pb2, common_pb2, event_pb2
@@ -59,6 +62,56 @@ async def test_an_open_outcome_is_tried_again_and_a_certain_no_is_not() -> None:
     async with asyncio.timeout(10), scripted(connects=[core]) as url, Client(url) as client:
         with pytest.raises(Conflict):
             await client.publish("c", "x", expected_offset=3)
+
+
+def _refused(
+    frame: channel_pb2.ConnectRequest, code: common_pb2.ErrorCode.ValueType
+) -> channel_pb2.ConnectResponse:
+    no = common_pb2.Rejected(code=code)
+    return channel_pb2.ConnectResponse(request_id=frame.request_id, rejected=no)
+
+
+REFUSALS = [
+    (common_pb2.ERROR_CODE_RATE_LIMITED, UnknownOutcome),
+    (common_pb2.ERROR_CODE_FORBIDDEN, UnknownOutcome),
+    (common_pb2.ERROR_CODE_NOT_MEMBER, UnknownOutcome),
+    (common_pb2.ERROR_CODE_TOO_LARGE, InvalidRequest),
+]
+
+
+@pytest.mark.parametrize(("code", "error"), REFUSALS)
+async def test_a_refusal_after_an_open_outcome_leaves_it_open(
+    code: common_pb2.ErrorCode.ValueType, error: type[RealtimeError]
+) -> None:
+    async def core(wire: ConnectWire) -> None:
+        await wire.write(_refused(await wire.read(), common_pb2.ERROR_CODE_UNKNOWN))
+        await wire.write(_refused(await wire.read(), code))
+        await wire.write(_refused(await wire.read(), common_pb2.ERROR_CODE_RATE_LIMITED))
+        await hold(wire)
+
+    async with asyncio.timeout(10), scripted(connects=[core]) as url, Client(url) as client:
+        with pytest.raises(error):
+            await client.publish("c", "x")
+        with pytest.raises(RateLimited):
+            await client.publish("c", "another, which was refused at its first try")
+
+
+@pytest.mark.parametrize(("code", "error"), REFUSALS)
+async def test_a_refusal_after_a_try_that_was_cut_leaves_it_open(
+    code: common_pb2.ErrorCode.ValueType, error: type[RealtimeError]
+) -> None:
+    async def first(wire: ConnectWire) -> None:
+        await wire.read()
+        await wire.cut()
+
+    async def second(wire: ConnectWire) -> None:
+        await wire.write(_refused(await wire.read(), code))
+        await hold(wire)
+
+    cores = scripted(connects=[first, second])
+    async with asyncio.timeout(10), cores as url, Client(url) as client:
+        with pytest.raises(error):
+            await client.publish("c", "x")
 
 
 async def test_a_publish_that_is_never_answered_is_unknown() -> None:

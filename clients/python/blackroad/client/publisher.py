@@ -10,7 +10,14 @@ from typing import Final
 from blackroad.client.backoff import Backoff
 from blackroad.client.codes import from_rejected
 from blackroad.client.dial import Dial
-from blackroad.client.errors import RealtimeError, Unavailable, UnknownOutcome
+from blackroad.client.errors import (
+    Conflict,
+    InvalidRequest,
+    RealtimeError,
+    Rejected,
+    Unavailable,
+    UnknownOutcome,
+)
 from blackroad.client.event import JSONValue, to_json
 from blackroad.client.link import Link
 from blackroad.client.outbox import Outbox
@@ -52,6 +59,30 @@ def draft(
     return made
 
 
+class _Asked:
+    """A publish that has no answer yet, over all its tries."""
+
+    __slots__ = ("answered", "frame", "may_be", "place")
+
+    def __init__(self, frame: bytes) -> None:
+        self.frame = frame
+        self.place = 0  # in the outbox, of this try
+        self.may_be = False  # in the log, of a try before this one
+        self.answered: asyncio.Future[channel_pb2.PublishResponse]
+
+    def refusal(self, error: RealtimeError) -> RealtimeError:
+        """Return what a refusal for good says of the event, whose earlier tries may be there.
+
+        What is no valid request was none before, either; and before it finds a conflict the log
+        looks for the key.
+        """
+        certain = not isinstance(error, Rejected) or isinstance(error, InvalidRequest | Conflict)
+        if certain or not self.may_be:
+            return error
+        text = f"an earlier try may be in the log; the last one was refused: {error}"
+        return UnknownOutcome("unknown", text, channel=error.channel)
+
+
 class Publisher:
     """Sends publishes and pairs each with its answer.
 
@@ -65,7 +96,7 @@ class Publisher:
         self._outbox = Outbox()
         self._link = Link(dial, CONNECT, self, self._outbox)
         self._task: asyncio.Task[None] | None = None
-        self._waiting: dict[str, tuple[bytes, asyncio.Future[channel_pb2.PublishResponse]]] = {}
+        self._waiting: dict[str, _Asked] = {}
         self._numbers = itertools.count(1)
         self._key = secrets.token_urlsafe(12)
         self._over: RealtimeError | None = None
@@ -84,7 +115,8 @@ class Publisher:
         """Append events to a channel, all or none; return once they are in the log.
 
         Raises Rejected (certainly not in the log), UnknownOutcome (it may be: the time was over
-        before the core said), Unavailable.
+        before the core said, or a try of which that is not known was followed by a refusal),
+        Unavailable.
         """
         if self._draining is not None:
             raise self._draining
@@ -96,13 +128,14 @@ class Publisher:
             expected_offset=expected_offset,
         )
         frame = channel_pb2.ConnectRequest(request_id=number, publish=request)
+        asked = _Asked(frame.SerializeToString())
         self._asked += 1
         self._none_asked.clear()
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                response = await self._until_known(number, frame.SerializeToString())
+                response = await self._until_known(number, asked)
         except TimeoutError:
-            raise self._overdue() from None
+            raise self._overdue(asked) from None
         finally:
             self._asked -= 1
             if not self._asked:
@@ -122,47 +155,50 @@ class Publisher:
             await asyncio.wait([self._task])
         self._fail_all(self._over)
 
-    async def _until_known(self, number: str, frame: bytes) -> channel_pb2.PublishResponse:
+    async def _until_known(self, number: str, asked: _Asked) -> channel_pb2.PublishResponse:
         backoff = Backoff()
         while True:
             try:
-                return await self._once(number, frame)
+                return await self._once(number, asked)
             except RealtimeError as error:
                 if error.code not in _AGAIN or self._over is not None:
-                    raise
+                    raise asked.refusal(error) from error
+                asked.may_be = asked.may_be or isinstance(error, UnknownOutcome)
                 await asyncio.sleep(backoff.next_seconds(error.retry_after_seconds))
 
-    async def _once(self, number: str, frame: bytes) -> channel_pb2.PublishResponse:
+    async def _once(self, number: str, asked: _Asked) -> channel_pb2.PublishResponse:
         if self._over is not None:
             raise self._over
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="blackroad publisher")
         if self._outbox.full:
             await self._outbox.space()
-        answered: asyncio.Future[channel_pb2.PublishResponse] = (
-            asyncio.get_running_loop().create_future()
-        )
-        self._waiting[number] = (frame, answered)
-        self._outbox.append(frame)
+        asked.answered = asyncio.get_running_loop().create_future()
+        self._waiting[number] = asked
+        self._put(asked)
         try:
-            return await answered
+            return await asked.answered
         finally:
             self._waiting.pop(number, None)
+
+    def _put(self, asked: _Asked) -> None:
+        self._outbox.append(asked.frame)
+        asked.place = self._outbox.placed
 
     async def _run(self) -> None:
         self._over = await self._link.run() or Unavailable("unavailable", "the core has ended it")
         self._fail_all(self._over)
 
-    def _overdue(self) -> RealtimeError:
-        if self._link.standing:
+    def _overdue(self, asked: _Asked) -> RealtimeError:
+        if self._link.standing or asked.may_be:
             return UnknownOutcome("unknown", "the core did not answer in time", retryable=True)
         where = self._dial.target
         return Unavailable("unavailable", f"no core answers at {where}", retryable=True)
 
     def _fail_all(self, error: RealtimeError) -> None:
-        for _, answered in self._waiting.values():
-            if not answered.done():
-                answered.set_exception(error)
+        for asked in self._waiting.values():
+            if not asked.answered.done():
+                asked.answered.set_exception(error)
 
     # The link's peer.
 
@@ -170,16 +206,16 @@ class Publisher:
         """Take one frame or batch."""
         match frame.WhichOneof("frame"):
             case "published":
-                waiting = self._waiting.get(frame.request_id)
-                if waiting is not None and not waiting[1].done():
-                    waiting[1].set_result(frame.published)
+                asked = self._waiting.get(frame.request_id)
+                if asked is not None and not asked.answered.done():
+                    asked.answered.set_result(frame.published)
             case "batch":
                 for each in frame.batch.frames:
                     self.received(each)
             case "rejected":
-                waiting = self._waiting.get(frame.request_id)
-                if waiting is not None and not waiting[1].done():
-                    waiting[1].set_exception(from_rejected(frame.rejected))
+                asked = self._waiting.get(frame.request_id)
+                if asked is not None and not asked.answered.done():
+                    asked.answered.set_exception(from_rejected(frame.rejected))
             case "welcome":
                 self._link.welcomed(frame.welcome)
             case "closing":
@@ -190,9 +226,11 @@ class Publisher:
     def opened(self) -> None:
         """Send all again that has no answer yet, in its order; the keys keep it single."""
         self._outbox.clear()
-        for frame, answered in self._waiting.values():
-            if not answered.done():
-                self._outbox.append(frame)
+        for asked in self._waiting.values():
+            if not asked.answered.done():
+                self._put(asked)
 
     def lost(self, error: RealtimeError) -> None:
         """Keep what waits: it goes out again, or its time runs out."""
+        for asked in self._waiting.values():
+            asked.may_be = asked.may_be or asked.place <= self._outbox.taken
