@@ -116,6 +116,8 @@ def _options(folder: Path, path: str) -> list[str]:
         *("--dir", str(folder), "--logfile", str(folder / "valkey.log"), "--daemonize", "no"),
         *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
         *("--maxmemory-policy", "noeviction", "--enable-debug-command", "no"),
+        # Each history of few events takes 1.5 kB so, not 4.5.
+        *("--stream-node-max-bytes", "1024"),
     ]
 
 
