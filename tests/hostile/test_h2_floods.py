@@ -31,6 +31,8 @@ Stub: TypeAlias = "channel_pb2_grpc.ChannelServiceStub"
 COUNT: Final = 50_000
 BATCH: Final = 500
 MOST_BYTES: Final = 10 * MIB
+ROUNDS: Final = 12
+MOST_KEPT_BYTES: Final = 500 * MIB  # it grew by 75 a connection before it was collected
 PATH: Final = b"/blackroad.realtime.v1.ChannelService/Connect"
 
 
@@ -48,6 +50,13 @@ def continuation() -> Iterator[bytes]:
     yield frame(HEADERS, 0, 1, call(PATH))
     for _ in range(COUNT):
         yield frame(CONTINUATION, 0, 1, b"\x00\x01n\x01v")
+
+
+def fields() -> Iterator[bytes]:
+    """Send all the fields that gRPC takes of who has not acknowledged its settings, 16 MiB."""
+    yield frame(HEADERS, 0, 1, call(PATH))
+    for _ in range(500):
+        yield frame(CONTINUATION, 0, 1, b"\x00\x01n\x01v" * 1000)
 
 
 def settings() -> Iterator[bytes]:
@@ -126,3 +135,25 @@ async def test_a_flood_costs_the_core_little_and_others_nothing(
         print(f"{frames.__name__}: {cost / MIB:.1f} MiB")
         assert cost < MOST_BYTES, f"{cost / MIB:.1f} MiB"
     target.check_alive()
+
+
+async def test_what_large_header_blocks_cost_does_not_add_up(target: Target) -> None:
+    """One costs tens of megabytes while it lasts; no option of gRPC bounds that."""
+    pid = target.core.process.pid
+    async with grpc.aio.insecure_channel(target.grpc) as channel:
+        stub = channel_pb2_grpc.ChannelServiceStub(channel)
+        before = resident_bytes(pid)
+        for _ in range(ROUNDS):
+            await flood(target.grpc, fields(), reads=True)
+            assert await publish(stub) < 5
+        cost = resident_bytes(pid) - before
+        print(f"fields: {cost / MIB:.1f} MiB after {ROUNDS} connections")
+        assert cost < MOST_KEPT_BYTES, f"{cost / MIB:.1f} MiB"
+    target.check_alive()
+
+
+async def test_who_never_acknowledges_the_settings_is_ended(target: Target) -> None:
+    reader, writer = await begin(target.grpc)
+    async with asyncio.timeout(40):
+        await swallow(reader)
+    writer.transport.abort()

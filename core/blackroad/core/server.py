@@ -19,6 +19,7 @@ from blackroad.core.channel.service import ChannelServicer
 from blackroad.core.door.counts import CallCollector
 from blackroad.core.door.figures import NodeCollector
 from blackroad.core.door.guard import GuardedServer
+from blackroad.core.door.metadata import MetadataLimit
 from blackroad.core.door.probes import Probes
 from blackroad.core.door.tls import server_credentials
 from blackroad.core.errors import Code, Ending
@@ -53,6 +54,8 @@ OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     # The same for both: between the two gRPC would refuse some calls and not others.
     ("grpc.max_metadata_size", MAX_METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
+    # Who has not acknowledged our settings is not held to these limits (see `MetadataLimit`).
+    ("grpc.http2.settings_timeout", 10_000),
     # A connection without calls is closed; an old one takes no new calls, but keeps its streams.
     ("grpc.max_connection_idle_ms", 300_000),
     ("grpc.max_connection_age_ms", 3_600_000),
@@ -87,7 +90,8 @@ class CoreServer:
         self.ready = False
         self._settings = settings
         self._collector = CallCollector()
-        self._server = grpc.aio.server(options=OPTIONS)
+        limit = MetadataLimit(MAX_METADATA_BYTES)
+        self._server = grpc.aio.server(interceptors=(limit,), options=OPTIONS)
         self._health = health.aio.HealthServicer()
         self.address = _bound(self._server, settings.grpc, server_credentials(settings.tls))
         # The node's name has the port in it, so the port comes first.
