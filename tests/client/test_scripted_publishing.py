@@ -10,6 +10,7 @@ from blackroad.client import (
     InvalidRequest,
     RateLimited,
     RealtimeError,
+    Unavailable,
     UnknownOutcome,
 )
 from blackroad.realtime.v1 import channel_pb2, common_pb2, event_pb2
@@ -111,6 +112,20 @@ async def test_a_refusal_after_a_try_that_was_cut_leaves_it_open(
     cores = scripted(connects=[first, second])
     async with asyncio.timeout(10), cores as url, Client(url) as client:
         with pytest.raises(error):
+            await client.publish("c", "x")
+
+
+async def test_who_is_refused_until_the_time_is_over_hears_why() -> None:
+    async def core(wire: ConnectWire) -> None:
+        answer = _refused(await wire.read(), common_pb2.ERROR_CODE_UNAVAILABLE)
+        answer.rejected.message = "the log's memory is full"
+        answer.rejected.retry_after.seconds = 60
+        await wire.write(answer)
+        await hold(wire)
+
+    cores = scripted(connects=[core])
+    async with asyncio.timeout(10), cores as url, Client(url, timeout_seconds=0.5) as client:
+        with pytest.raises(Unavailable, match="memory is full"):
             await client.publish("c", "x")
 
 

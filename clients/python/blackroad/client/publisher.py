@@ -62,12 +62,13 @@ def draft(
 class _Asked:
     """A publish that has no answer yet, over all its tries."""
 
-    __slots__ = ("answered", "frame", "may_be", "place")
+    __slots__ = ("answered", "frame", "may_be", "place", "refused")
 
     def __init__(self, frame: bytes) -> None:
         self.frame = frame
         self.place = 0  # in the outbox, of this try
         self.may_be = False  # in the log, of a try before this one
+        self.refused: RealtimeError | None = None  # the last try, and no other was begun
         self.answered: asyncio.Future[channel_pb2.PublishResponse]
 
     def refusal(self, error: RealtimeError) -> RealtimeError:
@@ -164,7 +165,9 @@ class Publisher:
                 if error.code not in _AGAIN or self._over is not None:
                     raise asked.refusal(error) from error
                 asked.may_be = asked.may_be or isinstance(error, UnknownOutcome)
+                asked.refused = error
                 await asyncio.sleep(backoff.next_seconds(error.retry_after_seconds))
+                asked.refused = None
 
     async def _once(self, number: str, asked: _Asked) -> channel_pb2.PublishResponse:
         if self._over is not None:
@@ -190,6 +193,8 @@ class Publisher:
         self._fail_all(self._over)
 
     def _overdue(self, asked: _Asked) -> RealtimeError:
+        if asked.refused is not None and not asked.may_be:
+            return asked.refused
         if self._link.standing or asked.may_be:
             return UnknownOutcome("unknown", "the core did not answer in time", retryable=True)
         where = self._dial.target
