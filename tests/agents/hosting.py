@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from blackroad.agents import AgentHost, AgentsSettings
+from blackroad.agents.host import AgentHost
+from blackroad.agents.settings import AgentsSettings
 from blackroad.client import Client
 
 

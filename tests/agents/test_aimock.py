@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from blackroad.agents import AgentsSettings, ModelsSettings
+from blackroad.agents.settings import AgentsSettings, ModelsSettings
 from blackroad.client import (
     AnswerFailed,
     Cancelled,

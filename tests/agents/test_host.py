@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from blackroad.agents import AgentHost, AgentsSettings, ModelsSettings
+from blackroad.agents.host import AgentHost
+from blackroad.agents.settings import AgentsSettings, ModelsSettings
 from blackroad.client import AnswerFailed, Cancelled, Client, Finished, NotFound, Text, Usage
 from blackroad.core.server import CoreServer
 from blackroad.core.settings import CoreSettings

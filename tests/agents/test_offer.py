@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from blackroad.agents import AgentsSettings, ModelsSettings
+from blackroad.agents.settings import AgentsSettings, ModelsSettings
 from blackroad.client import AnswerFailed, Client, RealtimeError
 from tests.agents.hosting import hosted
 from tests.agents.models.peer import Peer, Reply

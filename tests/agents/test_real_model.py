@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 import httpx
 import pytest
 
-from blackroad.agents import AgentsSettings, ModelsSettings
+from blackroad.agents.settings import AgentsSettings, ModelsSettings
 from blackroad.client import (
     AnswerFailed,
     Cancelled,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from blackroad.agents import AgentsSettings, ModelsSettings
 from blackroad.agents.models.ollama.client import OllamaClient
+from blackroad.agents.settings import AgentsSettings, ModelsSettings
 from blackroad.client import (
     AnswerFailed,
     Client,

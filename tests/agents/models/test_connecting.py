@@ -7,8 +7,8 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from blackroad.agents import ModelsSettings
 from blackroad.agents.models.registry import ModelRegistry
+from blackroad.agents.settings import ModelsSettings
 from blackroad.client import AnswerFailed
 from tests.agents.models.asking import ask
 

@@ -1,6 +1,4 @@
-"""The five agents and the model adapters, ordinary gRPC clients of the core."""
+"""The five agents and the model adapters, ordinary gRPC clients of the core.
 
-from blackroad.agents.host import AgentHost, serve
-from blackroad.agents.settings import AgentsSettings, ModelsSettings
-
-__all__ = ["AgentHost", "AgentsSettings", "ModelsSettings", "serve"]
+Nothing is imported here: every process reads the settings of all parts, and only one runs agents.
+"""

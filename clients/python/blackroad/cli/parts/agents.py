@@ -10,14 +10,13 @@ from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTO
 from prometheus_client.registry import CollectorRegistry
 
 from blackroad.agents.host import AgentHost
-from blackroad.agents.roster import Roster, read_roster
 from blackroad.agents.settings import AgentsSettings
 from blackroad.cli.logs import configure
 from blackroad.cli.parts import garbage
 from blackroad.cli.parts.lifeline import Lifeline
 from blackroad.cli.parts.stop import Stop
+from blackroad.cli.settings.agents import roster_of
 from blackroad.cli.settings.parts import LoggingPart, MetricsPart
-from blackroad.cli.settings.problems import Problem, SettingsError
 from blackroad.cli.settings.read import settings_of
 from blackroad.core.door.probes import Probes
 from blackroad.core.settings import split_address
@@ -30,18 +29,6 @@ def run(flags: Sequence[str], lifeline_number: int | None) -> None:
     lifeline = Lifeline(lifeline_number)
     with lifeline.reporting():
         _run(flags, lifeline)
-
-
-def roster_of(settings: AgentsSettings) -> Roster:
-    """Read the file of agents; raise `SettingsError` where that is not to be had."""
-    try:
-        return read_roster(settings.agents)
-    except OSError as error:
-        why = error.strerror or str(error)
-    except ValueError as error:
-        why = str(error)
-    problem = Problem("agents (BLACKROAD_AGENTS)", why, str(settings.agents or ""))
-    raise SettingsError([problem])
 
 
 def _run(flags: Sequence[str], lifeline: Lifeline) -> None:

@@ -10,9 +10,9 @@ from rich.table import Table
 from blackroad.agents.settings import AgentsSettings
 from blackroad.cli.logs import configure
 from blackroad.cli.output import CONSOLE, Row, print_error, print_json
-from blackroad.cli.parts.agents import roster_of
 from blackroad.cli.parts.child import ChildError
 from blackroad.cli.parts.up import Addresses, Tree
+from blackroad.cli.settings.agents import roster_of
 from blackroad.cli.settings.parts import PARTS, LoggingPart
 from blackroad.cli.settings.read import read
 from blackroad.cli.settings.sources import given

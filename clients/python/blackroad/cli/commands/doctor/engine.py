@@ -19,6 +19,7 @@ from blackroad.core.settings import CoreSettings
 
 # Leases and tokens hold by seconds.
 _SKEW_SECONDS: Final = 2.0
+_FULL: Final = 0.9  # of maxmemory
 
 
 def check_engine(patient: Patient) -> Iterator[Finding]:
@@ -68,11 +69,17 @@ async def _server(address: str, prefix: str) -> AsyncIterator[Finding]:
 
 
 async def _state(link: Link) -> AsyncIterator[Finding]:
-    policy = await _config(link, "maxmemory-policy")
-    if await _config(link, "maxmemory") not in {"", "0"} and policy != "noeviction":
+    memory = await _memory(link)
+    limit, policy = int(memory.get("maxmemory", 0)), memory.get("maxmemory_policy", "")
+    if limit and policy != "noeviction":
         text = f"it throws away what it was given when it is full (maxmemory-policy {policy})"
         fix = "`redis-cli config set maxmemory-policy noeviction`, and in its configuration"
         yield Finding("eviction", False, text, fix)
+    used = int(memory.get("used_memory", 0))
+    if limit and used > _FULL * limit:
+        text = f"its memory is full, or nearly: {used >> 20} of {limit >> 20} MiB"
+        fix = "raise its maxmemory; what takes how much is in docs/scaling.md"
+        yield Finding("memory", False, text, fix)
     before = time.time()
     answer = await link.call("TIME")
     if isinstance(answer, list):
@@ -82,13 +89,10 @@ async def _state(link: Link) -> AsyncIterator[Finding]:
         yield Finding("time", off <= _SKEW_SECONDS, text, "set both by NTP")
 
 
-async def _config(link: Link, name: str) -> str:
-    """Return a parameter of the server's; empty where it does not tell."""
-    try:
-        answer = await link.call("CONFIG", "GET", name)
-    except RefusedError:
-        return ""
-    return _text(answer[1]) if isinstance(answer, list) and len(answer) == 2 else ""
+async def _memory(link: Link) -> dict[str, str]:
+    """Return what the server tells of its memory: whoever may use it may ask for that."""
+    lines = _text(await link.call("INFO", "memory")).splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line)
 
 
 def _text(reply: Reply) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 from blackroad.agents.settings import AgentsSettings
 from blackroad.cli.commands.doctor.finding import Finding, Patient
-from blackroad.cli.parts.agents import roster_of
+from blackroad.cli.settings.agents import roster_of
 from blackroad.cli.settings.parts import PARTS, EdgePart
 from blackroad.cli.settings.problems import Problem, SettingsError
 from blackroad.cli.settings.read import read
