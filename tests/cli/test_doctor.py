@@ -130,6 +130,28 @@ def test_6_an_engine_that_throws_away_what_it_was_given(redis: Start) -> None:
     assert "noeviction" in said
 
 
+def test_6_an_engine_whose_memory_is_full(redis: Start) -> None:
+    server = redis("--maxmemory", "1mb", "--maxmemory-policy", "noeviction")
+    address = f"127.0.0.1:{server.port}"
+    assert "memory is full" in bad("memory", LOG=f"redis://{address}")
+    server.ask("CONFIG", "SET", "maxmemory", "1gb")
+    status, _ = doctor(LOG=f"redis://{address}")
+    assert status == 0
+
+
+def test_an_engine_is_asked_no_more_than_its_user_may(redis: Start) -> None:
+    server = redis("--maxmemory", "100mb")
+    few = ("~blackroad:*", "-@all", "+@connection", "+info")
+    server.ask("ACL", "SETUSER", "ann", "on", ">open", *few)
+    log = f"redis://ann:open@127.0.0.1:{server.port}"
+    assert "docs/fleet.md" in bad("engine", LOG=log)
+    server.ask("ACL", "SETUSER", "ann", "+time")
+    server.ask("ACL", "LOG", "RESET")
+    server.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    assert "allkeys-lru" in bad("eviction", LOG=log)
+    assert server.ask("ACL", "LOG") == "*0\r\n"
+
+
 def test_7_a_token_that_has_run_out() -> None:
     assert "expired" in bad("token", AUTH__SECRET=SECRET, TOKEN=token("ann", seconds=-60))
 

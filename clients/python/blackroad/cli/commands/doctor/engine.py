@@ -57,11 +57,13 @@ async def _server(address: str, prefix: str) -> AsyncIterator[Finding]:
         yield Finding("engine", True, f"{name} answers")
         async for finding in _state(link):
             yield finding
-    except AwayError as error:
+    except (AwayError, RefusedError) as error:
         text = f"{name}: {error}"
         words = str(error).lower()
         fix = "is it running, and is that its address? BLACKROAD_LOG says which is meant"
-        if "auth" in words or "password" in words or "permission" in words:
+        if "permission" in words:
+            fix = "give its user the rights that docs/fleet.md names"
+        elif "auth" in words or "password" in words:
             fix = "write user and password into the address: redis://user:password@host:port"
         yield Finding("engine", False, text, fix)
     finally:
