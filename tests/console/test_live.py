@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
 
 import httpx
 import pytest
 from playwright.async_api import Browser, expect
 
-from blackroad.client import Call, Thinking, ToolCall, ToolResult, Usage, Yielded
+from blackroad.client import Call, Client, Text, Thinking, ToolCall, ToolResult, Usage, Yielded
 from tests.console.tab import Tab, tab
 from tests.journeys.serving import fresh, serving
 from tests.processes import Installation
@@ -127,6 +128,34 @@ async def test_stop_reaches_the_agent_and_all_who_watch(
         assert asker.problems + watcher.problems == []
 
 
+async def test_an_answer_in_progress_is_shown_however_many_have_ended_since(
+    chromium: Browser, installation: Installation
+) -> None:
+    async def act(call: Call) -> AsyncGenerator[str]:
+        yield "so far"
+        if call.text == "wait":
+            await asyncio.Event().wait()
+
+    name = fresh("LONG")
+    async with (
+        serving(installation.grpc, name, act, max_concurrency=50),
+        Client(f"grpc://{installation.grpc}") as c,
+        tab(chromium, installation.http) as shown,
+    ):
+        waiting = c.invoke(name, "wait")
+        async for part in waiting:
+            if isinstance(part, Text):
+                break
+        for _ in range(3):
+            await asyncio.gather(*(c.invoke(name, "go").text() for _ in range(40)))
+        await shown.go("streams")
+        running = shown.page.get_by_label("In progress").get_by_role("row").filter(has_text=name)
+        await expect(running).to_have_count(1)
+        await waiting.cancel()
+        await expect(running).to_have_count(0)
+        assert shown.problems == []
+
+
 async def test_an_answer_shows_thoughts_tools_and_a_question(
     chromium: Browser, installation: Installation
 ) -> None:
@@ -233,6 +262,61 @@ async def test_channels_have_rates(
         await expect(row.locator("td.number").nth(1)).to_have_text("6")
         await row.get_by_role("link").click()
         await expect(shown.page.locator(".events li")).to_have_count(6)
+        assert shown.problems == []
+
+
+async def test_thousands_of_channels_are_searched_and_the_busiest_come_first(
+    chromium: Browser, installation: Installation, room: str
+) -> None:
+    names = [f"{room}.{number:03}" for number in range(700)]
+    async with Client(f"grpc://{installation.grpc}") as c:
+        await asyncio.gather(*(c.publish(name, "x") for name in names))
+        async with tab(chromium, installation.http) as shown:
+            await shown.go("channels")
+            rows = shown.page.locator("tbody tr")
+            await expect(shown.page.locator(".note")).to_contain_text("200 of ")
+            await expect(rows).to_have_count(200)
+            await shown.field("Search channels").fill(f"{room}.699")
+            await expect(rows).to_have_count(1)
+            await shown.field("Search channels").fill(f"{room}.*")
+            await expect(shown.page.locator(".note")).to_contain_text("200 of 700")
+            await expect(rows.first).to_contain_text(names[0])
+            await shown.button("Events/s").click()
+            busy = asyncio.create_task(publish_on(c, names[650]))
+            await expect(rows.first).to_contain_text(names[650])
+            busy.cancel()
+            assert shown.problems == []
+
+
+async def publish_on(client: Client, channel: str) -> None:
+    """Publish until cancelled."""
+    while True:
+        await client.publish(channel, "again")
+        await asyncio.sleep(0.1)
+
+
+async def test_many_agents_are_searched_by_name_and_by_what_they_can(
+    chromium: Browser, installation: Installation
+) -> None:
+    async def quiet(call: Call) -> AsyncGenerator[str]:
+        yield call.text
+
+    name = fresh("CROWD")
+    async with AsyncExitStack() as stack, tab(chromium, installation.http) as shown:
+        for number in range(9):
+            await stack.enter_async_context(
+                serving(installation.grpc, f"{name}-{number}", quiet, max_concurrency=3)
+            )
+        await shown.go("agents")
+        cards = shown.page.locator(".card")
+        await shown.field("Search who is here").fill(f"online {name.lower()}")
+        await expect(cards).to_have_count(9)
+        await expect(shown.page.locator(".sum")).to_contain_text("9 of ")
+        await shown.field("Search who is here").fill("reasoning")
+        await expect(cards).to_have_count(1)
+        await expect(cards).to_contain_text("LUCIDIA")
+        await shown.field("Search who is here").fill("nobody at all")
+        await expect(shown.text("Nobody here fits.")).to_be_visible()
         assert shown.problems == []
 
 

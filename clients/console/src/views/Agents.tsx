@@ -2,20 +2,24 @@
 
 import type { Entity, EntityType } from '@blackroad/realtime';
 import { useEffect, useState } from 'preact/hooks';
-import type { Page } from '../session/desk.js';
-import { sessionsOf, type Stream } from '../session/documents.js';
+import { answersIn } from '../session/answers.js';
+import { sessionsOf } from '../session/documents.js';
 import { linkTo } from '../session/route.js';
 import { useDesk, usePolled } from '../session/hooks.js';
 import { icons } from '../ui/icons.js';
 import { Empty, Head, Meter, Status, Trouble } from '../ui/pieces.js';
+import { Search, SHOWN, sought } from '../ui/Search.js';
 import { count, since } from '../ui/words.js';
 
 const LOAD_SECONDS = 2;
 const WORKING = ['running', 'waiting'];
+/** So many are found without a search. */
+const FEW = 12;
 
 interface Here {
   readonly all: readonly Entity[] | undefined;
   readonly error: Error | undefined;
+  readonly ready: boolean;
 }
 
 /** Who of a kind is here, as it changes. */
@@ -30,7 +34,8 @@ function usePresence(entityType: EntityType): Here {
     store.on('error', setError);
     return () => store.close();
   }, [client, entityType]);
-  return { all: all?.filter(each => each.status !== 'offline'), error };
+  const ready = all !== undefined;
+  return { all: all?.filter(each => each.status !== 'offline'), error, ready };
 }
 
 /**
@@ -39,45 +44,68 @@ function usePresence(entityType: EntityType): Here {
  */
 function useLoads(): ReadonlyMap<string, number> {
   const desk = useDesk();
-  const { data } = usePolled(async () => {
-    const read = (status: string) =>
-      desk.get<Page<Stream>>(`/v1/streams?page_size=500&status=${status}`);
-    return (await Promise.all(WORKING.map(read))).flatMap(page => page.items);
-  }, LOAD_SECONDS);
+  const { data } = usePolled(() => answersIn(desk, WORKING), LOAD_SECONDS);
   const loads = new Map<string, number>();
   for (const { agent } of data ?? []) if (agent) loads.set(agent, (loads.get(agent) ?? 0) + 1);
   return loads;
 }
 
+/** What a search looks through. */
+const wordsOf = (entity: Entity): string =>
+  [
+    entity.entity_id,
+    entity.entity_type,
+    entity.status,
+    ...sessionsOf(entity).flatMap(each => [each.node ?? '', ...(each.capabilities ?? [])]),
+  ].join(' ');
+
 export function Agents() {
-  const { all: agents, error } = usePresence('agent');
+  const { all: agents = [], error, ready } = usePresence('agent');
   const users = usePresence('user');
   const services = usePresence('service');
   const loads = useLoads();
-  const others = [...(users.all ?? []), ...(services.all ?? [])];
+  const [search, setSearch] = useState('');
+  const fits = sought(search);
+  const find = (all: readonly Entity[] = []) => all.filter(each => fits(wordsOf(each)));
+  const found = find(agents);
+  const others = [...find(users.all), ...find(services.all)];
+  const many = agents.length + (users.all?.length ?? 0) + (services.all?.length ?? 0) > FEW;
   return (
     <div class="view">
       <Head title="Agents">
-        <p class="sum" role="status">
-          {agents ? `${count(agents.length)} here` : ''}
-        </p>
+        <div class="tools">
+          {many && <Search what="who is here" value={search} onSearch={setSearch} />}
+          <p class="sum" role="status">
+            {ready && `${found.length < agents.length ? `${count(found.length)} of ` : ''}${count(agents.length)} here`}
+          </p>
+        </div>
       </Head>
       {error && <Trouble error={error} />}
-      {agents?.length === 0 && (
+      {ready && agents.length === 0 && (
         <Empty>
           No agent is here. <code>blackroad agents</code> starts five,{' '}
           <code>blackroad run agent.py</code> one of your own.
         </Empty>
       )}
+      {search && found.length + others.length === 0 && <Empty>Nobody here fits.</Empty>}
       <ul class="cards">
-        {agents?.map(each => (
+        {found.slice(0, SHOWN).map(each => (
           <Card key={each.entity_id} entity={each} load={loads.get(each.entity_id) ?? 0} />
         ))}
       </ul>
-      {others.length > 0 && <Others others={others} />}
+      <Rest of={found.length} />
+      {others.length > 0 && <Others others={others.slice(0, SHOWN)} />}
+      <Rest of={others.length} />
     </div>
   );
 }
+
+const Rest = ({ of }: { of: number }) =>
+  of > SHOWN ? (
+    <p class="note">
+      {SHOWN} of {count(of)}. Search to see others.
+    </p>
+  ) : null;
 
 function Card({ entity, load }: { entity: Entity; load: number }) {
   const sessions = sessionsOf(entity);

@@ -1,94 +1,120 @@
 /** The channels there are, and how much goes through each. */
 
+import { matches } from '@blackroad/realtime';
 import { useRef, useState } from 'preact/hooks';
+import { Flows } from '../channels/flows.js';
 import type { Channel } from '../session/documents.js';
 import type { Page } from '../session/desk.js';
 import { linkTo } from '../session/route.js';
 import { useDesk, usePolled } from '../session/hooks.js';
+import { Pages } from '../session/pages.js';
+import { isPattern } from '../tap/pattern.js';
 import { Empty, Head, Spark, Trouble } from '../ui/pieces.js';
+import { Search, SHOWN, sought } from '../ui/Search.js';
 import { count, rate } from '../ui/words.js';
 
 const SECONDS = 2;
-const SAMPLES = 30;
-const PAGE = 500;
+const LONG_SECONDS = 1;
 
-interface Flow {
-  offset: number;
-  at: number;
-  rates: readonly number[];
-}
+type Order = 'name' | 'rate';
 
-/** Events a second of each channel, from how its newest offset moves. */
-class Flows {
-  readonly #flows = new Map<string, Flow>();
-
-  take(channels: readonly Channel[]): void {
-    const at = performance.now();
-    for (const { name, last_offset: offset } of channels) {
-      const before = this.#flows.get(name);
-      const rates = before
-        ? [...before.rates, Math.max(0, ((offset - before.offset) * 1000) / (at - before.at))]
-        : [];
-      this.#flows.set(name, { offset, at, rates: rates.slice(-SAMPLES) });
-    }
-  }
-
-  of(name: string): readonly number[] {
-    return this.#flows.get(name)?.rates ?? [];
-  }
+/** All channels as they were read last; each turn is a new array. */
+function useChannels(flows: Flows) {
+  const desk = useDesk();
+  const [pages] = useState(
+    () =>
+      new Pages(
+        token =>
+          desk.get<Page<Channel>>(
+            `/v1/channels?page_size=500&page_token=${encodeURIComponent(token)}`,
+          ),
+        ({ name }) => name,
+      ),
+  );
+  const { data, error } = usePolled(
+    async () => {
+      flows.take(await pages.turn());
+      return pages.items;
+    },
+    pages.long ? LONG_SECONDS : SECONDS,
+  );
+  return { channels: data, error, cut: pages.cut };
 }
 
 export function Channels() {
-  const desk = useDesk();
   const flows = useRef(new Flows()).current;
-  const [wanted, setWanted] = useState('');
-  const { data, error } = usePolled(async () => {
-    const page = await desk.get<Page<Channel>>(`/v1/channels?page_size=${PAGE}`);
-    flows.take(page.items);
-    return page;
-  }, SECONDS);
-  const channels =
-    data?.items.filter(each => each.name.toLowerCase().includes(wanted.toLowerCase())) ?? [];
-  const all = channels.reduce((sum, each) => sum + (flows.of(each.name).at(-1) ?? 0), 0);
+  const [search, setSearch] = useState('');
+  const [order, setOrder] = useState<Order>('name');
+  const { channels, error, cut } = useChannels(flows);
+  const wanted = search.trim();
+  const fits = isPattern(wanted) ? (name: string) => matches(wanted, name) : sought(wanted);
+  const found = channels?.filter(each => fits(each.name)) ?? [];
+  const all = found.reduce((sum, each) => sum + flows.rate(each.name), 0);
+  if (order === 'rate') found.sort((a, b) => flows.rate(b.name) - flows.rate(a.name));
   return (
     <div class="view">
       <Head title="Channels">
         <div class="tools">
-          <input
-            type="search"
-            placeholder="Search"
-            aria-label="Search channels"
-            value={wanted}
-            onInput={event => setWanted(event.currentTarget.value)}
-          />
+          <Search what="channels" value={search} onSearch={setSearch} />
           <span class="rate">
             <b>{rate(all)}</b>/s
           </span>
         </div>
       </Head>
       {error && <Trouble error={error} />}
-      {data && channels.length === 0 && (
+      {channels && found.length === 0 && (
         <Empty>
           {wanted
             ? 'No channel has such a name.'
             : 'There is no channel yet: one begins with its first event.'}
         </Empty>
       )}
-      {channels.length > 0 && <Table channels={channels} flows={flows} />}
-      {data?.next_page_token && <p class="note">The first {PAGE}, by name.</p>}
+      {found.length > 0 && (
+        <Table
+          channels={found.slice(0, SHOWN)}
+          flows={flows}
+          order={order}
+          onOrder={() => setOrder(order === 'rate' ? 'name' : 'rate')}
+        />
+      )}
+      {found.length > SHOWN && (
+        <p class="note">
+          {SHOWN} of {count(found.length)}. Search for words, or by a pattern such as{' '}
+          <code>task.*.progress</code>, to see others.
+        </p>
+      )}
+      {cut && <p class="note">There are more channels than are read here.</p>}
     </div>
   );
 }
 
-function Table({ channels, flows }: { channels: readonly Channel[]; flows: Flows }) {
+interface TableProps {
+  channels: readonly Channel[];
+  flows: Flows;
+  order: Order;
+  onOrder: () => void;
+}
+
+function Table({ channels, flows, order, onOrder }: TableProps) {
+  const busiest = order === 'rate';
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="Channels">
       <table>
         <thead>
           <tr>
-            <th scope="col">Channel</th>
-            <th scope="col" class="number">
-              Events/s
+            <th scope="col" aria-sort={busiest ? undefined : 'ascending'}>
+              Channel
+            </th>
+            <th scope="col" class="number" aria-sort={busiest ? 'descending' : undefined}>
+              <button
+                type="button"
+                class="sort"
+                aria-pressed={busiest}
+                title="The busiest first"
+                onClick={onOrder}
+              >
+                Events/s
+              </button>
             </th>
             <th scope="col">Last minute</th>
             <th scope="col" class="number more">
@@ -104,7 +130,7 @@ function Table({ channels, flows }: { channels: readonly Channel[]; flows: Flows
         </thead>
         <tbody>
           {channels.map(each => (
-            <Row key={each.name} channel={each} rates={flows.of(each.name)} />
+            <Row key={each.name} channel={each} flows={flows} />
           ))}
         </tbody>
       </table>
@@ -112,8 +138,8 @@ function Table({ channels, flows }: { channels: readonly Channel[]; flows: Flows
   );
 }
 
-function Row({ channel, rates }: { channel: Channel; rates: readonly number[] }) {
-  const { policy } = channel;
+function Row({ channel, flows }: { channel: Channel; flows: Flows }) {
+  const { name, policy } = channel;
   const words = [
     policy.access,
     policy.presence && 'presence',
@@ -122,13 +148,13 @@ function Row({ channel, rates }: { channel: Channel; rates: readonly number[] })
   return (
     <tr>
       <th scope="row">
-        <a class="mono" href={linkTo('tap', channel.name)}>
-          {channel.name}
+        <a class="mono" href={linkTo('tap', name)}>
+          {name}
         </a>
       </th>
-      <td class="number">{rate(rates.at(-1) ?? 0)}</td>
+      <td class="number">{rate(flows.rate(name))}</td>
       <td>
-        <Spark values={rates} />
+        <Spark values={flows.of(name)} />
       </td>
       <td class="number more">{count(channel.last_offset)}</td>
       <td class="number more">{policy.presence ? count(channel.member_count) : '–'}</td>

@@ -5,25 +5,38 @@ import type { Explanation, SessionInfo } from '../session/documents.js';
 import type { Page } from '../session/desk.js';
 import { goTo, linkTo } from '../session/route.js';
 import { useDesk, usePolled } from '../session/hooks.js';
+import { Pages } from '../session/pages.js';
 import { icons } from '../ui/icons.js';
 import { Empty, Head, Trouble } from '../ui/pieces.js';
+import { Search, SHOWN, sought } from '../ui/Search.js';
 import { bytes, clock, count, since } from '../ui/words.js';
 
-const PAGE = 500;
+const wordsOf = (each: SessionInfo): string =>
+  [each.client_id, each.session_id, each.door, each.kind, ...each.subscriptions].join(' ');
 
 export function Explain({ args }: { args: readonly string[] }) {
   const desk = useDesk();
   const [session = '', channel = ''] = args;
   const [wanted, setWanted] = useState('');
-  const { data, error } = usePolled(
-    () => desk.get<Page<SessionInfo>>(`/v1/sessions?page_size=${PAGE}`),
-    4,
+  const [pages] = useState(
+    () =>
+      new Pages(
+        token =>
+          desk.get<Page<SessionInfo>>(
+            `/v1/sessions?page_size=500&page_token=${encodeURIComponent(token)}`,
+          ),
+        each => each.session_id,
+      ),
   );
-  const small = wanted.toLowerCase();
-  const sessions =
-    data?.items.filter(each =>
-      [each.client_id, each.session_id, each.door].some(text => text.toLowerCase().includes(small)),
-    ) ?? [];
+  const { data, error } = usePolled(
+    async () => {
+      await pages.turn();
+      return pages.items;
+    },
+    pages.long ? 1 : 4,
+  );
+  const fits = sought(wanted);
+  const sessions = data?.filter(each => fits(wordsOf(each))) ?? [];
   return (
     <div class="view">
       <Head title="Explain" />
@@ -39,20 +52,19 @@ export function Explain({ args }: { args: readonly string[] }) {
         <>
           <div class="bar">
             <h2>Sessions</h2>
-            <input
-              type="search"
-              placeholder="Search"
-              aria-label="Search sessions"
-              value={wanted}
-              onInput={event => setWanted(event.currentTarget.value)}
-            />
+            <Search what="sessions" value={wanted} onSearch={setWanted} />
           </div>
           {sessions.length === 0 ? (
             <Empty>No session matches.</Empty>
           ) : (
-            <Sessions sessions={sessions} chosen={session} channel={channel} />
+            <Sessions sessions={sessions.slice(0, SHOWN)} chosen={session} channel={channel} />
           )}
-          {data.next_page_token && <p class="note">The first {PAGE}, by id.</p>}
+          {sessions.length > SHOWN && (
+            <p class="note">
+              {SHOWN} of {count(sessions.length)}. Search to see others.
+            </p>
+          )}
+          {pages.cut && <p class="note">There are more sessions than are read here.</p>}
         </>
       )}
     </div>

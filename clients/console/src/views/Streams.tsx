@@ -7,24 +7,29 @@ import { TurnView } from '../chat/TurnView.js';
 import { asked, isOver, type Turn } from '../chat/turn.js';
 import type { Stream } from '../session/documents.js';
 import type { Page } from '../session/desk.js';
+import { answersIn } from '../session/answers.js';
 import { goTo, linkTo } from '../session/route.js';
 import { useDesk, usePolled } from '../session/hooks.js';
 import { icons } from '../ui/icons.js';
 import { Empty, Head, Status, Trouble } from '../ui/pieces.js';
 import { between, clock, count } from '../ui/words.js';
 
-const RUNNING = new Set(['queued', 'running', 'waiting']);
+const ENDED = ['finished', 'failed', 'cancelled'];
 
 export function Streams({ args }: { args: readonly string[] }) {
   const desk = useDesk();
   const { data, error, refresh } = usePolled(
-    () => desk.get<Page<Stream>>('/v1/streams?page_size=100'),
+    async () => ({
+      running: await answersIn(desk, ['queued', 'running', 'waiting']),
+      ended: (await desk.get<Page<Stream>>('/v1/streams?page_size=100')).items.filter(each =>
+        ENDED.includes(each.status),
+      ),
+    }),
     2,
   );
   const [trouble, setTrouble] = useState<Error>();
   const chosen = args[0];
-  const running = data?.items.filter(each => RUNNING.has(each.status)) ?? [];
-  const ended = data?.items.filter(each => !RUNNING.has(each.status)) ?? [];
+  const { running = [], ended = [] } = data ?? {};
   const stop = (id: string) => desk.delete(`/v1/streams/${id}`).then(refresh, setTrouble);
   return (
     <div class="view">

@@ -9,6 +9,7 @@ import { Feed, type Heard } from '../tap/feed.js';
 import { Publish } from '../tap/Publish.js';
 import { icons } from '../ui/icons.js';
 import { Empty, Head, Trouble } from '../ui/pieces.js';
+import { Search } from '../ui/Search.js';
 import { clock, count, rate } from '../ui/words.js';
 
 const SHOWN = 100;
@@ -85,13 +86,7 @@ function Events({ pattern }: { pattern: string }) {
   return (
     <>
       <div class="bar">
-        <input
-          type="search"
-          placeholder="Search"
-          aria-label="Search in events"
-          value={search}
-          onInput={event => setSearch(event.currentTarget.value)}
-        />
+        <Search what="in events" value={search} onSearch={setSearch} />
         <select
           aria-label="Type of event"
           value={kind}
