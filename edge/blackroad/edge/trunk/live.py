@@ -5,6 +5,7 @@ from typing import Final
 
 from blackroad.edge.fanout import Fanout, Mark
 from blackroad.edge.frames.answer import ENDINGS
+from blackroad.edge.trunk.follower import Follower
 from blackroad.edge.trunk.rollups import Rollups
 from blackroad.edge.trunk.session import Session
 from blackroad.realtime.v1 import event_pb2, gateway_pb2
@@ -30,8 +31,8 @@ class Live:
         self._fanout = fanout
         self._sessions = sessions
         self._generation = 0
-        self._viewers: dict[str, set[Session]] = {}
-        self._unbegun: dict[str, set[Session]] = {}
+        self._viewers: dict[str, set[Follower]] = {}
+        self._unbegun: dict[str, set[Follower]] = {}
 
     def take(self, response: gateway_pb2.TrunkResponse) -> None:
         """Apply one frame."""
@@ -106,19 +107,19 @@ class Live:
         session.following.part(number)
         self.part(session, [number])
 
-    def part(self, session: Session, numbers: Collection[int]) -> None:
+    def part(self, session: Follower, numbers: Collection[int]) -> None:
         """Take a session off numbers, with what has come for them. Idempotent."""
         if session.receiver is not None:
             self.rollups.flush(list(numbers))
             for number in numbers:
                 self._fanout.part(session.receiver, number)
 
-    def watch_answer(self, channel: str, session: Session) -> None:
+    def watch_answer(self, channel: str, session: Follower) -> None:
         """Tell this session when the answer has begun and ended."""
         self._viewers.setdefault(channel, set()).add(session)
         self._unbegun.setdefault(channel, set()).add(session)
 
-    def in_progress(self, channel: str, session: Session) -> bool:
+    def in_progress(self, channel: str, session: Follower) -> bool:
         """Whether an answer that the session watches has not ended."""
         return session in self._viewers.get(channel, ())
 
@@ -133,17 +134,17 @@ class Live:
             if session.take_ending(channel, numbers):
                 self.answer_ended(channel, session)
 
-    def answer_ended(self, channel: str, session: Session) -> None:
+    def answer_ended(self, channel: str, session: Follower) -> None:
         """Tell a session that an answer's ending was handed on to it; nobody else has it yet."""
         self.unwatch_answer(channel, session)
         session.answer_ended(channel)
 
-    def forget(self, session: Session) -> None:
+    def forget(self, session: Follower) -> None:
         """Take a session out of everything."""
         for channel in session.following.channels:
             self.unwatch_answer(channel, session)
 
-    def unwatch_answer(self, channel: str, session: Session) -> None:
+    def unwatch_answer(self, channel: str, session: Follower) -> None:
         """Tell this session nothing more of an answer. Idempotent."""
         for watched in (self._viewers, self._unbegun):
             if viewers := watched.get(channel):

@@ -12,6 +12,7 @@ from blackroad.edge.fanout import Fanout
 from blackroad.edge.trunk.addresses import Addresses
 from blackroad.edge.trunk.asks import Answer, Asks, OnAnswer
 from blackroad.edge.trunk.catch_up import CatchUp
+from blackroad.edge.trunk.follower import Follower
 from blackroad.edge.trunk.link import Link, LinkLost, connect
 from blackroad.edge.trunk.live import Live
 from blackroad.edge.trunk.opening import Opening
@@ -169,7 +170,7 @@ class Trunk:
         if self._link is not None:
             self._link.control.put(frame)
 
-    def part(self, session: Session, numbers: Collection[int]) -> None:
+    def part(self, session: Follower, numbers: Collection[int]) -> None:
         """Let a session get nothing more that is for these numbers."""
         self._live.part(session, numbers)
 
@@ -181,19 +182,19 @@ class Trunk:
         """Let out what waits to be rolled up."""
         self._live.rollups.flush()
 
-    def watch_answer(self, channel: str, session: Session) -> None:
+    def watch_answer(self, channel: str, session: Follower) -> None:
         """Let a session know when an answer has begun and ended."""
         self._live.watch_answer(channel, session)
 
-    def unwatch_answer(self, channel: str, session: Session) -> None:
+    def unwatch_answer(self, channel: str, session: Follower) -> None:
         """Let a session know nothing more of an answer."""
         self._live.unwatch_answer(channel, session)
 
-    def answer_ended(self, channel: str, session: Session) -> None:
+    def answer_ended(self, channel: str, session: Follower) -> None:
         """Take that a session has an answer's ending."""
         self._live.answer_ended(channel, session)
 
-    def in_progress(self, channel: str, session: Session) -> bool:
+    def in_progress(self, channel: str, session: Follower) -> bool:
         """Whether an answer that the session watches has not ended, and its end can come."""
         return self.up and self._live.in_progress(channel, session)
 

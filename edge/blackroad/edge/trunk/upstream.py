@@ -8,6 +8,7 @@ from blackroad.edge.trunk.turns import Turns
 from blackroad.realtime.v1 import gateway_pb2
 
 if TYPE_CHECKING:
+    from blackroad.edge.trunk.follower import Follower
     from blackroad.edge.trunk.session import Session
 
 
@@ -41,7 +42,7 @@ class Upstream(Protocol):
         """Tell the core, if it is there; what is told is told again after a loss by other ways."""
         ...
 
-    def part(self, session: "Session", numbers: Collection[int], /) -> None:
+    def part(self, session: "Follower", numbers: Collection[int], /) -> None:
         """Let a session get nothing more that is for these numbers."""
         ...
 
@@ -53,19 +54,19 @@ class Upstream(Protocol):
         """Let out all that waits to be rolled up."""
         ...
 
-    def watch_answer(self, channel: str, session: "Session", /) -> None:
+    def watch_answer(self, channel: str, session: "Follower", /) -> None:
         """Let the session know when this answer has begun and ended."""
         ...
 
-    def unwatch_answer(self, channel: str, session: "Session", /) -> None:
+    def unwatch_answer(self, channel: str, session: "Follower", /) -> None:
         """Let the session know nothing more of an answer. Idempotent."""
         ...
 
-    def answer_ended(self, channel: str, session: "Session", /) -> None:
+    def answer_ended(self, channel: str, session: "Follower", /) -> None:
         """Take that the session has an answer's ending."""
         ...
 
-    def in_progress(self, channel: str, session: "Session", /) -> bool:
+    def in_progress(self, channel: str, session: "Follower", /) -> bool:
         """Whether an answer that the session watches has not ended."""
         ...
 
