@@ -19,6 +19,8 @@ export class Pages<T> {
   constructor(
     private readonly read: (token: string) => Promise<Page<T>>,
     private readonly keyOf: (item: T) => string,
+    /** Told of each page as it is read. */
+    private readonly take?: (items: readonly T[]) => void,
   ) {}
 
   /** Whether it is more than one page. */
@@ -31,26 +33,25 @@ export class Pages<T> {
     return [...new Map(this.#pages.flat().map(each => [this.keyOf(each), each])).values()];
   }
 
-  /** Read on; what has been read. */
+  /** Read on. */
   async turn(): Promise<readonly T[]> {
-    if (this.#whole) return this.#page();
-    const found: T[] = [];
-    do found.push(...(await this.#page()));
-    while (this.#next > 0);
+    do await this.#page();
+    while (!this.#whole && this.#next > 0);
     this.#whole = true;
-    return found;
+    return this.items;
   }
 
-  async #page(): Promise<readonly T[]> {
+  async #page(): Promise<void> {
     const at = this.#next;
     const page = await this.read(this.#tokens[at] ?? '');
     this.#pages[at] = page.items;
-    this.cut = at + 1 === MOST && !!page.next_page_token;
-    if (page.next_page_token && !this.cut) this.#tokens[(this.#next = at + 1)] = page.next_page_token;
+    this.take?.(page.items);
+    const { next_page_token: token } = page;
+    if (token && at + 1 < MOST) this.#tokens[(this.#next = at + 1)] = token;
     else {
+      this.cut = !!token;
       this.#pages.length = at + 1;
       this.#next = 0;
     }
-    return page.items;
   }
 }

@@ -29,15 +29,10 @@ function useChannels(flows: Flows) {
             `/v1/channels?page_size=500&page_token=${encodeURIComponent(token)}`,
           ),
         ({ name }) => name,
+        read => flows.take(read),
       ),
   );
-  const { data, error } = usePolled(
-    async () => {
-      flows.take(await pages.turn());
-      return pages.items;
-    },
-    pages.long ? LONG_SECONDS : SECONDS,
-  );
+  const { data, error } = usePolled(() => pages.turn(), pages.long ? LONG_SECONDS : SECONDS);
   return { channels: data, error, cut: pages.cut };
 }
 

@@ -28,13 +28,7 @@ export function Explain({ args }: { args: readonly string[] }) {
         each => each.session_id,
       ),
   );
-  const { data, error } = usePolled(
-    async () => {
-      await pages.turn();
-      return pages.items;
-    },
-    pages.long ? 1 : 4,
-  );
+  const { data, error } = usePolled(() => pages.turn(), pages.long ? 1 : 4);
   const fits = sought(wanted);
   const sessions = data?.filter(each => fits(wordsOf(each))) ?? [];
   return (
