@@ -12,6 +12,7 @@ from benchmarks.harness.measure import Bench, Contender, Metric, WrongCount, per
 from benchmarks.harness.processes import cpu_seconds, installation
 from benchmarks.harness.remote import Remote, RemoteFailed
 from benchmarks.peers import litellm, relay
+from benchmarks.peers.environment import NotInstalled
 
 PROMISE: Final = "100 ms promised, 10 ms aimed at"
 PACE_SECONDS: Final = 0.02
@@ -146,14 +147,9 @@ async def _litellm(
     stack: AsyncExitStack, far: Far, port: int, work: Work, bench: Bench
 ) -> list[Served]:
     try:
-        if not (bench.quick or litellm.installed()):
-            print(f"answers: installing {litellm.RELEASE}", flush=True)
-        if not bench.quick:
-            await litellm.install()
-        if not litellm.installed():
-            raise litellm.NotInstalled("it is not there, and quick runs install nothing")
+        await litellm.ENVIRONMENT.provide(install=not bench.quick)
         server = await stack.enter_async_context(litellm.proxy(port))
-    except litellm.NotInstalled as reason:
+    except NotInstalled as reason:
         print(f"answers: without LiteLLM's proxy: {reason}", flush=True)
         return []
     less = replace(work, firsts=work.firsts // 3, tokens=work.tokens // 3)

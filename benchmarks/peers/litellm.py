@@ -1,11 +1,9 @@
-"""LiteLLM's proxy, of a release in an environment of its own, which is made when it is needed."""
+"""LiteLLM's proxy, in an environment of its own."""
 
 import asyncio
 import json
 import os
-import shutil
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator
@@ -15,9 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.answers.provider import MODEL
+from benchmarks.peers.environment import Environment, NotInstalled
 
-RELEASE: Final = "litellm[proxy]==1.106.2"
-HOME: Final = Path(__file__).parent.parent.parent / ".tools" / "litellm"
+ENVIRONMENT: Final = Environment("litellm", ("litellm[proxy]==1.106.2",))
 START_SECONDS: Final = 120.0
 LOOK_SECONDS: Final = 0.25
 QUIET: Final = {
@@ -27,40 +25,12 @@ QUIET: Final = {
 }
 
 
-class NotInstalled(Exception):  # noqa: N818 - it is what happened
-    """The package could not be had; the text says why."""
-
-
 @dataclass(frozen=True, slots=True)
 class Proxy:
     """A running proxy of one process."""
 
     port: int
     pid: int
-
-
-def installed() -> bool:
-    """Say whether this release is there."""
-    made = HOME / "release"
-    return made.exists() and made.read_text() == RELEASE
-
-
-async def install() -> None:
-    """Make the environment; half a gigabyte and a minute or two. Raises `NotInstalled`."""
-    if installed():
-        return
-    shutil.rmtree(HOME, ignore_errors=True)
-    await _run(sys.executable, "-m", "venv", str(HOME))
-    await _run(str(HOME / "bin/python"), "-m", "pip", "install", "--quiet", RELEASE)
-    (HOME / "release").write_text(RELEASE)
-
-
-async def _run(*command: str) -> None:
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
-    _, said = await process.communicate()
-    if process.returncode:
-        raise NotInstalled(f"{' '.join(command)}: {said.decode()}")
 
 
 @asynccontextmanager
@@ -76,7 +46,7 @@ async def proxy(provider_port: int) -> AsyncGenerator[Proxy]:
         written.write_text(json.dumps(config))  # YAML has JSON in it
         port = _free_port()
         process = await asyncio.create_subprocess_exec(
-            str(HOME / "bin/litellm"),
+            str(ENVIRONMENT.bin / "litellm"),
             *("--config", str(written), "--host", "127.0.0.1", "--port", str(port)),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,

@@ -83,6 +83,11 @@ class Outbox(Generic[Live]):
         """
         self._add(frame, _size(frame))
 
+    def put_all(self, frames: Sequence[bytes]) -> None:
+        """Queue frames like `put`, in their order."""
+        self._items.extend(frames)
+        self._grew(sum(map(len, frames)))
+
     def put_live(self, frame: Live) -> bool:
         """Queue live events, or call `overflow` where they do not fit. Answer whether they did."""
         fits = self.size + frame.size <= self._max_bytes or not self._items
@@ -184,6 +189,9 @@ class Outbox(Generic[Live]):
     def _add(self, item: bytes | Live, size: int) -> None:
         self._items.append(item)
         self._live += not isinstance(item, bytes)
+        self._grew(size)
+
+    def _grew(self, size: int) -> None:
         self._sized(self.size + size)
         if self._budget.total > self._budget.limit:
             self._budget.relieve()

@@ -13,7 +13,6 @@ from blackroad.core.topics import Topics
 
 Watcher = Callable[[Entry], None]
 NEARLY_SECONDS = 1.0
-CONTROL_TYPES = ("channel.", "token.")
 
 
 class Sink(Protocol):
@@ -144,7 +143,7 @@ class Hub:
             return
 
     def _dispatch(self, run: Sequence[Entry]) -> None:
-        if run[0].record.type.startswith(CONTROL_TYPES):
+        if run[0].record.controls:
             self.control(run[0])
         self._advance(run)
         key = run[0].key
@@ -205,22 +204,20 @@ class _Watch:
 
 def _runs(batch: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
     """Cut a batch into neighbours of one channel; what changes rights is alone."""
-    begin, end = 0, 1
-    while begin < len(batch):
-        first = batch[begin]
-        if not first.record.type.startswith(CONTROL_TYPES):
-            while end < len(batch) and _joins(first, batch[end], end - begin):
-                end += 1
-        yield batch[begin:end]
-        begin, end = end, end + 1
+    begin = 0
+    for end in range(1, len(batch) + 1):
+        if end == len(batch) or not _neighbours(batch[end - 1], batch[end]):
+            yield batch[begin:end]
+            begin = end
 
 
-def _joins(first: Entry, entry: Entry, distance: int) -> bool:
+def _neighbours(entry: Entry, following: Entry) -> bool:
     return (
-        entry.key == first.key
-        and entry.sequence == first.sequence + distance
-        and entry.epoch == first.epoch
-        and not entry.record.type.startswith(CONTROL_TYPES)
+        following.key == entry.key
+        and following.sequence == entry.sequence + 1
+        and following.epoch == entry.epoch
+        and not following.record.controls
+        and not entry.record.controls
     )
 
 

@@ -13,10 +13,10 @@ class _History:
 
     __slots__ = ("bytes", "entries", "keep")
 
-    def __init__(self) -> None:
+    def __init__(self, keep: Keep) -> None:
         self.entries: list[Entry] = []
         self.bytes = 0
-        self.keep = Keep()
+        self.keep = keep
 
     def cut(self, count: int) -> int:
         """Drop the oldest `count` entries; return their bytes."""
@@ -58,10 +58,10 @@ class Histories:
             return
         history = self._by_key.get(key)
         if history is None:
-            history = self._by_key[key] = _History()
+            history = self._by_key[key] = _History(keep)
         else:
             self._by_key.move_to_end(key)
-        history.keep = keep
+            history.keep = keep
         history.entries += entries
         added = ENTRY_COST * len(entries) + 2 * sum([entry.size for entry in entries])
         excess = len(history.entries) - keep.events

@@ -1,8 +1,11 @@
 """One event on its way into the log."""
 
 from abc import ABC, abstractmethod
+from typing import Final
 
 from blackroad.core.ids import event_id_at
+
+CONTROL_TYPES: Final = ("channel.", "token.")
 
 
 class Record:
@@ -17,6 +20,11 @@ class Record:
         self.expires_ns = expires_ns  # Unix time after which it is not delivered; 0: never
         self.size = len(body)
 
+    @property
+    def controls(self) -> bool:
+        """Whether it changes rights, for every event that comes after it."""
+        return self.type.startswith(CONTROL_TYPES)
+
     def body_at(self, time_ns: int) -> bytes:
         """Return the body of what was appended at this time."""
         return self.body
@@ -29,6 +37,7 @@ class LateRecord(Record, ABC):
     """
 
     __slots__ = ()
+    controls = False
 
     def __init__(self, event_type: str, size: int) -> None:
         self.event_id = ""

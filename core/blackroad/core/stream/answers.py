@@ -26,9 +26,9 @@ from blackroad.core.stream.abroad import Abroad
 from blackroad.core.stream.answer import Answer, Phase
 from blackroad.core.stream.archive import Archive, same
 from blackroad.core.stream.attendance import Attendance
-from blackroad.core.stream.audience import Audiences
 from blackroad.core.stream.conversations import Conversations
 from blackroad.core.stream.dispatcher import Dispatcher
+from blackroad.core.stream.frames import Framing
 from blackroad.core.stream.homes import Homes
 from blackroad.core.stream.invocation import messages_of
 from blackroad.core.stream.journal import Journal
@@ -86,7 +86,7 @@ class Answers:
         self.dispatcher = Dispatcher(Pool(limits), self.wheel, clock, limits, self.attendance)
         self.reports = Reports(self.dispatcher, self.wheel, limits)
         self.archive = Archive(clock, limits)
-        self.audiences = Audiences(hub)
+        self.framing = Framing()
         self.conversations = Conversations(log, self.journal, clock, limits)
         self.rooms = Rooms(hub, self.journal, self._begin)  # what is said there was counted
         publisher.spoken = self.rooms.spoke

@@ -3,6 +3,7 @@
 Its task's state and progress, its agent's thinking.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -14,6 +15,7 @@ from blackroad.core.names import scope, token
 from blackroad.core.stream.update import AGENT, Ending
 from blackroad.realtime.v1 import event_pb2
 
+Say = Callable[[], object]
 Beside = tuple[str, Record]  # the key of a channel, and what is said there
 MAX_THOUGHT_CHARACTERS: Final = 16 << 10  # at most 64 KiB, however it is encoded
 REASONS: Final = {
@@ -27,18 +29,24 @@ _JSON: Final = msgspec.json.Encoder()
 
 def task_started(tenant: str, stream_id: str, agent: str, model: str) -> Beside:
     """Return the event that tells that a worker took an invocation."""
-    said = {"stream_id": stream_id, "agent": agent, "model": model}
+
+    def said() -> object:
+        return {"stream_id": stream_id, "agent": agent, "model": model}
+
     return _late(tenant, f"task.{stream_id}.state", "task.started", agent, said)
 
 
 def task_completed(tenant: str, stream_id: str, agent: str, ending: Ending) -> Beside:
     """Return the event that tells that an answer ended, and how; never its input or output."""
-    usage = ending.usage
-    said = {
-        "stream_id": stream_id,
-        "reason": _reason(ending),
-        "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens},
-    }
+
+    def said() -> object:
+        usage = ending.usage
+        return {
+            "stream_id": stream_id,
+            "reason": _reason(ending),
+            "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens},
+        }
+
     return _late(tenant, f"task.{stream_id}.state", "task.completed", agent, said)
 
 
@@ -47,13 +55,13 @@ def task_progress(
 ) -> Beside:
     """Return the event that tells how far a worker is."""
     said = {"stream_id": stream_id, "progress": progress.percent, "message": progress.message}
-    return _late(tenant, f"task.{stream_id}.progress", "task.progress", agent, said)
+    return _late(tenant, f"task.{stream_id}.progress", "task.progress", agent, lambda: said)
 
 
 def thinking(tenant: str, stream_id: str, agent: str, thought: str) -> Beside:
     """Return the event that tells a block of an agent's thinking."""
     said = {"stream_id": stream_id, "thought": thought[:MAX_THOUGHT_CHARACTERS]}
-    return _late(tenant, f"agent.{token(agent)}.thinking", "agent.thinking", agent, said)
+    return _late(tenant, f"agent.{token(agent)}.thinking", "agent.thinking", agent, lambda: said)
 
 
 def message(
@@ -80,16 +88,16 @@ def cut(text: str, max_bytes: int = 60 << 10) -> str:
     return text.encode()[:max_bytes].decode(errors="ignore")
 
 
-def _late(tenant: str, channel: str, event_type: str, agent: str, said: object) -> Beside:
+def _late(tenant: str, channel: str, event_type: str, agent: str, said: Say) -> Beside:
     return f"{tenant}.{channel}", Told(channel, event_type, agent, said)
 
 
 class Told(LateRecord):
-    """An event of the core's own about an answer; its body is any value that JSON can say."""
+    """An event of the core's own about an answer; `said` returns any value that JSON can say."""
 
     __slots__ = ("agent", "channel", "said")
 
-    def __init__(self, channel: str, event_type: str, agent: str, said: object) -> None:
+    def __init__(self, channel: str, event_type: str, agent: str, said: Say) -> None:
         super().__init__(event_type, SIZE)
         self.channel = channel
         self.agent = agent
@@ -97,7 +105,7 @@ class Told(LateRecord):
 
     def make(self) -> bytes:
         """Return the body (log.record.LateRecord)."""
-        json = _JSON.encode(self.said).decode()
+        json = _JSON.encode(self.said()).decode()
         event = event_pb2.Event(
             id=self.event_id, channel=self.channel, type=self.type, sender=self.agent, json=json
         )

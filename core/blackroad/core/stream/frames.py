@@ -1,5 +1,6 @@
 """Updates of answers as frames for those who view them by `Open`."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -20,6 +21,23 @@ def _delivered() -> stream_pb2.OpenResponse:
 
 _DELIVERIES = Stencil(_delivered)
 _CURSORS = Stencil(stream_pb2.OpenResponse)
+
+
+class Framing:
+    """Puts each update into a frame once for all who view it: they are offered a run in turn.
+
+    It keeps the frames of the last run only.
+    """
+
+    def __init__(self) -> None:
+        self._run: Sequence[Entry] = ()
+        self._frames: list[bytes] = []
+
+    def frames_of(self, run: Sequence[Entry]) -> list[bytes]:
+        """Return the frames of neighbouring updates, in their order; not to be changed."""
+        if run is not self._run:
+            self._run, self._frames = run, [frame_of(entry) for entry in run]
+        return self._frames
 
 
 def frame_of(entry: Entry) -> bytes:

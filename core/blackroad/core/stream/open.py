@@ -60,7 +60,7 @@ class OpenSession:
         self._duplex: Duplex[stream_pb2.OpenRequest] = Duplex(self._outbox, writer, self)
         self._duplex.on_written = self._written
         self._duplex.on_half_close = self._half_close
-        self.put = self._outbox.put
+        self.put, self.put_all = self._outbox.put, self._outbox.put_all
         self._pump = Pump()
         self._viewings: dict[str, Viewing] = {}
         self._half_closed = False

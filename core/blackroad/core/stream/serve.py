@@ -119,7 +119,8 @@ class ServeSession:
         else:
             for frame in request.batch.frames:
                 try:
-                    await self._handle(frame)
+                    if not self._report(frame):
+                        await self._handle(frame)
                 except Rejection as rejection:
                     self.reject(frame, rejection)
         await self._answers.journal.room()
@@ -137,8 +138,7 @@ class ServeSession:
         kind = request.WhichOneof("frame")
         if not self._welcomed:
             self._greet(request.hello)
-        if take := self._frames.get(kind or ""):
-            take(self._worker, request)
+        if self._report(request):
             return
         if len(request.request_id) > MAX_REQUEST_ID_BYTES:
             raise Ending(Code.BAD_FRAME, "request_id is at most 128 bytes")
@@ -153,6 +153,14 @@ class ServeSession:
                 self._answer(request, accepted=await self._renew(self, request.refresh))
             case _:
                 self._handle_other(request, kind)
+
+    def _report(self, request: stream_pb2.ServeRequest) -> bool:
+        """Take what a welcomed worker says of an answer; tell whether it is that."""
+        take = self._frames.get(request.WhichOneof("frame") or "")
+        if take is None or not self._welcomed:
+            return False
+        take(self._worker, request)
+        return True
 
     def _handle_other(self, request: stream_pb2.ServeRequest, kind: str | None) -> None:
         match kind:

@@ -35,6 +35,10 @@ class Window(Protocol):
         """Queue a frame."""
         ...
 
+    def put_all(self, frames: Sequence[bytes]) -> None:
+        """Queue frames, in their order."""
+        ...
+
 
 class Viewing:
     """Hands on every update once, in order.
@@ -90,18 +94,18 @@ class Viewing:
         """View a new answer from its first update, which is not yet in the log."""
         self.after = self._hub.heads
         self.live = True
-        self._answers.audiences.join(self.answer.key, self)
+        self._hub.attach(self, self.answer.key)
 
     def join(self) -> None:
         """View the answer as it stands, then what comes."""
-        self._answers.audiences.join(self.answer.key, self)
+        self._hub.attach(self, self.answer.key)
         self._show()
         if not self.over:
             self.live = True
 
     def resume(self, after: Positions) -> None:
         """View what came after a place, then what comes."""
-        self._answers.audiences.join(self.answer.key, self)
+        self._hub.attach(self, self.answer.key)
         self.after = after
         self._pump.add(self)
 
@@ -110,21 +114,21 @@ class Viewing:
         self.over = True
         self.live = False
         self._pump.discard(self)
-        self._answers.audiences.leave(self.answer.key, self)
+        self._hub.detach(self, self.answer.key)
 
-    def take(self, run: Sequence[Entry], frames: Sequence[bytes], *, ends: bool) -> None:
-        """Hand on live updates, or fall back (audience.Viewer)."""
+    def offer(self, run: Sequence[Entry], topic: str) -> None:
+        """Hand on live updates, or fall back (hub.Sink)."""
         if not self.live or run[-1].offset <= self.offset:
             return
         if self._window.queued_bytes > MAX_LIVE_BYTES:
             self._fall_back()
             return
         prefix, skipped = self.prefix, max(self.offset + 1 - run[0].offset, 0)
-        for frame in frames[skipped:]:
-            self._window.put(prefix + frame)
+        frames = self._answers.framing.frames_of(run)
+        self._window.put_all([prefix + frame for frame in frames[skipped:]])
         self._last = run[-1]
         self.offset = self._last.offset
-        if ends:
+        if update_of(self._last).ends:
             self._finish()
 
     @property
