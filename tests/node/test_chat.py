@@ -16,7 +16,7 @@ from blackroad.client import (
     Yielded,
 )
 from tests.edge.chat.stage import serving
-from tests.edge.chat.test_ui import act, breaks, in_the_middle
+from tests.edge.chat.ui.reading import act, breaks, in_the_middle
 from tests.edge.rig import EdgeRig, Frame, an_object
 from tests.node.conftest import Run
 

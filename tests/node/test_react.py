@@ -13,7 +13,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.edge.chat.stage import Acted, serving, until_set
-from tests.edge.chat.test_ui import Gated, breaks
+from tests.edge.chat.ui.reading import Gated, breaks
 from tests.edge.rig import EdgeRig
 from tests.processes import ROOT, Part, part
 

@@ -15,7 +15,7 @@ from blackroad.client import (
     Yielded,
 )
 from tests.edge.chat.stage import serving, until_set
-from tests.edge.chat.test_ui import Gated
+from tests.edge.chat.ui.reading import Gated
 from tests.edge.rig import Block, EdgeRig, Frame, an_object, blocks, next_event
 
 
