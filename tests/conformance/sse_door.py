@@ -32,6 +32,7 @@ from tests.conformance.sse_frames import (
     update_of,
 )
 from tests.conformance.websocket_door import FRAMES, event_of
+from tests.plain import TRUSTS_NOBODY
 
 ALWAYS: Final = ("broadcast",)
 DEVELOPER: Final = "developer"
@@ -59,6 +60,7 @@ class SseDoor:
             headers=headers,
             trust_env=False,
             limits=limits,
+            verify=TRUSTS_NOBODY,
             timeout=httpx.Timeout(10, read=40),
         ) as http:
             subject = client_id if token else DEVELOPER

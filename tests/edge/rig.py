@@ -14,6 +14,7 @@ from blackroad.core.server import CoreServer
 from blackroad.core.settings import CoreSettings
 from blackroad.edge.server import Edge
 from blackroad.edge.settings import Address, EdgeLimits, EdgeSettings
+from tests.plain import TRUSTS_NOBODY
 
 Frame = dict[str, object]
 SECONDS = 5.0
@@ -67,7 +68,7 @@ class EdgeRig:
 
     def http(self) -> httpx.AsyncClient:
         """Return a client whose base is this edge."""
-        return httpx.AsyncClient(base_url=self.url, timeout=SECONDS)
+        return httpx.AsyncClient(base_url=self.url, timeout=SECONDS, verify=TRUSTS_NOBODY)
 
     @asynccontextmanager
     async def browser(self, client_id: str, path: str = "/ws/") -> AsyncGenerator["Browser"]:

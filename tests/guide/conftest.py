@@ -15,6 +15,7 @@ from websockets.asyncio.client import connect
 from blackroad.client import Agent, Client
 from blackroad.core.identity import development
 from tests.edge.rig import SECONDS, Block, Browser, blocks
+from tests.plain import TRUSTS_NOBODY
 from tests.processes import up
 
 
@@ -27,7 +28,9 @@ class House:
 
     def http(self) -> httpx.AsyncClient:
         """Return a client whose base is the edge."""
-        return httpx.AsyncClient(base_url=f"http://{self.address}", timeout=SECONDS)
+        return httpx.AsyncClient(
+            base_url=f"http://{self.address}", timeout=SECONDS, verify=TRUSTS_NOBODY
+        )
 
     def client(self, token: str | None = None) -> Client:
         """Return a gRPC client."""

@@ -18,6 +18,7 @@ from tests.conformance.sse_door import SseDoor
 from tests.conformance.websocket_door import WebSocketDoor, WebSocketSession
 from tests.journeys.provider import MODELS, STOP, WORDS, Provider
 from tests.journeys.test_answer_cuts import UNLIMITED
+from tests.plain import TRUSTS_NOBODY
 from tests.processes import part
 
 TIMES: Final = 5
@@ -65,7 +66,9 @@ async def place(one_loop: None) -> AsyncGenerator[Place]:
             await _part(stack, "agents", CORE=grpc, MODELS__DEFAULT="builtin/echo")
         edge = await _part(stack, "edge", HTTP="127.0.0.1:0", CORE=grpc)
         base_url = f"http://{edge['http']}"
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=base_url, timeout=20))
+        client = await stack.enter_async_context(
+            httpx.AsyncClient(base_url=base_url, timeout=20, verify=TRUSTS_NOBODY)
+        )
         yield Place(provider, edge["http"], grpc, client)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from tests.plain import TRUSTS_NOBODY
 from tests.processes import part
 
 pytestmark = pytest.mark.slow
@@ -38,10 +39,12 @@ async def test_all_agents_are_back_soon_after_the_core(room: str) -> None:
             http = f"http://{edge.addresses['http']}"
 
             def ready() -> bool:
-                return httpx.get(f"{http}/readyz").status_code == 200
+                return httpx.get(f"{http}/readyz", verify=TRUSTS_NOBODY).status_code == 200
 
             def registered() -> bool:
-                agents = httpx.get(f"{http}/v1/agents").json().get("items", ())
+                agents = (
+                    httpx.get(f"{http}/v1/agents", verify=TRUSTS_NOBODY).json().get("items", ())
+                )
                 return {agent["entity_id"] for agent in agents} >= AGENTS
 
             await seconds_until(registered)

@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from blackroad.client import Answer, Client, RealtimeError
 from tests.edge.rig import Browser
+from tests.plain import TRUSTS_NOBODY
 from tests.processes import alive, children_of, up
 
 pytestmark = pytest.mark.slow
@@ -62,7 +63,9 @@ async def test_what_is_being_answered_is_finished_and_heard(room: str) -> None:
         async with AsyncExitStack() as stack, asyncio.timeout(SECONDS):
             client = await stack.enter_async_context(Client(f"grpc://{installation.grpc}"))
             http = await stack.enter_async_context(
-                httpx.AsyncClient(base_url=f"http://{installation.http}", timeout=SECONDS)
+                httpx.AsyncClient(
+                    base_url=f"http://{installation.http}", timeout=SECONDS, verify=TRUSTS_NOBODY
+                )
             )
             browsers = [
                 Browser(await stack.enter_async_context(connect(f"ws://{installation.http}/ws/b")))

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.plain import TRUSTS_NOBODY
 from tests.processes import (
     Installation,
     Process,
@@ -31,17 +32,18 @@ def asked(installation: Installation, *arguments: str) -> subprocess.CompletedPr
     return blackroad(*arguments, URL=f"grpc://{installation.grpc}")
 
 
+def ready(http: str) -> bool:
+    """Tell whether an edge says that it is ready."""
+    try:
+        return httpx.get(f"http://{http}/readyz", verify=TRUSTS_NOBODY).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 def agents_when_ready(http: str) -> set[str]:
     """Return the agents that are listed in the first moment in which /readyz is 200."""
-
-    def ready() -> bool:
-        try:
-            return httpx.get(f"http://{http}/readyz").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    wait_until(ready, 60)
-    items = httpx.get(f"http://{http}/v1/agents").json()["items"]
+    wait_until(lambda: ready(http), 60)
+    items = httpx.get(f"http://{http}/v1/agents", verify=TRUSTS_NOBODY).json()["items"]
     return {item["entity_id"] for item in items}
 
 
@@ -152,7 +154,7 @@ def test_the_start_says_the_default_model_once() -> None:
 @pytest.mark.slow
 def test_with_a_secret_the_parts_get_tokens_of_their_own() -> None:
     with up(AUTH__SECRET=SECRET) as installation:
-        wait_until(lambda: httpx.get(f"http://{installation.http}/readyz").status_code == 200)
+        wait_until(lambda: ready(installation.http))
         said = asked(installation, "presence")
         assert said.returncode == 4
         assert "unauthenticated" in said.stderr

@@ -17,6 +17,7 @@ from blackroad.edge.server import Edge
 from blackroad.edge.settings import Address, EdgeLimits, EdgeSettings
 from tests.core.access.world import token
 from tests.edge.rig import an_object, running
+from tests.plain import TRUSTS_NOBODY
 from tests.trust.house import House
 
 SECONDS: Final = 10.0
@@ -32,7 +33,9 @@ class Browser:
         self._shown = shown
         self._subject = subject
         headers = {"authorization": f"Bearer {shown}"} if shown else {}
-        self.http = httpx.AsyncClient(base_url=f"http://{address}", headers=headers, timeout=10)
+        self.http = httpx.AsyncClient(
+            base_url=f"http://{address}", headers=headers, timeout=10, verify=TRUSTS_NOBODY
+        )
 
     async def __aenter__(self) -> Self:
         return self

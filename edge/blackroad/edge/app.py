@@ -80,7 +80,8 @@ def make_app(context: Context) -> FastAPI:
     )
     app.state.context = context
     for router in ROUTERS:
-        app.include_router(router)
+        # As they are: what is included is built anew for each app, while its first request waits.
+        app.router.routes.extend(router.routes)
     app.add_exception_handler(Refusal, on_refusal)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http_exception)
