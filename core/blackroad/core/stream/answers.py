@@ -1,7 +1,7 @@
 """All that a node does with invocations and answers, put together."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -23,8 +23,9 @@ from blackroad.core.presence.roster import Roster
 from blackroad.core.publisher import Publisher, check_json
 from blackroad.core.settings import AnswersSettings
 from blackroad.core.stream.abroad import Abroad
+from blackroad.core.stream.admission import Admission
 from blackroad.core.stream.answer import Answer, Phase
-from blackroad.core.stream.archive import Archive, same
+from blackroad.core.stream.archive import Archive
 from blackroad.core.stream.attendance import Attendance
 from blackroad.core.stream.conversations import Conversations
 from blackroad.core.stream.dispatcher import Dispatcher
@@ -47,9 +48,6 @@ from blackroad.realtime.v1 import event_pb2, stream_pb2
 
 LOG = structlog.get_logger(__name__)
 
-MAX_ID_BYTES: Final = 128
-MAX_LABELS: Final = 8
-MAX_LABELS_BYTES: Final = 1024
 MEMORY: Final = "memory"  # an engine that ends with its node
 
 
@@ -86,6 +84,7 @@ class Answers:
         self.dispatcher = Dispatcher(Pool(limits), self.wheel, clock, limits, self.attendance)
         self.reports = Reports(self.dispatcher, self.wheel, limits)
         self.archive = Archive(clock, limits)
+        self._admission = Admission(self.archive, limits)
         self.framing = Framing()
         self.conversations = Conversations(log, self.journal, clock, limits)
         self.rooms = Rooms(hub, self.journal, self._begin)  # what is said there was counted
@@ -169,7 +168,7 @@ class Answers:
     ) -> Answer:
         if self._emptied is not None and not invoke.parent_stream_id:
             raise Rejection(Code.DRAINING)
-        input_bytes = self._check(invoke)
+        input_bytes = self._admission.check(invoke)
         pool, abroad = self.dispatcher.pool, self.abroad.pool
         route = route_of(
             identity.tenant,
@@ -182,8 +181,10 @@ class Answers:
         answer = Answer(self.journal, identity, invoke, route, self.clock.time_ns(), identifier)
         answer.turn = turn
         answer.input_bytes = input_bytes
-        answer.deadline_at = self.clock.monotonic() + self._deadline_seconds(invoke)
-        parent = self._parent(answer, identity) if invoke.parent_stream_id else None
+        answer.deadline_at = self.clock.monotonic() + self._admission.seconds(invoke)
+        parent = (
+            self._admission.put_under_parent(answer, identity) if invoke.parent_stream_id else None
+        )
         answer.home = self.abroad.home_for(answer, pool)
         if answer.home:
             self.homes.send(answer)
@@ -316,10 +317,6 @@ class Answers:
             return heads
         return (*heads[: answer.partition], answer.position, *heads[answer.partition + 1 :])
 
-    def visible(self, identity: Identity, labels: Mapping[str, str]) -> Iterator[Answer]:
-        """Yield the answers with all these labels that the identity may see, newest first."""
-        return self.archive.visible(identity, labels)
-
     async def ended(self, answer: Answer, seconds: float) -> None:
         """Return when the ending of an answer is in the log, or the time is over."""
         if answer.folded.ended:
@@ -352,51 +349,6 @@ class Answers:
 
     # Within.
 
-    def _check(self, invoke: stream_pb2.Invoke) -> int:
-        """Check an input and return its bytes."""
-        if invoke.text:
-            if invoke.messages:
-                raise Rejection(Code.BAD_FRAME, "an input is text or messages, not both")
-        elif not invoke.messages:
-            raise Rejection(Code.MISSING_FIELD, "an input is required: text or messages")
-        elif not all(message.parts for message in invoke.messages):
-            raise Rejection(Code.MISSING_FIELD, "a message has at least one part")
-        size = invoke.ByteSize()
-        if size > self._limits.input_bytes:
-            raise Rejection(Code.TOO_LARGE, "an input is at most 4 MiB")
-        if len(invoke.conversation.encode()) > MAX_ID_BYTES:
-            raise Rejection(Code.INVALID_NAME, "a conversation's id is at most 128 bytes")
-        if invoke.labels:
-            _check_labels(invoke.labels)
-        return size
-
-    def _deadline_seconds(self, invoke: stream_pb2.Invoke) -> float:
-        if not invoke.HasField("deadline"):
-            return self._limits.deadline_seconds
-        seconds: float = invoke.deadline.seconds + invoke.deadline.nanos / 1e9
-        return min(max(seconds, 0.0), self._limits.max_deadline_seconds)
-
-    def _parent(self, answer: Answer, identity: Identity) -> Answer:
-        """Put an answer under the one that it is asked for.
-
-        Its time ends with the parent's, and it never asks upwards.
-        """
-        parent = self.archive.known(identity, answer.invoke.parent_stream_id)
-        worker = parent.worker
-        if parent.ended or parent.stopping or worker is None:
-            raise Rejection(Code.CONFLICT, "the parent answer is not in progress")
-        if not same(worker.identity, identity):
-            raise Rejection(Code.FORBIDDEN, "only its worker may ask on behalf of an answer")
-        answer.ancestors = (*parent.ancestors, parent.stream_id)
-        if len(answer.ancestors) > self._limits.depth:
-            depth = self._limits.depth
-            raise Rejection(Code.CONFLICT, f"invocations are nested more than {depth} deep")
-        answer.lineage = parent.lineage | {worker.agent} if worker.agent else parent.lineage
-        if answer.route.agent in answer.lineage:
-            raise Rejection(Code.CONFLICT, f"{answer.route.agent} itself waits for this answer")
-        answer.deadline_at = min(answer.deadline_at, parent.deadline_at)
-        return parent
-
     def _close(self, answer: Answer) -> None:
         """Keep an answer whose ending is in the log."""
         self.abroad.drop(answer)
@@ -424,9 +376,3 @@ class Answers:
             self.records.let_go(answer)
         self.conversations.give_up(answer)
         self.archive.drop(answer)
-
-
-def _check_labels(labels: Mapping[str, str]) -> None:
-    size = sum(len(name.encode()) + len(value.encode()) for name, value in labels.items())
-    if len(labels) > MAX_LABELS or size > MAX_LABELS_BYTES:
-        raise Rejection(Code.TOO_LARGE, "an answer has at most 8 labels of 1 KiB together")

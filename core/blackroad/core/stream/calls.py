@@ -60,7 +60,7 @@ class StreamCalls:
         """Return a page of what this node holds, or has seen the end of."""
         size = min(request.page_size or PAGE, MAX_PAGE)
         page: list[Answer] = []
-        for answer in self._answers.visible(identity, request.labels):
+        for answer in self._answers.archive.visible(identity, request.labels):
             if request.page_token and answer.stream_id >= request.page_token:
                 continue
             if not _matches(answer, request) or (answer.home and not answer.ended):
