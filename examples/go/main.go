@@ -35,6 +35,7 @@ type agent struct {
 	streams       pb.StreamServiceClient
 	cursor        string       // where the follower stands; empty: it begins with what comes
 	heard         atomic.Int64 // how many events it has heard
+	answers       answers
 }
 
 func main() {
@@ -55,6 +56,7 @@ func main() {
 		pattern:  "orders.>",
 		channels: pb.NewChannelServiceClient(conn),
 		streams:  pb.NewStreamServiceClient(conn),
+		answers:  answers{all: map[string]*answer{}},
 	}
 	var both sync.WaitGroup
 	both.Go(func() { keep(ctx, "Connect", a.follow) })

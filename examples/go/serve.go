@@ -5,42 +5,35 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	pb "github.com/blackroad/realtime/examples/go/gen/blackroad/realtime/v1"
 )
 
-var errCancelled = errors.New("a viewer has cancelled the answer")
+var (
+	errCancelled  = errors.New("a viewer has cancelled the answer")
+	errSuperseded = errors.New("another worker has taken over")
+)
 
 // serve takes invocations until the stream ends, with at most 8 at a time. When ctx is done it
-// takes no more, finishes what it has, and the server ends the stream.
+// takes no more, finishes what it has, and the server ends the stream. Answers outlive the stream
+// that brought them: the next one names them and goes on.
 func (a *agent) serve(ctx context.Context) (retryAfter time.Duration, err error) {
-	streamCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	outlives := context.WithoutCancel(ctx)
+	streamCtx, cancel := context.WithCancel(outlives)
+	defer cancel()
 	stream, err := a.streams.Serve(streamCtx)
 	if err != nil {
-		cancel()
 		return 0, err
 	}
-	var running sync.Map // stream_id: context.CancelCauseFunc
-	var answers sync.WaitGroup
-	defer answers.Wait()
-	defer cancel()
-
-	var writing sync.Mutex
-	send := func(request *pb.ServeRequest) {
-		writing.Lock()
-		defer writing.Unlock()
-		_ = stream.Send(request) // Recv tells why it failed
-	}
-	defer context.AfterFunc(ctx, func() {
-		send(&pb.ServeRequest{Frame: &pb.ServeRequest_Drain{Drain: &pb.Drain{}}})
-	})()
-	send(&pb.ServeRequest{Frame: &pb.ServeRequest_Register{Register: &pb.Register{
+	send := a.answers.begin(stream, &pb.Register{
 		Agent:          a.name,
 		Capabilities:   []string{"greeting"},
 		MaxConcurrency: 8,
-	}}})
+	})
+	defer context.AfterFunc(ctx, func() {
+		send(&pb.ServeRequest{Frame: &pb.ServeRequest_Drain{Drain: &pb.Drain{}}})
+	})()
 	for {
 		response, err := stream.Recv()
 		if err != nil {
@@ -50,17 +43,11 @@ func (a *agent) serve(ctx context.Context) (retryAfter time.Duration, err error)
 		case *pb.ServeResponse_Registered:
 			say("serving %s", strings.Join(frame.Registered.Serves, ", "))
 		case *pb.ServeResponse_Invocation:
-			answerCtx, stop := context.WithCancelCause(streamCtx)
-			running.Store(response.StreamId, stop)
-			answers.Go(func() {
-				defer running.Delete(response.StreamId)
-				defer stop(nil)
-				a.answer(answerCtx, response, send)
-			})
+			go a.answer(a.answers.add(outlives, response), question(frame.Invocation))
 		case *pb.ServeResponse_Cancel:
-			stop(&running, response.StreamId, errCancelled)
+			a.answers.stop(response.StreamId, errCancelled)
 		case *pb.ServeResponse_Superseded:
-			stop(&running, response.StreamId, nil)
+			a.answers.stop(response.StreamId, errSuperseded)
 		case *pb.ServeResponse_Rejected:
 			if response.StreamId == "" {
 				return 0, refused(frame.Rejected)
@@ -71,43 +58,27 @@ func (a *agent) serve(ctx context.Context) (retryAfter time.Duration, err error)
 	}
 }
 
-func stop(running *sync.Map, streamID string, cause error) {
-	if found, ok := running.Load(streamID); ok {
-		found.(context.CancelCauseFunc)(cause)
-	}
-}
-
-// answer says some words. A cancel is confirmed by FinishInvocation; where the stream is lost or
-// another worker has taken over, nothing more is said.
-func (a *agent) answer(ctx context.Context, asked *pb.ServeResponse, send func(*pb.ServeRequest)) {
-	text := question(asked.GetInvocation())
+// answer says some words. A cancel is confirmed by FinishInvocation; where another worker has taken
+// over, nothing more is said.
+func (a *agent) answer(to *answer, text string) {
 	say("answering %q", text)
-	said := fmt.Sprintf("Hello from Go. Events heard: %d. You said: %s", a.heard.Load(), text)
-	err := speak(ctx, said, func(chunk *pb.Chunk) {
-		send(&pb.ServeRequest{
-			StreamId: asked.StreamId,
-			Attempt:  asked.Attempt,
-			Frame:    &pb.ServeRequest_Chunk{Chunk: chunk},
-		})
-	})
-	if err == nil || err == errCancelled {
+	err := speak(to, fmt.Sprintf("Hello from Go. Events heard: %d. You said: %s", a.heard.Load(), text))
+	if err != errSuperseded {
 		finish := &pb.FinishInvocation{Cancelled: err != nil}
-		send(&pb.ServeRequest{
-			StreamId: asked.StreamId,
-			Attempt:  asked.Attempt,
-			Frame:    &pb.ServeRequest_Finish{Finish: finish},
-		})
+		to.say(&pb.ServeRequest{Frame: &pb.ServeRequest_Finish{Finish: finish}})
 	}
+	time.AfterFunc(kept, func() { a.answers.forget(to) })
 }
 
 // speak makes one chunk of each word, as fast as a model; it returns why it was stopped.
-func speak(ctx context.Context, text string, say func(*pb.Chunk)) error {
+func speak(to *answer, text string) error {
 	for i, word := range strings.SplitAfter(text, " ") {
 		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		case <-to.ctx.Done():
+			return context.Cause(to.ctx)
 		case <-time.After(50 * time.Millisecond):
-			say(&pb.Chunk{Index: uint64(i + 1), Part: &pb.Chunk_Text{Text: word}})
+			chunk := &pb.Chunk{Index: uint64(i + 1), Part: &pb.Chunk_Text{Text: word}}
+			to.say(&pb.ServeRequest{Frame: &pb.ServeRequest_Chunk{Chunk: chunk}})
 		}
 	}
 	return nil

@@ -10,7 +10,7 @@ import { loadSync } from '@grpc/proto-loader';
 
 import { Follower } from './follow.js';
 import { keep } from './keep.js';
-import { serve } from './serve.js';
+import { Server } from './serve.js';
 
 const protos = fileURLToPath(new URL('../../protos', import.meta.url));
 const files = ['channel', 'stream'].map((name) => `blackroad/realtime/v1/${name}.proto`);
@@ -39,9 +39,10 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 const channels = new ChannelService(core, credentials, options);
 const streams = new StreamService(core, credentials, options);
 const follower = new Follower('orders.>');
+const server = new Server('NODE', follower);
 await Promise.all([
   keep('Connect', leaving.signal, () => follower.follow(channels.connect(metadata), leaving.signal)),
-  keep('Serve', leaving.signal, () => serve('NODE', streams.serve(metadata), leaving.signal, follower)),
+  keep('Serve', leaving.signal, () => server.serve(streams.serve(metadata), leaving.signal)),
 ]);
 channels.close();
 streams.close();

@@ -17,6 +17,7 @@ from tests.journeys import keys
 from tests.processes import part
 
 pytestmark = pytest.mark.timeout(900)  # the first test of a language builds it
+GOES_ON: Final = {"go", "node"}  # as docs/languages.md says
 LOST: Final = r"following orders\.>: (events are missing \(GAP_REASON_EPOCH_CHANGED\))"
 
 
@@ -70,6 +71,29 @@ async def test_a_connection_that_was_cut_costs_it_no_event(readme: Readme, doors
         await printed(agent, "(?s)serving.*(serving)")
         answer = await (await browser.invoke(readme.agent, "still there?")).rest()
         assert "heard: 5." in "".join(update.text for update in answer)
+
+
+async def test_an_answer_in_progress_goes_on_over_a_cut_or_is_said_to_be_lost(
+    readme: Readme, doors: Doors
+) -> None:
+    text = "one two three four five " * 12
+    async with (
+        WebSocketDoor(doors.http).session("ann") as browser,
+        Cable.laid(doors.grpc) as cable,
+        readme.running(cable.url.removeprefix("grpc://")) as agent,
+    ):
+        view = await browser.invoke(readme.agent, text)
+        begun = await view.until("streaming")
+        cable.cut()
+        await printed(agent, "(lost)")
+        updates = [*begun, *await view.rest()]
+        if readme.language not in GOES_ON:
+            assert (updates[-1].status, updates[-1].code) == ("failed", "agent_lost")
+            return
+        assert updates[-1].status == "finished"
+        said = "".join(update.text for update in updates if update.status == "streaming")
+        assert said.endswith(f"You said: {text}")
+        assert said.count("one two") == 12
 
 
 async def test_a_core_that_was_started_again_is_a_gap_that_it_tells(
