@@ -72,13 +72,19 @@ class SentinelPlaces:
 
     async def _find(self) -> Host:
         address = self._address
+        said: list[str] = []
         for sentinel in address.hosts:
             question = ("SENTINEL", "get-master-addr-by-name", address.service)
-            answer = await _asked_once(_wire(self._door, sentinel), question)
+            try:
+                answer = await _asked_once(_wire(self._door, sentinel), question)
+            except (RedisError, OSError) as error:
+                said.append(_reason(sentinel, error))
+                continue
             if isinstance(answer, list):
                 host, port = cast("list[bytes]", answer)
                 return host.decode(), int(port)
-        raise RedisConnectionError(f"no sentinel knows the master of {address.service}")
+        reason = f" ({'; '.join(said)})" if said else ""
+        raise RedisConnectionError(f"no sentinel knows the master of {address.service}{reason}")
 
 
 class ClusterPlaces:
@@ -106,14 +112,20 @@ class ClusterPlaces:
         self._owners = []
 
     async def _learn(self) -> None:
+        said: list[str] = []
         for host in tuple(self._known):
-            answer = await _asked_once(_wire(self._address, host), ("CLUSTER", "SLOTS"))
+            try:
+                answer = await _asked_once(_wire(self._address, host), ("CLUSTER", "SLOTS"))
+            except (RedisError, OSError) as error:
+                said.append(_reason(host, error))
+                continue
             if isinstance(answer, list) and answer:
                 self._owners = [_owner(cast("list[Reply]", row), host) for row in answer]
                 hosts = [owner for _, _, owner in self._owners]
                 self._known = list(dict.fromkeys([*hosts, *self._address.hosts]))
                 return
-        raise RedisConnectionError("no server of the cluster answers")
+            said.append(_reason(host, "it knows of no slots"))
+        raise RedisConnectionError(f"no server of the cluster answers ({'; '.join(said)})")
 
 
 def _owner(row: list[Reply], asked: Host) -> tuple[int, int, Host]:
@@ -124,15 +136,17 @@ def _owner(row: list[Reply], asked: Host) -> tuple[int, int, Host]:
 
 
 async def _asked_once(wire: Wire, words: tuple[str, ...]) -> Reply:
-    """Return the answer; None where there is none."""
+    """Return the answer. Raises OSError or RedisError."""
     try:
         async with asyncio.timeout(ASK_SECONDS):
             await wire.connect()
             return await ask(wire, *words)
-    except (RedisError, OSError):
-        return None
     finally:
         await wire.disconnect()
+
+
+def _reason(host: Host, error: Exception | str) -> str:
+    return f"{host[0]}:{host[1]}: {str(error) or 'no answer in time'}"
 
 
 class _Common(TypedDict):

@@ -83,6 +83,7 @@ class Writer:
         self._beat_waiting: asyncio.Future[int] | None = None
         self._epoch = 0
         self._short_until = 0.0
+        self._full = False  # the server's memory, as far as the last batch has met it
         self._closed = False
 
     def put(self, waiting: Waiting, place: int, append: Append) -> None:
@@ -209,7 +210,7 @@ class Writer:
         sent = False
         while True:
             try:
-                return read_told(await self._run(APPEND, batch.keys, batch.count, *batch.words))
+                told = read_told(await self._run(APPEND, batch.keys, batch.count, *batch.words))
             except AwayError as away:
                 sent = sent or away.sent
                 if not sent:
@@ -217,15 +218,27 @@ class Writer:
             except RefusedError as refused:
                 if refused.word not in ELSEWHERE:
                     return self._refusal(refused, sent=sent)
+            else:
+                self._note_full(full=False)
+                return told
             if loop.time() > deadline:
                 return Rejection(Code.UNKNOWN if sent else Code.UNAVAILABLE)
             await asyncio.sleep(RETRY_SECONDS)
 
     def _refusal(self, refused: RefusedError, *, sent: bool) -> Rejection:
-        if refused.word == "OOM" and not sent:
-            return Rejection(Code.UNAVAILABLE, "the log's memory is full")
+        if refused.word == "OOM":
+            self._note_full(full=True)
+            if not sent:
+                return Rejection(Code.UNAVAILABLE, "the log's memory is full")
+            return Rejection(Code.UNKNOWN)
         LOG.error("log.refused", partition=self.number, error=str(refused))
         return Rejection(Code.UNKNOWN)
+
+    def _note_full(self, *, full: bool) -> None:
+        """Say once that the server's memory is full, and once that it is not any more."""
+        if full is not self._full:
+            self._full = full
+            LOG.warning("log.memory_full" if full else "log.memory_free", partition=self.number)
 
     async def _run(self, script: Script, keys: list[str], *words: Word) -> bytes:
         await self._link.connect()

@@ -1,0 +1,49 @@
+"""What is said to whoever looks why a log cannot be reached, or takes nothing."""
+
+import pytest
+from structlog.testing import capture_logs
+
+from blackroad.core.errors import Code
+from blackroad.core.log.redis.address import read_address
+from blackroad.core.log.redis.link import AwayError, Link
+from blackroad.core.log.redis.log import RedisLogSettings
+from blackroad.core.log.redis.places import places_of
+from tests.contract.log.steps import ROOM, refused, request, say
+from tests.core.log.redis.nodes import node
+from tests.servers import Server
+
+
+async def why_not(url: str) -> str:
+    """Return why a log at an address cannot be reached."""
+    link = Link(places_of(read_address(url), "blackroad"), 0)
+    with pytest.raises(AwayError) as caught:
+        await link.connect()
+    return str(caught.value)
+
+
+async def test_each_way_to_a_server_says_what_it_has_said(server: Server) -> None:
+    server.ask("CONFIG", "SET", "requirepass", "open")
+    at = f"127.0.0.1:{server.port}"
+    assert "Authentication required" in await why_not(f"redis://{at}")
+    assert "invalid username-password" in await why_not(f"redis://ann:no@{at}")
+    assert "invalid username-password" in await why_not(f"redis+cluster://ann:no@{at}")
+    assert "cluster support disabled" in await why_not(f"redis+cluster://:open@{at}")
+    way = f"redis+sentinel://{at}/main?sentinel_password="
+    assert "invalid username-password" in await why_not(f"{way}no")
+    assert "unknown command 'SENTINEL'" in await why_not(f"{way}open")
+    for scheme in ("redis+cluster://127.0.0.1:1", "redis+sentinel://127.0.0.1:1/main"):
+        assert "connecting to 127.0.0.1:1" in await why_not(scheme)
+
+
+async def test_a_full_memory_is_told_once_and_so_is_its_end(server: Server) -> None:
+    async with node(RedisLogSettings(server.address)) as log:
+        await say(log, ROOM, "a")
+        with capture_logs() as written:
+            server.ask("CONFIG", "SET", "maxmemory", "1")
+            for _ in range(5):
+                assert (await refused(log, request(ROOM, "b"))).code is Code.UNAVAILABLE
+            assert log.healthy
+            server.ask("CONFIG", "SET", "maxmemory", "0")
+            await say(log, ROOM, "c")
+            await say(log, ROOM, "d")
+    assert [line["event"] for line in written] == ["log.memory_full", "log.memory_free"]
