@@ -2,7 +2,7 @@
 
 import pytest
 
-from blackroad.core.log.layout import partition_of
+from blackroad.core.log.layout import partition_of, partitions_of
 
 
 def test_one_partition_holds_all() -> None:
@@ -29,3 +29,31 @@ def test_names_are_spread(key: str) -> None:
 )
 def test_the_place_never_changes(key: str, partition: int) -> None:
     assert partition_of(key, 8) == partition
+
+
+@pytest.mark.parametrize(
+    ("topic", "count"),
+    [
+        ("t.task.7", 1),
+        ("t.task.7.*", 1),
+        ("t.task.7.>", 1),
+        ("t.presence.user.ada", 1),
+        ("t.task.*", 16),
+        ("t.task.>", 16),
+        ("t.*.7.state", 16),
+        ("t.>", 16),
+        (">", 16),
+        ("t.presence.user.*", 16),
+        ("t.client.ada.>", 16),
+    ],
+)
+def test_a_topic_lies_in_one_partition_or_may_in_all(topic: str, count: int) -> None:
+    assert len(partitions_of(topic, 16)) == count
+    assert list(partitions_of(topic, 1)) == [0]
+
+
+@pytest.mark.parametrize(
+    ("topic", "key"), [("t.task.7.>", "t.task.7.a.b"), ("t.task.7.*", "t.task.7.state")]
+)
+def test_what_a_pattern_matches_lies_where_it_says(topic: str, key: str) -> None:
+    assert partition_of(key, 16) in partitions_of(topic, 16)

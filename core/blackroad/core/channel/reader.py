@@ -40,6 +40,7 @@ class Reader:
             self._begin(identity, outlet, subscription)
             return
         hub = self._hub
+        await hub.log.ready(subscription.followed)
         if any(after > head for after, head in zip(subscription.after, hub.heads, strict=True)):
             await hub.reached(subscription.after)
 

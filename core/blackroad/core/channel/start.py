@@ -1,5 +1,6 @@
 """Where a subscription begins: now, after a cursor, with history, or with an answer's snapshot."""
 
+import contextlib
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -70,10 +71,13 @@ class Starter:
 
         INVALID_CURSOR, NOT_FOUND (an answer that is not kept), BAD_FRAME (history over 300).
         """
+        topics = [identity.key(name) for name in names]
+        with contextlib.suppress(Rejection):  # while the log is away it begins a second early
+            await self._hub.log.ready(topics)
         heads = self._hub.heads
         start = Start(heads, heads, [], [], self._policy(identity, names))
         if request.WhichOneof("start") == "cursor":
-            await self._resume(start, [identity.key(name) for name in names], request.cursor)
+            await self._resume(start, topics, request.cursor)
         elif request.WhichOneof("start") == "history":
             await self._with_history(start, identity, names, request.history)
         if start.recovered is not True:
@@ -99,6 +103,7 @@ class Starter:
         if decoded.layout != layout_number(len(self._hub.heads)):
             start.gap = GapReason.EPOCH_CHANGED
         else:
+            await self._hub.log.ready(topics)
             await self._hub.nearly(places)
             start.gap = self._hub.log.missing(topics, places)
         start.recovered = start.gap is None

@@ -130,6 +130,7 @@ class Subscriber:
         await self._learn(request)
         names = self._check(request)
         topics = topics_of(self.identity, names, presence=request.presence)
+        await self._parts.hub.log.ready(topics)
         if not shares((*topics, *self._private(topics))):
             return False
         heads = self._parts.hub.heads

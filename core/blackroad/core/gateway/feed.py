@@ -167,6 +167,7 @@ class Feed:
     async def _read(self, after: Positions, until: Positions) -> bool:
         """Replay one page; answer whether there may be more."""
         topics = self._numbers.followed(after)
+        await self._hub.log.ready(topics)
         page = self._hub.log.read(topics, after, until, MAX_FRAME_BYTES, lambda key: True)
         if page is None:
             page = await self._hub.log.fetch(topics, after, until)

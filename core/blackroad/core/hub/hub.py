@@ -7,7 +7,7 @@ from typing import Protocol
 
 from blackroad.core.hub.gate import Turn
 from blackroad.core.log.base import Log
-from blackroad.core.log.entry import Entry, Position, Positions
+from blackroad.core.log.entry import LOST, Entry, Position, Positions
 from blackroad.core.names import is_pattern
 from blackroad.core.topics import Topics
 
@@ -72,19 +72,28 @@ class Hub:
         """Offer the sink what comes on a topic from now on. Idempotent."""
         if is_pattern(topic):
             self._patterns.add(topic, (sink, topic))
+            if len(self._patterns) > self._pattern_count:
+                self.log.want(topic)
             self._pattern_count = len(self._patterns)
-        else:
-            self._exact.setdefault(topic, {})[sink] = topic
+            return
+        sinks = self._exact.get(topic)
+        if sinks is None:
+            sinks = self._exact[topic] = {}
+            self.log.want(topic)
+        sinks[sink] = topic
 
     def detach(self, sink: Sink, topic: str) -> None:
         """Stop offering. Idempotent."""
         if is_pattern(topic):
             self._patterns.remove(topic, (sink, topic))
+            if len(self._patterns) < self._pattern_count:
+                self.log.unwant(topic)
             self._pattern_count = len(self._patterns)
         elif sinks := self._exact.get(topic):
             sinks.pop(sink, None)
             if not sinks:
                 del self._exact[topic]
+                self.log.unwant(topic)
 
     @property
     def topics(self) -> int:
@@ -138,11 +147,15 @@ class Hub:
             return
         try:
             async with asyncio.timeout(NEARLY_SECONDS):
+                await self.log.freshen(positions)
                 await self.reached(positions)
         except TimeoutError:
             return
 
     def _dispatch(self, run: Sequence[Entry]) -> None:
+        if not run[0].key:
+            self._pass(run[-1])
+            return
         if run[0].record.controls:
             self.control(run[0])
         self._advance(run)
@@ -154,15 +167,25 @@ class Hub:
             for sink, topic in self._patterns.match(key):
                 sink.offer(run, topic)
 
+    def _pass(self, place: Entry) -> None:
+        """Go on where nobody follows anything; see `Log.follow`."""
+        before = self.heads
+        self._move(place)
+        if place.type == LOST:
+            self._miss(before)
+
+    def _miss(self, before: Positions) -> None:
+        self.missed(before)
+        for told in tuple(self.on_missed):
+            told()
+
     def _advance(self, run: Sequence[Entry]) -> None:
         first, last = run[0], run[-1]
         number = first.partition
         if first.sequence != self._sequences[number] + 1 or first.epoch != self._epochs[number]:
             before = self.heads
             self._move(last)
-            self.missed(before)  # with this entry: who falls back reads it, too
-            for told in tuple(self.on_missed):
-                told()
+            self._miss(before)  # with this entry: who falls back reads it, too
         else:
             self._move(last)
         if len(self._sequences) > 1:

@@ -208,8 +208,29 @@ class Log(Protocol):
     def follow(self) -> AsyncIterator[list[Entry]]:
         """Yield every entry from now on in batches, once, in order. One follower (the hub).
 
-        Ends by cancellation.
+        Of partitions in which nobody follows anything (`want`) it may yield only what lasts, and
+        now and then a `passed` that says where it is. Ends by cancellation.
         """
+        ...
+
+    def want(self, topic: str) -> None:
+        """Note that a topic is followed: what comes on it after `heads` is to be yielded."""
+        ...
+
+    def unwant(self, topic: str) -> None:
+        """Note that a topic is followed by one less: once for each `want`."""
+        ...
+
+    async def ready(self, topics: Sequence[str]) -> None:
+        """Return when `missing`, `read`, `fetch` and `newest` know of the topics.
+
+        So they do for half a minute at least, and while somebody follows them. Raises `Rejection`
+        where the engine is needed for it and cannot be asked.
+        """
+        ...
+
+    async def freshen(self, places: Positions) -> None:
+        """Have `heads` come near these places also where nobody follows anything."""
         ...
 
     def heads(self) -> Positions:

@@ -59,8 +59,7 @@ class Catalog:
             for key in self._added:
                 insort(self._keys, key)
         else:
-            self._keys += self._added
-            self._keys.sort()
+            self._keys = sorted({*self._keys, *self._added})
         self._added.clear()
 
 

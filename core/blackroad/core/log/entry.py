@@ -1,6 +1,6 @@
 """One event as it lies in the log, and the places that order it."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from blackroad.core.log.cursor import encode_cursor
 from blackroad.core.log.record import Record
@@ -125,6 +125,19 @@ class Entry:
     def event(self) -> event_pb2.Event:
         """The parsed Event, with what the log gave. Costs a parse."""
         return event_pb2.Event.FromString(self.wire)
+
+
+PASSED: Final = "log.passed"
+LOST: Final = "log.lost"
+
+
+def passed(partition: int, place: Position, *, lost: bool) -> Entry:
+    """Return what tells a follower that it goes on after a place: nobody wanted what was before.
+
+    `lost`: something that concerns all may have been there.
+    """
+    kind = LOST if lost else PASSED
+    return Entry("", Record("", kind, b""), partition, *place, 0, 0)
 
 
 def latest(one: Positions, other: Positions) -> Positions:

@@ -96,6 +96,18 @@ class MemoryLog:
             self._follower.end()
         return self._follower
 
+    def want(self, topic: str) -> None:
+        """Do nothing: everything is yielded."""
+
+    def unwant(self, topic: str) -> None:
+        """Do nothing."""
+
+    async def ready(self, topics: Sequence[str]) -> None:
+        """Do nothing: everything is at hand."""
+
+    async def freshen(self, places: Positions) -> None:
+        """Do nothing."""
+
     def heads(self) -> Positions:
         """Return the place that the follower has come to; before the first, the log's end."""
         return self._follower.heads if self._follower else self._ends

@@ -203,6 +203,7 @@ class Abroad:
         until = hub.heads
         number = answer.partition
         after = (*until[:number], answer.position, *until[number + 1 :])
+        await hub.log.ready((key,))
         while after[number] < until[number]:
             page = hub.log.read((key,), after, until, REPLAY_BYTES, _all)
             if page is None:

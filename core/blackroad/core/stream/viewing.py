@@ -141,6 +141,7 @@ class Viewing:
         if not self._behind():
             return False
         hub, key = self._hub, self.answer.key
+        await hub.log.ready((key,))
         page: Page | GapReason | None = hub.log.missing((key,), self.after)
         if page is None:
             await hub.reached(self.after)

@@ -26,6 +26,7 @@ class Reader:
     def __init__(self, log: RedisLog) -> None:
         self.entries: list[Entry] = []
         self._follower = log.follow()
+        log.want(">")
 
     async def run(self) -> None:
         """Read until the log closes."""

@@ -62,6 +62,26 @@ class RedisLog(Station):
             self._follower.end()
         return self._follower
 
+    def want(self, topic: str) -> None:
+        """Note that a topic is followed; see `Log`."""
+        if self.partitions > 1:
+            self.attendance.want(topic)
+
+    def unwant(self, topic: str) -> None:
+        """Note that a topic is followed by one less."""
+        if self.partitions > 1:
+            self.attendance.unwant(topic)
+
+    async def ready(self, topics: Sequence[str]) -> None:
+        """Return when the topics' partitions are read; see `Log`. Raises `Rejection`."""
+        if self.partitions > 1:
+            await self.attendance.ready(topics)
+
+    async def freshen(self, places: Positions) -> None:
+        """Have `heads` come near these places also where nothing is followed."""
+        if self.partitions > 1:
+            await self.attendance.freshen(places)
+
     def heads(self) -> Positions:
         """Return the place that the follower has come to; before the first, what was read."""
         return self._follower.heads if self._follower else self._ends
@@ -159,9 +179,12 @@ class RedisLog(Station):
         return ChannelState(numbers.offset, last, *times)
 
     async def names(self, pattern: str, after: str, limit: int) -> list[str]:
-        """Return the keys of channels that match, in their order, after a key."""
+        """Return the keys of channels that match, in their order, after a key.
+
+        Raises `Rejection` where the server must be asked and cannot.
+        """
         for part in self._parts:
-            await part.read_own()
+            await (part.read_own() if part.feed.attended else part.look())
         self._settle()
         return self.catalog.page(pattern, after, limit)
 

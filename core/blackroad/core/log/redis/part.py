@@ -1,6 +1,7 @@
 """All that serves one partition on a node: its replica, and who writes, reads and asks for it."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -20,13 +21,14 @@ from blackroad.core.log.selection import Selection
 RETRY_SECONDS: Final = 0.25
 FETCH_SECONDS: Final = 10.0
 OWN_SECONDS: Final = 2.0
+LOOK_SECONDS: Final = 1.0
 
 
 class Part:
     """One partition."""
 
     def __init__(
-        self, keys: Keys, replica: Replica, writer: Writer, asker: Asker, time: ServerTime
+        self, keys: Keys, replica: Replica, writer: Writer, asker: Asker, server_time: ServerTime
     ) -> None:
         self.number = replica.number
         self.keys = keys
@@ -36,9 +38,11 @@ class Part:
         self.feed = Feed(replica, keys)
         self.own = Position(0, 0)  # the last entry that this node has written
         self.well = False  # the last canary has come back
-        self.attended = True  # somebody on this node follows it
+        self.followed = 0  # by how many topics of this node
+        self.asked_until = 0.0  # until when it is read on without that, monotonic seconds
         self.unfolded = 0  # events of lasting types, as the server has last said
-        self._time = time
+        self._looked = self.own, 0.0  # what was written before the last look; until when it holds
+        self._time = server_time
         self._fetching = asyncio.Lock()
         writer.told = self._note
 
@@ -77,6 +81,19 @@ class Part:
                 await self.feed.until(lambda: self.replica.head >= self.own)
         except TimeoutError:
             pass
+
+    async def look(self) -> None:
+        """Learn which channels a partition has that is not read. Raises `Rejection`."""
+        own, now = self.own, time.monotonic()
+        if own == self._looked[0] and now < self._looked[1]:
+            return
+        try:
+            survey = await self.asker.survey()
+        except (AwayError, RefusedError) as error:
+            raise Rejection(Code.UNAVAILABLE, "the log cannot be read now") from error
+        if not self.feed.attended:
+            self.replica.learn(survey.state, survey.channels)
+            self._looked = own, now + LOOK_SECONDS
 
     async def fetch(self, selection: Selection, names: Sequence[str], after: Position) -> None:
         """Bring what comes after a place from the server; once for all who ask for it at a time.

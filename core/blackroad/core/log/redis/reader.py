@@ -8,7 +8,7 @@ from typing import Final, cast
 
 import structlog
 
-from blackroad.core.log.entry import Position
+from blackroad.core.log.entry import Position, passed
 from blackroad.core.log.redis.asker import Asker
 from blackroad.core.log.redis.codec import Read, place_of, read_entry, rows_of
 from blackroad.core.log.redis.keys import Keys
@@ -31,9 +31,20 @@ class Feed:
     def __init__(self, replica: Replica, keys: Keys) -> None:
         self.replica = replica
         self.keys = keys
+        self.attended = True  # all is read; else only what lasts, and the canaries
+        self.wanted = True  # whether it is to be so
         self.beat_id = "0"
         self.proven = 0  # the number of the last canary of this node that came back
         self._changed = asyncio.Event()
+
+    @property
+    def stream(self) -> str:
+        """The key of what is read beside the canaries."""
+        return self.keys.log if self.attended else self.keys.control
+
+    async def until_attended(self) -> None:
+        """Return when all is read."""
+        await self.until(lambda: self.attended)
 
     def changed(self) -> None:
         """Wake those who wait for something that was read."""
@@ -48,6 +59,9 @@ class Feed:
 
 class Reader:
     """One connection that reads some partitions: all of a server, or with Cluster one.
+
+    A partition that nobody follows (`Feed.wanted`) is not read, but for the events of lasting
+    types, which are kept apart, and the canaries, by which its place goes on.
 
     `reload(replica, head)` brings a replica up anew after a place, where what comes next does not
     follow. `took` is given what was read, once it is in its replica.
@@ -69,16 +83,12 @@ class Reader:
         self._reload = reload
         self._took = took
         self._count = 256
-        self._changed = asyncio.Event()
 
     async def run(self) -> None:
         """Read until cancelled."""
         failures = 0
         try:
             while True:
-                while not self._feeds:
-                    self._changed.clear()
-                    await self._changed.wait()
                 try:
                     await self._read()
                     failures = 0
@@ -90,13 +100,8 @@ class Reader:
         finally:
             await self._link.close()
 
-    async def follow(self, feeds: Sequence[Feed]) -> None:
-        """Read these partitions from now on: what is waited for is given up at once.
-
-        One that was not read for a while goes on where it was, if the server still has that.
-        """
-        self._feeds = list(feeds)
-        self._changed.set()
+    async def wake(self) -> None:
+        """Have what is wanted read at once: what is waited for is given up."""
         if self._link.open:
             with contextlib.suppress(AwayError, RefusedError):  # then it waits for a second or two
                 await self._asker.ask("CLIENT", "UNBLOCK", self._link.client_id)
@@ -106,7 +111,10 @@ class Reader:
             await self._link.connect()
             for feed in self._feeds:
                 feed.beat_id = "0"
-        feeds = tuple(self._feeds)
+        feeds = self._feeds
+        for feed in feeds:
+            if feed.wanted is not feed.attended:
+                await self._turn(feed)
         reply = await self._link.call(*self._question(feeds), seconds=READ_SECONDS)
         by_key = {
             cast("bytes", key).decode(): rows_of(rows)
@@ -114,8 +122,11 @@ class Reader:
         }
         asked = self._count
         for feed in feeds:
-            rows = by_key.get(feed.keys.log, ())
-            await self._take(feed.replica, rows)
+            rows = by_key.get(feed.stream, ())
+            if feed.attended:
+                await self._take(feed.replica, rows)
+            else:
+                self._take_lasting(feed.replica, rows)
             if beats := by_key.get(feed.keys.beat):
                 await self._take_beats(feed, beats, drained=len(rows) < asked)
             if rows or beats:
@@ -125,10 +136,40 @@ class Reader:
         keys: list[Word] = []
         places: list[Word] = []
         for feed in feeds:
-            keys += (feed.keys.log, feed.keys.beat)
+            keys += (feed.stream, feed.keys.beat)
             places += (place_of(feed.replica.head), feed.beat_id)
         wait_ms = int(BLOCK_SECONDS * 1000)
         return ["XREAD", "COUNT", self._count, "BLOCK", wait_ms, "STREAMS", *keys, *places]
+
+    async def _turn(self, feed: Feed) -> None:
+        """Begin to read a partition after the place that is known of it, or leave off."""
+        if not feed.attended:
+            await self._reload(feed.replica, feed.replica.head)
+        else:
+            feed.replica.leave()
+        feed.attended = not feed.attended
+        feed.changed()
+
+    def _take_lasting(self, replica: Replica, rows: Sequence[list[Reply]]) -> None:
+        """Hand on what lasts of a partition that is not read."""
+        for row in rows:
+            read = read_entry(replica.number, row)
+            place = read.entry.position
+            before = Position(place.epoch, place.sequence - 1)
+            replica.pass_to(place)
+            self._took([_passed(replica, before), read])
+
+    async def _pass(self, feed: Feed, head: Position) -> None:
+        """Go on after a place, of a partition that is not read.
+
+        What lasts has come, but for what other nodes have folded before it was read here.
+        """
+        fields = "folded_epoch", "folded_sequence"
+        answer = await self._link.call("HMGET", feed.keys.meta, *fields, seconds=READ_SECONDS)
+        epoch, sequence = (int(one or 0) for one in cast("list[bytes | None]", answer))
+        lost = Position(epoch, sequence) > feed.replica.head
+        feed.replica.pass_to(head)
+        self._took([_passed(feed.replica, head, lost=lost)])
 
     async def _take(self, replica: Replica, rows: Sequence[list[Reply]]) -> None:
         if not rows:
@@ -159,14 +200,22 @@ class Reader:
         _, last = cast("tuple[bytes, list[bytes]]", rows[-1])
         epoch, sequence, _, _ = map(int, last[3].split(b" "))
         head = Position(epoch, sequence)
-        if drained and head > feed.replica.head:
+        if not drained or head <= feed.replica.head:
+            return
+        if feed.attended:
             LOG.warning("log.lost", partition=feed.replica.number, head=place_of(head))
             await self._reload(feed.replica, head)
+        else:
+            await self._pass(feed, head)
 
     def _adapt(self, size: int) -> None:
         """Ask for so many entries that an answer has less than 1 MiB."""
         fitting = REPLY_BYTES // max(1, size)
         self._count = max(MIN_COUNT, min(MAX_COUNT, fitting, self._count * 2))
+
+
+def _passed(replica: Replica, place: Position, *, lost: bool = False) -> Read:
+    return Read(passed(replica.number, place, lost=lost), 0.0)
 
 
 def _runs(reads: list[Read]) -> list[list[Read]]:

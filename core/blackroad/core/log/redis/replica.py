@@ -33,6 +33,7 @@ class Replica:
         self.past = Past()
         self.trimmed = 0  # the highest sequence that the server has let go
         self._punched: dict[str, int] = {}
+        self.known = True  # all that comes is taken; else only where it comes
         self._part = self._partition(Position(0, 0))
 
     @property
@@ -45,6 +46,7 @@ class Replica:
         self.past.clear()
         self._punched.clear()
         self.trimmed = 0
+        self.known = True
         self._part = part = self._partition(head)
         self.note(state)
         part.channels.dropped_sequence = min(state.dropped_sequence, head.sequence)
@@ -61,6 +63,22 @@ class Replica:
             self.trimmed = max(self.trimmed, state.trimmed)
             for key, sequence in state.punched:
                 self._punched[key] = max(sequence, self._punched.get(key, 0))
+
+    def leave(self) -> None:
+        """Let go of all: from now on only places are told."""
+        self.past.clear()
+        self._punched.clear()
+        self.known = False
+        self._part = self._partition(self.head)
+
+    def learn(self, state: State, channels: Iterable[tuple[str, Numbers]]) -> None:
+        """Take up which channels there are, and nothing else of them."""
+        self.begin(self.head, state, channels)
+        self.known = False
+
+    def pass_to(self, place: Position) -> None:
+        """Go on after a place: what was before it was not taken."""
+        self._part.epoch, self._part.sequence = place
 
     def follows(self, position: Position) -> bool:
         """Tell whether an entry there is the next one."""
@@ -93,7 +111,14 @@ class Replica:
     def missing(
         self, selection: Selection, names: Sequence[str], after: Position
     ) -> GapReason | None:
-        """Tell why reading after a place would miss entries, here and in the server."""
+        """Tell why reading after a place would miss entries, here and in the server.
+
+        Of what is not taken it says so where it does not know: a gap that is told in vain, and no
+        silent one.
+        """
+        if not self.known:
+            concerned = bool(names or selection.patterns) and after < self.head
+            return GapReason.EXPIRED if concerned else None
         reason = self._part.missing(selection, names, after)
         if reason is GapReason.EXPIRED and self._logged(selection, names, after.sequence):
             return None
@@ -153,6 +178,8 @@ class Replica:
         now_ns: int,
     ) -> tuple[list[Entry], bool]:
         """Return the newest selected entries of the ring, and whether these are all."""
+        if not self.known:
+            return [], not (names or selection.patterns)
         return newest_of(self._part, selection, names, until, limit, now_ns)
 
     def _logged(self, selection: Selection, names: Sequence[str], after: int) -> bool:

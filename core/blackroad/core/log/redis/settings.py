@@ -17,6 +17,7 @@ class RedisLogSettings:
     retain_seconds: float = 300.0
     history_bytes: int = 256 << 20  # of all channels' histories, in the server
     ring_bytes: int = 64 << 20  # of it, in each node
+    linger_seconds: float = 60.0  # for which a partition is read on that nobody follows any more
     max_channels: int = 200_000
     idle_seconds: float = 3600.0
     idempotency_keys: int = 1_000_000

@@ -18,6 +18,7 @@ from blackroad.core.log.layout import partition_of
 from blackroad.core.log.redis.accounts import RedisAccounts
 from blackroad.core.log.redis.address import Kind
 from blackroad.core.log.redis.asker import Asker
+from blackroad.core.log.redis.attendance import Attendance
 from blackroad.core.log.redis.codec import Limits, Read
 from blackroad.core.log.redis.keys import Keys
 from blackroad.core.log.redis.link import AwayError, Link, RefusedError
@@ -55,7 +56,9 @@ class Station:
         self._clock = clock
         self._places = places_of(settings.address, settings.prefix)
         self._parts = [self._made(number) for number in range(settings.partitions)]
-        self._readers = [self._reader(parts) for parts in self._read_together()]
+        together = self._read_together()
+        self._readers = [self._reader(parts) for parts in together]
+        self.attendance = Attendance(self._readers, together, clock, settings.linger_seconds)
         self.accounts = RedisAccounts([part.asker for part in self._parts])
         self._main: asyncio.Task[None] | None = None
         self._healthy = False
@@ -154,15 +157,10 @@ class Station:
         except (AwayError, RefusedError) as error:
             raise Rejection(Code.UNAVAILABLE, "the log cannot be written now") from error
 
-    async def attend(self, partitions: Collection[int]) -> None:
-        """Read only these partitions from now on: at first, all are read.
-
-        Of the others `missing` and `read` know only what was read before.
-        """
-        for part in self._parts:
-            part.attended = part.number in partitions
-        for reader, parts in zip(self._readers, self._read_together(), strict=True):
-            await reader.follow([part.feed for part in parts if part.attended])
+    @property
+    def attended(self) -> list[bool]:
+        """Which partitions are read; see `Attendance`."""
+        return [part.feed.attended for part in self._parts]
 
     async def beat(self) -> None:
         """Send canaries; return when they have been read. Raises `AwayError`, `RefusedError`."""
@@ -264,6 +262,8 @@ class Station:
                     tasks.create_task(self._watch(part))
                 for reader in self._readers:
                     tasks.create_task(reader.run())
+                if self.partitions > 1:
+                    tasks.create_task(self.attendance.run())
         finally:
             self._closed = True
             self._end_following()
@@ -289,8 +289,7 @@ class Station:
         while True:
             try:
                 async with asyncio.timeout(PROOF_SECONDS):
-                    if part.attended:
-                        await part.beat()
+                    await part.beat()
                 part.well = True
             except (AwayError, RefusedError, TimeoutError) as error:
                 if part.well:
