@@ -157,6 +157,48 @@ async def test_an_agent_that_moves_on_takes_its_answer_from_a_core_that_lives(
         assert speaker.runs == 1
 
 
+async def test_the_cancel_of_an_answer_that_moved_reaches_what_was_made_for_it_before(
+    cores: tuple[str, str],
+) -> None:
+    helper, name = fresh("agent"), fresh("agent")
+    begun, moved, stopped = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def help_it(call: Call) -> AsyncGenerator[str]:
+        yield "so far"
+        try:
+            await asyncio.Event().wait()
+        finally:
+            if call.cancelled:
+                stopped.set()
+
+    async def ask_for_help(call: Call) -> AsyncGenerator[str]:
+        await call.invoke(helper, "go").started()
+        begun.set()
+        await moved.wait()
+        yield "there"
+        await asyncio.Event().wait()
+
+    async with (
+        moving(f"grpc://{cores[0]}", list(cores), helper, help_it),
+        Cable.laid(cores[0]) as cable,
+        moving(f"{cable.url},{cores[1]}", list(cores), name, ask_for_help),
+        Client(f"grpc://{cores[0]}") as one,
+        Client(f"grpc://{cores[1]}") as other,
+        asyncio.timeout(40),
+    ):
+        answer = one.invoke(name, "go")
+        stream_id = await answer.started()
+        await begun.wait()
+        cable.broken = True
+        cable.cut()
+        moved.set()
+        async for said in other.join(stream_id):
+            if isinstance(said, Snapshot | Text) and said.text.endswith("there"):
+                break
+        await other.join(stream_id).cancel()
+        await stopped.wait()
+
+
 @pytest.mark.slow
 async def test_an_answer_is_there_when_the_core_that_gave_it_is_gone() -> None:
     name = fresh("agent")

@@ -41,6 +41,7 @@ class Going(msgspec.Struct, array_like=True, frozen=True):
     worker: Held | None
     deltas: int
     characters: int
+    children: tuple[str, ...] = ()  # answers made for it, by id
 
 
 class Record(msgspec.Struct, array_like=True, frozen=True):
@@ -113,6 +114,7 @@ def going_of(answer: Answer, deadline_ns: int) -> Going:
         held,
         answer.deltas,
         answer.characters,
+        tuple(child.stream_id for child in answer.children if not child.ended),
     )
 
 
