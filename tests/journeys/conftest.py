@@ -5,7 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.processes import Installation, up
+from tests.journeys.fleets import fleet
+from tests.processes import Installation, part, up
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +23,21 @@ def room(one_loop: None) -> str:
     """Give a room that nobody has used."""
     del one_loop
     return f"journeys.{uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session")
+def cores(one_loop: None) -> Generator[tuple[str, str]]:
+    """Give two cores on one server, for whoever takes names of their own and ends neither."""
+    del one_loop
+    with fleet() as addresses:
+        yield addresses
+
+
+@pytest.fixture(scope="session")
+def edges(cores: tuple[str, str]) -> Generator[tuple[str, str]]:
+    """Give an edge of each of these cores."""
+    with (
+        part("edge", HTTP="127.0.0.1:0", CORE=cores[0]) as one,
+        part("edge", HTTP="127.0.0.1:0", CORE=cores[1]) as other,
+    ):
+        yield one.addresses["http"], other.addresses["http"]

@@ -1,7 +1,7 @@
 """Answers across two cores: asked at one, worked on at the other, seen and stopped from both."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -14,15 +14,8 @@ from blackroad.realtime.v1 import event_pb2, stream_pb2, stream_pb2_grpc
 from tests.conformance.grpc_door import GrpcDoor, dialled
 from tests.conformance.records import text_of
 from tests.conformance.websocket_door import WebSocketDoor
+from tests.journeys.fleets import fleet_of_three, until
 from tests.journeys.serving import fresh, serving
-from tests.journeys.test_fleet import fleet, fleet_of_three, until
-from tests.processes import part
-
-
-@pytest.fixture(scope="module")
-def cores() -> Generator[tuple[str, str]]:
-    with fleet() as addresses:
-        yield addresses
 
 
 async def words(call: Call) -> AsyncGenerator[str]:
@@ -58,13 +51,16 @@ async def is_target(channel: Channel, name: str) -> bool:
     return name in [target.agent for target in listed.targets]
 
 
-async def test_a_browser_of_one_core_asks_an_agent_of_another(cores: tuple[str, str]) -> None:
+async def test_a_browser_of_one_core_asks_an_agent_of_another(
+    cores: tuple[str, str], edges: tuple[str, str]
+) -> None:
     name = fresh("agent")
-    async with known(cores[1], cores, name, words):
-        with part("edge", HTTP="127.0.0.1:0", CORE=cores[0]) as edge:
-            async with WebSocketDoor(edge.addresses["http"]).session() as browser:
-                view = await browser.invoke(name, "one two three")
-                assert text_of(await view.rest()).split() == ["one", "two", "three"]
+    async with (
+        known(cores[1], cores, name, words),
+        WebSocketDoor(edges[0]).session() as browser,
+    ):
+        view = await browser.invoke(name, "one two three")
+        assert text_of(await view.rest()).split() == ["one", "two", "three"]
 
 
 async def test_whoever_comes_late_at_any_core_sees_the_whole_and_may_cancel(

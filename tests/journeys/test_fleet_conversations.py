@@ -1,7 +1,7 @@
 """One conversation at two cores: one answer at a time, and whose it is, wherever it is asked."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -20,17 +20,11 @@ from blackroad.realtime.v1 import (
 )
 from tests.conformance.grpc_door import dialled
 from tests.core.access.world import SECRET, token
+from tests.journeys.fleets import fleet, fleet_of_three, until
 from tests.journeys.serving import fresh
-from tests.journeys.test_fleet import fleet, fleet_of_three, until
 from tests.journeys.test_fleet_answers import known
 
 pytestmark = [pytest.mark.usefixtures("one_loop"), pytest.mark.timeout(240)]
-
-
-@pytest.fixture(scope="module")
-def cores() -> Generator[tuple[str, str]]:
-    with fleet() as addresses:
-        yield addresses
 
 
 async def count(call: Call) -> AsyncGenerator[str]:

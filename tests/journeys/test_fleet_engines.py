@@ -15,8 +15,9 @@ from tests.conformance.records import Gap, Refused, text_of
 from tests.conformance.sse_door import SseDoor
 from tests.conformance.websocket_door import WebSocketDoor, WebSocketSession
 from tests.journeys.cores import Cores, cores, has_worker
+from tests.journeys.fleets import until
 from tests.journeys.serving import fresh, serving
-from tests.journeys.test_fleet import has, until
+from tests.journeys.test_fleet import has
 from tests.processes import part
 from tests.servers import Cluster, Sentinels, Server
 

@@ -11,8 +11,8 @@ from blackroad.realtime.v1 import admin_pb2, admin_pb2_grpc
 from tests.conformance.grpc_door import dialled
 from tests.conformance.sse_door import SseDoor
 from tests.conformance.websocket_door import WebSocketDoor
+from tests.journeys.fleets import fleet
 from tests.journeys.serving import fresh
-from tests.journeys.test_fleet import fleet
 from tests.journeys.test_fleet_answers import known
 from tests.processes import part
 from tests.servers import Server

@@ -16,19 +16,14 @@ from blackroad.core.stream.records import record_name
 from blackroad.realtime.v1 import event_pb2, stream_pb2, stream_pb2_grpc
 from tests.client.cable import Cable
 from tests.conformance.grpc_door import dialled
+from tests.journeys.fleets import until
 from tests.journeys.serving import fresh
-from tests.journeys.test_fleet import fleet, nodes, until
+from tests.journeys.test_fleet import nodes
 from tests.journeys.test_fleet_answers import is_target, known, words
 from tests.processes import Part, part
 from tests.servers import Server, ask, free_port
 
 pytestmark = [pytest.mark.usefixtures("one_loop"), pytest.mark.timeout(240)]
-
-
-@pytest.fixture(scope="module")
-def cores() -> Generator[tuple[str, str]]:
-    with fleet() as addresses:
-        yield addresses
 
 
 @contextmanager

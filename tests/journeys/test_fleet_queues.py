@@ -1,7 +1,7 @@
 """Who is asked when workers of one agent are at several cores, and where one waits for them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -21,16 +21,10 @@ from blackroad.realtime.v1 import (
 )
 from blackroad.realtime.v1 import stream_pb2_grpc as streams
 from tests.conformance.grpc_door import dialled
+from tests.journeys.fleets import until
 from tests.journeys.serving import fresh, serving
-from tests.journeys.test_fleet import fleet, until
 
 pytestmark = [pytest.mark.usefixtures("one_loop"), pytest.mark.timeout(240)]
-
-
-@pytest.fixture(scope="module")
-def cores() -> Generator[tuple[str, str]]:
-    with fleet() as addresses:
-        yield addresses
 
 
 class Desk:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import pytest
@@ -18,18 +18,12 @@ from blackroad.realtime.v1 import (
     event_pb2,
 )
 from tests.conformance.grpc_door import dialled
+from tests.journeys.fleets import fleet_of_three, until
 from tests.journeys.serving import fresh
-from tests.journeys.test_fleet import fleet, fleet_of_three, until
 from tests.processes import part
 from tests.servers import Server, wait_until
 
 pytestmark = [pytest.mark.usefixtures("one_loop"), pytest.mark.timeout(240)]
-
-
-@pytest.fixture(scope="module")
-def cores() -> Generator[tuple[str, str]]:
-    with fleet() as addresses:
-        yield addresses
 
 
 async def ticket_of(channel: Channel) -> str:

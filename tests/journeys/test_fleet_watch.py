@@ -16,8 +16,8 @@ from blackroad.realtime.v1 import access_pb2, access_pb2_grpc
 from tests.conformance.grpc_door import GrpcDoor, dialled
 from tests.conformance.websocket_door import WebSocketDoor
 from tests.core.access.world import SECRET, token
+from tests.journeys.fleets import fleet, until
 from tests.journeys.serving import fresh
-from tests.journeys.test_fleet import fleet, until
 from tests.processes import part
 from tests.servers import Server
 
