@@ -77,6 +77,8 @@ class Duplex(Generic[Frame]):
         self._handler = handler
         self._ended = asyncio.Event()
         self._stalled = False
+        self._write_began: float | None = None  # of the frame that the transport has not taken yet
+        self._watch: asyncio.TimerHandle | None = None
         self._ending: Ending | None = None
         self.on_half_close: Callable[[], None] = lambda: None
         self.on_written: Callable[[], None] = lambda: None
@@ -135,16 +137,33 @@ class Duplex(Generic[Frame]):
             self._handler.reject(request, rejection)
 
     async def _write(self) -> None:
-        later = asyncio.get_running_loop().call_later
-        while (frame := await self._outbox.take()) is not None:
-            stalled = later(STALL_SECONDS, self._stall)
-            try:
+        now = asyncio.get_running_loop().time
+        try:
+            while (frame := await self._outbox.take()) is not None:
+                self._write_began = now()
+                if self._watch is None:
+                    self._look_in(STALL_SECONDS)
                 await self._writer.write(frame)
-            finally:
-                stalled.cancel()
-            self.on_written()
+                self._write_began = None
+                self.on_written()
+        finally:
+            if self._watch is not None:
+                self._watch.cancel()
 
-    def _stall(self) -> None:
-        """End the session of a client that reads no more."""
-        self._stalled = True
-        self.end(Ending(Code.SLOW_CONSUMER))
+    def _look_in(self, seconds: float) -> None:
+        self._watch = asyncio.get_running_loop().call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        """End the session of a client that reads no more.
+
+        One timer in so many seconds, not one for each frame: setting one costs as much as framing.
+        """
+        self._watch = None
+        if self._write_began is None:
+            return
+        left = self._write_began + STALL_SECONDS - asyncio.get_running_loop().time()
+        if left > 0:
+            self._look_in(left)
+        else:
+            self._stalled = True
+            self.end(Ending(Code.SLOW_CONSUMER))
