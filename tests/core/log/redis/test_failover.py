@@ -77,6 +77,7 @@ async def test_a_slot_that_moves_costs_an_epoch_and_no_event(cluster: Cluster) -
     assert set(said) <= set(found)
     offsets = [entry.offset for entry in reader.entries]
     assert offsets == list(range(1, len(offsets) + 1))
+    assert reader.entries[-1].epoch > reader.entries[0].epoch
 
 
 async def _write(log: RedisLog) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 from blackroad.core.clock import SystemClock
 from blackroad.core.errors import Code, Rejection
 from blackroad.core.log.base import Appended, GapReason
+from blackroad.core.log.redis.keys import Keys
 from blackroad.core.log.redis.log import OtherLayoutError, RedisLog, RedisLogSettings
 from tests.contract.log.steps import ROOM, catch_up, put, refused, request, say, texts
 from tests.core.log.redis.nodes import following, node, until
@@ -135,6 +136,17 @@ async def test_a_full_memory_refuses_and_is_no_end(server: Server) -> None:
         start = log.heads()
         await say(log, ROOM, "c")
         assert texts(await catch_up(log, [ROOM], start)) == ["c"]
+
+
+async def test_what_is_past_its_time_goes_also_where_the_memory_is_full(server: Server) -> None:
+    settings = RedisLogSettings(server.address, retain_seconds=1.0)
+    async with node(settings) as log:
+        await say(log, ROOM, "a", "b")
+        server.ask("CONFIG", "SET", "maxmemory", "1")
+        assert (await refused(log, request(ROOM, "c"))).code is Code.UNAVAILABLE
+        kept = Keys(settings.prefix, 0).log
+        await until(lambda: server.ask("XLEN", kept) == ":0\r\n", 30)
+        assert log.healthy
 
 
 async def test_a_node_waits_for_a_server_that_is_not_there_yet(server: Server) -> None:
