@@ -2,14 +2,7 @@
 
 import re
 import subprocess
-from pathlib import Path
 
-import pytest
-
-from blackroad.cli.settings.parts import EdgePart
-from blackroad.cli.settings.problems import SettingsError
-from blackroad.cli.settings.read import settings_of
-from blackroad.core.settings import CoreSettings
 from blackroad.edge.frames.client import TYPES
 from tests.docs.blocks import ROOT
 from tests.docs.calls import (
@@ -65,15 +58,3 @@ def test_every_command_stands_there() -> None:
         command("--help"), env=environ(COLUMNS="100"), capture_output=True, text=True, check=True
     ).stdout
     assert listed == set(re.findall(r"^│ (\w+)  ", shown, re.MULTILINE))
-
-
-@pytest.mark.parametrize("setting", [{"COMPRESSION": "true"}], ids=str)
-def test_what_is_refused_at_the_start_is_refused(
-    setting: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name, value in setting.items():
-        monkeypatch.setenv(f"BLACKROAD_{name}", value)
-    part = EdgePart if "COMPRESSION" in setting else CoreSettings
-    with pytest.raises(SettingsError, match="not implemented"):
-        settings_of(part, [])

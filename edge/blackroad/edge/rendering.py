@@ -6,10 +6,11 @@ from typing import Final
 from blackroad.edge.chat.frames import chat_block, chat_socket_json
 from blackroad.edge.frames import sse
 from blackroad.edge.frames.event import content_json, event_json, one_line
-from blackroad.edge.transport import text_frame
+from blackroad.edge.transport import deflated_frame, text_frame
 from blackroad.realtime.v1 import event_pb2
 
 WEBSOCKET: Final = "websocket"
+WEBSOCKET_DEFLATED: Final = "websocket_deflated"
 SSE: Final = "sse"
 SSE_FULL: Final = "sse_full"
 SSE_UNNAMED: Final = "sse_unnamed"
@@ -26,6 +27,10 @@ def render(event: event_pb2.Event, rendering: str, request_id: str) -> bytes:
 
 def _websocket(event: event_pb2.Event, request_id: str) -> bytes:
     return text_frame(event_json(event, request_id))
+
+
+def _websocket_deflated(event: event_pb2.Event, request_id: str) -> bytes:
+    return deflated_frame(event_json(event, request_id))
 
 
 def _sse(event: event_pb2.Event, request_id: str) -> bytes:
@@ -54,6 +59,7 @@ def _updates(event: event_pb2.Event, _request_id: str) -> bytes:
 
 _RENDERINGS: Final[dict[str, Callable[[event_pb2.Event, str], bytes]]] = {
     WEBSOCKET: _websocket,
+    WEBSOCKET_DEFLATED: _websocket_deflated,
     SSE: _sse,
     SSE_FULL: _sse_full,
     SSE_UNNAMED: _sse_unnamed,

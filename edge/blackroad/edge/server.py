@@ -236,6 +236,7 @@ def _limits(settings: EdgeSettings) -> Limits:
         stall_seconds=limits.stall_seconds,
         messages_per_second=limits.max_messages_per_second,
         bytes_per_second=limits.max_bytes_per_second,
+        compress=settings.compression,
     )
 
 

@@ -87,6 +87,7 @@ class EdgeSettings(BaseModel):
     origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
+    compression: bool = False
     limits: EdgeLimits = EdgeLimits()
     tls: EdgeTls = EdgeTls()
     log_level: Literal["debug", "info", "warning", "error"] = "info"

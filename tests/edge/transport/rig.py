@@ -48,7 +48,7 @@ class Peer:
         self.texts.append(payload)
         if payload == b"raise":
             raise ValueError("as asked")
-        self.socket.write(text_frame(payload))
+        self.socket.send_text(payload)
 
     def on_binary(self, payload: bytes, /) -> None:
         self.socket.write(b"\x82" + text_frame(payload)[1:])

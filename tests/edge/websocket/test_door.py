@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 
 import pytest
 from websockets.asyncio.client import connect
@@ -36,6 +37,19 @@ async def test_another_version_is_refused_in_band(edge: EdgeRig) -> None:
             await socket.recv()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 4400
+
+
+@pytest.mark.parametrize("path", ["/ws/a", "/v1/chat/ws"])
+async def test_a_binary_message_is_told_of_and_ends_the_socket(edge: EdgeRig, path: str) -> None:
+    async with connect(f"ws://{edge.address}{path}") as socket:
+        await socket.send(b"bytes")
+        frames: list[object] = []
+        with suppress(ConnectionClosedError):
+            async for text in socket:
+                frame = json.loads(text)
+                frames.append((frame["type"], frame.get("code")))
+        assert frames[-1:] == [("closing", "bad_frame")]
+        assert socket.close_code == 4400
 
 
 @pytest.mark.parametrize("header", [{"Origin": "http://evil.example"}, {"Origin": "null"}])

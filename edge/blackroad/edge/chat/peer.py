@@ -1,7 +1,5 @@
 """One browser on the chat WebSocket: several prompts at once, told apart by `id`."""
 
-from typing import Final
-
 from msgspec import UNSET, Struct
 
 from blackroad.edge import rendering
@@ -18,8 +16,6 @@ from blackroad.edge.transport import Socket, text_frame
 from blackroad.edge.trunk import Session
 from blackroad.edge.trunk.asks import Answer
 from blackroad.realtime.v1 import channel_pb2, event_pb2, gateway_pb2, stream_pb2
-
-BAD_PROTOCOL: Final = 4400
 
 
 class ChatPeer:
@@ -151,8 +147,7 @@ class ChatPeer:
 
     def on_binary(self, _payload: bytes) -> None:
         """Refuse: the protocol has no binary messages."""
-        if self.socket is not None:
-            self.socket.close(BAD_PROTOCOL, "frames are JSON in text messages")
+        self._session.end(Refusal("bad_frame", "frames are JSON in text messages"))
 
     def on_backlog(self, waiting: bool) -> None:
         """Leave or rejoin the fast path."""

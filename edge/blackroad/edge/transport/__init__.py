@@ -19,6 +19,7 @@ How a door uses it:
   to `Socket.write` at once.
 """
 
+from blackroad.edge.transport.deflate import deflated_frame
 from blackroad.edge.transport.frames import text_frame
 from blackroad.edge.transport.handler import SocketHandler, StreamHandler
 from blackroad.edge.transport.handover import WebSocketHandover
@@ -36,6 +37,7 @@ __all__ = [
     "StreamHandler",
     "Transport",
     "WebSocketHandover",
+    "deflated_frame",
     "limit_body",
     "text_frame",
 ]

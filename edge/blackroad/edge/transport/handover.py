@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 from starlette.types import ASGIApp, Message, Scope
 from wsproto.utilities import generate_accept_token
 
+from blackroad.edge.transport.deflate import ANSWER, accepts
 from blackroad.edge.transport.refusal import Headers, head
 from blackroad.edge.transport.socket import Socket
 
@@ -31,7 +32,7 @@ class WebSocketHandover:
     `websocket.close` (403) and the denial response are understood.
     """
 
-    __slots__ = ("_connection", "_denial", "_early", "_key", "_offered", "_scope")
+    __slots__ = ("_connection", "_deflates", "_denial", "_early", "_key", "_offered", "_scope")
 
     def __init__(self, connection: "HttpProtocol", scope: Scope, early: bytes) -> None:
         fields = _fields(scope)
@@ -40,6 +41,8 @@ class WebSocketHandover:
         self._early = early
         self._key = fields[b"sec-websocket-key"]
         self._offered = tokens(fields.get(b"sec-websocket-protocol", b""))
+        offers = fields.get(b"sec-websocket-extensions", b"")
+        self._deflates = connection.process.limits.compress and accepts(offers)
         self._denial: tuple[int, Headers] = (403, ())
         scope["subprotocols"] = self._offered
         scope["extensions"] = {EXTENSION: self, "websocket.http.response": {}}
@@ -82,7 +85,8 @@ class WebSocketHandover:
             raise ValueError("a subprotocol that the client did not offer")
         response = head(101, [*self._answer(subprotocol), *headers])
         connection = self._decide()
-        socket = Socket(connection.process, connection.transport, handler)
+        process, wire = connection.process, connection.transport
+        socket = Socket(process, wire, handler, deflates=self._deflates)
         if connection.lost:
             socket.connection_lost(None)
         else:
@@ -116,6 +120,8 @@ class WebSocketHandover:
             (b"connection", b"Upgrade"),
             (b"sec-websocket-accept", generate_accept_token(self._key)),
         ]
+        if self._deflates:
+            fields.append((b"sec-websocket-extensions", ANSWER))
         if subprotocol:
             fields.append((b"sec-websocket-protocol", subprotocol.encode("latin-1")))
         return fields

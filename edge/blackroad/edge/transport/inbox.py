@@ -5,6 +5,8 @@ from typing import Final
 
 from wsproto.frame_protocol import CloseReason, FrameProtocol, Opcode, ParseFailed
 
+from blackroad.edge.transport.deflate import Inflate
+
 TEXT: Final = 0x81
 """First byte of a whole, unfragmented text frame."""
 PONG: Final = 0x8A
@@ -55,8 +57,8 @@ class Inbox(FrameProtocol):
     has none.
     """
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(client=False, extensions=[])
+    def __init__(self, limit: int, *, inflates: bool = False) -> None:
+        super().__init__(client=False, extensions=[Inflate(limit)] if inflates else [])
         self._limit = limit
         self._message = bytearray()
 

@@ -35,5 +35,7 @@ class Limits:
     messages_per_second: int = 4000
     bytes_per_second: int = 16 * MIB
     """Of one WebSocket. What is more waits in the kernel, and so with who sends it."""
+    compress: bool = False
+    """Whether WebSockets that offer permessage-deflate get it."""
     stall_seconds: float = 30.0
     """How long a backlog may stand still before the socket is closed with 4413."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wsproto.frame_protocol import CloseReason, Opcode, ParseFailed
 
+from blackroad.edge.transport.deflate import deflated_frame
 from blackroad.edge.transport.frames import PING, close_frame, pong_frame, text_frame
 from blackroad.edge.transport.handler import GONE, SocketHandler
 from blackroad.edge.transport.inbox import TEXT, Inbox, Message, whole_frame
@@ -22,6 +23,8 @@ NO_CODE = 1005
 _TURN_MESSAGES = 256
 """How many frames are taken at once, so that no socket holds the loop from its neighbours."""
 
+_INFLATED_UNIT = 4096
+
 _logger = logging.getLogger(__name__)
 
 
@@ -33,10 +36,15 @@ class Socket(Outlet):
     without a pong in time, 4413 when a backlog stands still.
     """
 
-    __slots__ = ("_awaits_pong", "_deaf", "_inbox", "_reader", "_rest", "_spent", "_tick")
+    __slots__ = (
+        "_awaits_pong", "_deaf", "_inbox", "_reader", "_rest", "_spent", "_tick", "deflates",
+    )  # fmt: skip
 
-    def __init__(self, process: "Transport", transport: Wire, handler: SocketHandler) -> None:
+    def __init__(
+        self, process: "Transport", transport: Wire, handler: SocketHandler, *, deflates: bool
+    ) -> None:
         super().__init__(process, transport, handler)
+        self.deflates = deflates
         self._reader: SocketHandler = handler
         self._inbox: Inbox | None = None
         self._awaits_pong = False
@@ -47,7 +55,11 @@ class Socket(Outlet):
 
     def send_text(self, payload: bytes) -> None:
         """Write one text message; the payload is UTF-8."""
-        self.write(text_frame(payload))
+        self.write(self.framed(payload))
+
+    def framed(self, payload: bytes) -> bytes:
+        """Return the wire form of a text message, compressed where that was agreed on."""
+        return deflated_frame(payload) if self.deflates else text_frame(payload)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """See `Outlet.close`. The peer's own close frame is awaited for `Limits.write_seconds`."""
@@ -147,12 +159,14 @@ class Socket(Outlet):
     def _other_frames(self, data: bytes, most: int) -> int:
         """Take up to so many frames of any kind; return how many. What is left stays inside."""
         taken = 0
-        inbox = self._inbox or Inbox(self._process.limits.message_bytes)
+        limit = self._process.limits.message_bytes
+        inbox = self._inbox or Inbox(limit, inflates=self.deflates)
         self._inbox = inbox
         for message in inbox.messages(data):
             self._take(message)
-            taken += 1
-            if taken == most:
+            # What a compressed message becomes costs as much as many small ones.
+            taken += 1 + (len(message[1]) // _INFLATED_UNIT if self.deflates else 0)
+            if taken >= most:
                 return taken
         if inbox.idle:
             self._inbox = None

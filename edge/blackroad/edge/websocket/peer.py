@@ -13,7 +13,7 @@ from blackroad.edge.frames.answer import AnswerFrame, snapshot_frames
 from blackroad.edge.frames.event import event_json
 from blackroad.edge.frames.times import rfc3339
 from blackroad.edge.limits.refusals import Refusals
-from blackroad.edge.transport import Socket, text_frame
+from blackroad.edge.transport import Socket
 from blackroad.edge.trunk import Session
 from blackroad.edge.websocket.commands import Commands
 from blackroad.realtime.v1 import channel_pb2, event_pb2
@@ -42,8 +42,8 @@ class Peer:
         if socket.closed:
             return
         self.socket = socket
-        fanout = self._context.fanout
-        self.receiver = Receiver(fanout, socket, rendering.WEBSOCKET, self._session)
+        shown = rendering.WEBSOCKET_DEFLATED if socket.deflates else rendering.WEBSOCKET
+        self.receiver = Receiver(self._context.fanout, socket, shown, self._session)
         self.tell(self._welcome())
         self._session.attach(self, self.receiver)
 
@@ -68,8 +68,8 @@ class Peer:
             self._send(frame)
 
     def _send(self, frame: Struct) -> None:
-        if self.receiver is not None:
-            self.receiver.send(text_frame(server.encode(frame)))
+        if self.receiver is not None and self.socket is not None:
+            self.receiver.send(self.socket.framed(server.encode(frame)))
 
     def _limited(self, error: server.Error) -> None:
         """Tell that it asks too much: at most once a second."""
@@ -102,8 +102,7 @@ class Peer:
 
     def on_binary(self, _payload: bytes) -> None:
         """Refuse: the protocol has no binary messages."""
-        if self.socket is not None:
-            self.socket.close(BAD_PROTOCOL, "frames are JSON in text messages")
+        self._session.end(Refusal("bad_frame", "frames are JSON in text messages"))
 
     def on_backlog(self, waiting: bool) -> None:
         """Leave or rejoin the fast path."""
@@ -136,11 +135,11 @@ class Peer:
 
     def on_delivery(self, delivery: event_pb2.Delivery, request_id: str | None) -> None:
         """Send what was missed."""
-        if self.receiver is None:
+        if self.receiver is None or self.socket is None:
             return
         subscription = "" if request_id else delivery.subscription
         frames = (event_json(event, request_id or "", subscription) for event in delivery.events)
-        self.receiver.send(b"".join(map(text_frame, frames)))
+        self.receiver.send(b"".join(map(self.socket.framed, frames)))
 
     def on_snapshot(
         self,

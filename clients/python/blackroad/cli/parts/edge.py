@@ -34,6 +34,7 @@ def _serve(flags: Sequence[str], lifeline: Lifeline) -> None:
             "origins": part.auth.origins,
             "hosts": part.auth.hosts,
             "trusted_proxies": part.auth.trusted_proxies,
+            "compression": part.compression,
             "limits": part.edge,
             "tls": part.tls.model_dump(include=set(EdgeTls.model_fields), exclude_none=True),
             "log_level": logging.level,

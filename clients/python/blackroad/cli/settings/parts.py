@@ -20,12 +20,6 @@ def _some(words: tuple[str, ...]) -> tuple[str, ...]:
 Cores = Annotated[tuple[str, ...], AfterValidator(_some)]
 
 
-def _uncompressed(wanted: bool) -> bool:
-    if wanted:
-        raise ValueError("is not implemented in this version")
-    return wanted
-
-
 class DoorSettings(Part):
     """Which pages and hosts an edge answers, and which proxies it believes."""
 
@@ -46,9 +40,7 @@ class EdgePart(Part):
     token: str = Field(default="", repr=False, description="what the edge shows its core")
     auth: DoorSettings = DoorSettings()
     tls: TlsSettings = TlsSettings()
-    compression: Annotated[bool, AfterValidator(_uncompressed)] = Field(
-        default=False, description="permessage-deflate on WebSockets"
-    )
+    compression: bool = Field(default=False, description="permessage-deflate on WebSockets")
     edge: EdgeLimits = EdgeLimits()
 
 
