@@ -228,3 +228,10 @@ async def test_a_client_cannot_forge_a_control_event(world: World) -> None:
             await world.publisher.publish(ADMIN, "", request)
         assert refused.value.code is Code.RESERVED_TYPE
     assert reading(world, ADA, "plans") is Code.NOT_MEMBER
+
+
+async def test_what_is_somebodys_own_is_told_to_be_private(world: World) -> None:
+    world.directory.owns["conversation"] = lambda identity, _: identity == ADA
+    shown = world.directory.shown_policy
+    assert shown("acme.conversation.c1").access == PRIVATE
+    assert shown("acme.lobby").access == channel_pb2.CHANNEL_ACCESS_PUBLIC

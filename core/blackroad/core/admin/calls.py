@@ -195,7 +195,7 @@ class AdminCalls:
             raise Rejection(Code.MISSING_FIELD, "channel is required")
         answer = explain(session, request.channel, self._directory).wire
         key = session.identity.key(request.channel)
-        answer.policy.CopyFrom(self._directory.policy(key).wire)
+        answer.policy.CopyFrom(self._directory.shown_policy(key))
         return answer
 
     def _found(self, tenant: str, session_id: str) -> Session:

@@ -101,10 +101,9 @@ class Catalog:
         )
 
     def _wire(self, key: str, state: ChannelState | None) -> channel_pb2.Channel:
-        policy = self._directory.policy(key)
         channel = channel_pb2.Channel(
             name=unscope(key),
-            policy=policy.wire,
+            policy=self._directory.shown_policy(key),
             etag=self.etag(key),
             member_count=self._occupants.count(key),
             last_offset=state.last_offset if state is not None else 0,

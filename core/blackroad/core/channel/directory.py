@@ -25,6 +25,7 @@ from blackroad.core.names import (
     unscope,
 )
 from blackroad.core.topics import matches
+from blackroad.realtime.v1 import channel_pb2
 
 __all__ = ["Change", "Directory", "What"]
 
@@ -58,6 +59,13 @@ class Directory:
     def policy(self, key: str) -> Policy:
         """Return the policy in force."""
         return self.ledger.policy(key)
+
+    def shown_policy(self, key: str) -> channel_pb2.ChannelPolicy:
+        """Return the policy as it is told: what is somebody's own is private, whatever rules it."""
+        shown = self.policy(key).wire
+        if _first(unscope(key)) in self.owns:
+            shown.access = channel_pb2.CHANNEL_ACCESS_PRIVATE
+        return shown
 
     def made(self, key: str) -> bool:
         """Tell whether the channel was made by CreateChannel."""

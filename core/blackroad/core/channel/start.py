@@ -95,7 +95,7 @@ class Starter:
     def _policy(self, identity: Identity, names: list[str]) -> channel_pb2.ChannelPolicy | None:
         if is_pattern(names[0]):
             return None
-        return self._directory.policy(identity.key(names[0])).wire
+        return self._directory.shown_policy(identity.key(names[0]))
 
     async def _resume(self, start: Start, topics: list[str], cursor: str) -> None:
         decoded = decode_cursor(cursor)
