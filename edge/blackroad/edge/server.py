@@ -217,6 +217,8 @@ def _listen(address: Address) -> socket.socket:
     listener = socket.create_server(
         (address.host, address.port), family=family, backlog=BACKLOG, reuse_port=False
     )
+    # uvloop does that for all that it accepts, asyncio only for a listener of its own making.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # what is accepted inherits it
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
     return listener
