@@ -2,6 +2,8 @@
 
 import asyncio
 import fcntl
+import os
+import signal
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -11,9 +13,10 @@ import pytest
 
 from blackroad.core.clock import SystemClock
 from blackroad.core.log.base import Appended, Fence, GapReason
-from blackroad.core.log.redis.embedded import NoServerError, embedded
+from blackroad.core.log.redis.embedded import NoServerError, embedded, socket_in
 from blackroad.core.log.redis.log import RedisLog, RedisLogSettings
 from tests.contract.log.steps import ROOM, catch_up, put, request, say, texts
+from tests.servers import ask
 
 OWNER = """
 import asyncio, sys
@@ -100,6 +103,36 @@ async def test_the_server_is_gone_when_who_started_it_was_killed(tmp_path: Path)
     owner.kill()
     await owner.wait()
     await until(lambda: not listens(tmp_path))
+
+
+async def say_until_taken(log: RedisLog, text: str) -> None:
+    """Append an event again and again, with one key, until the log takes it."""
+    async with asyncio.timeout(30):
+        while True:
+            (answer,) = await log.append([request(ROOM, text, idempotency=("ada", text))])
+            if isinstance(answer, Appended):
+                return
+            await asyncio.sleep(0.05)
+
+
+def server_pid(folder: Path) -> int:
+    """Return the process of a folder's server, as it says itself."""
+    said = ask(socket_in(folder), "INFO", "server")
+    return int(said.split("process_id:")[1].split()[0])
+
+
+async def test_a_server_that_dies_is_started_again_with_all_that_it_had(tmp_path: Path) -> None:
+    async with opened(tmp_path) as log:
+        start = log.heads()
+        await say(log, ROOM, "a", "b")
+        for text in ("c", "d"):
+            former = server_pid(tmp_path)
+            os.kill(former, signal.SIGKILL)
+            await say_until_taken(log, text)
+            assert server_pid(tmp_path) != former
+        assert texts((await log.history(ROOM, 9)).entries) == ["a", "b", "c", "d"]
+        assert log.missing([ROOM], start) is None
+    assert not listens(tmp_path)
 
 
 async def test_who_comes_second_waits_for_the_folder(tmp_path: Path) -> None:

@@ -125,6 +125,14 @@ async def test_connections_that_break_cost_no_acknowledged_event_and_no_second_o
     assert sequences == list(range(1, len(sequences) + 1))
 
 
+async def test_who_reads_after_a_connection_was_closed_does_not_notice(server: Server) -> None:
+    async with node(settings_of(server)) as log:
+        await say(log, ROOM, "a")
+        for _ in range(3):
+            server.ask("CLIENT", "KILL", "TYPE", "normal")
+            assert texts((await log.history(ROOM, 9)).entries) == ["a"]
+
+
 async def test_a_full_memory_refuses_and_is_no_end(server: Server) -> None:
     async with node(settings_of(server)) as log:
         await say(log, ROOM, "a")

@@ -43,8 +43,15 @@ class Asker:
         await self._link.close()
 
     async def ask(self, *words: Word) -> Reply:
-        """Return an answer. Raises `AwayError` or `RefusedError`."""
+        """Return an answer to what may be asked twice. Raises `AwayError` or `RefusedError`."""
         async with self._turn:
+            stale = self._link.open
+            try:
+                return await self._link.call(*words)
+            except AwayError as away:
+                # A server closes what is silent for long, and says so when it is next asked.
+                if not stale or isinstance(away.__cause__, TimeoutError):
+                    raise
             return await self._link.call(*words)
 
     async def layout(self, partitions: int) -> int:

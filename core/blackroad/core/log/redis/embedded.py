@@ -21,6 +21,7 @@ LOG = structlog.get_logger(__name__)
 START_SECONDS: Final = 60.0  # a large folder is read first
 STOP_SECONDS: Final = 10.0
 LOOK_SECONDS: Final = 0.02
+AGAIN_SECONDS: Final = 0.5
 MAX_SOCKET_BYTES: Final = 100
 BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 CLEAN: Final = "clean"
@@ -62,33 +63,79 @@ async def embedded(folder: Path) -> AsyncGenerator[tuple[Address, str]]:
 
     Gives its address and the incarnation of its data, which is another one where what was
     acknowledged may have been lost: when the machine went down with it. Waits where another process
-    uses the folder. Raises `NoServerError`.
+    uses the folder. A server that ends by itself is started again. Raises `NoServerError`.
     """
-    path = socket_in(folder)
-    if len(path.encode()) > MAX_SOCKET_BYTES:
+    if len(socket_in(folder).encode()) > MAX_SOCKET_BYTES:
+        path = socket_in(folder)
         raise NoServerError(f"the path {path} is too long for a socket: use a shorter folder")
     binary = server_binary()
     lock = _opened(folder)
     try:
         await _locked(lock, folder)
         incarnation = _incarnation(folder)
-        process = await asyncio.create_subprocess_exec(
-            *_die_with_us(),
-            binary,
-            *_options(folder, path),
-            stdin=asyncio.subprocess.DEVNULL,
-            # The server holds the lock as well: who comes next waits until it is gone.
-            pass_fds=[lock],
-            start_new_session=True,
-        )
+        server = _Server(binary, folder, lock)
         try:
-            await _answers(process, path, folder)
-            yield Address(Kind.SINGLE, socket=path), incarnation
+            await server.start()
+            async with _kept(server):
+                yield Address(Kind.SINGLE, socket=socket_in(folder)), incarnation
         finally:
-            if await _ended(process):
+            if await server.end():
                 _note(folder, incarnation, CLEAN)
     finally:
         os.close(lock)
+
+
+class _Server:
+    """The process, which has the folder's lock as well: who comes next waits until it is gone."""
+
+    def __init__(self, binary: str, folder: Path, lock: int) -> None:
+        self._binary = binary
+        self._folder = folder
+        self._lock = lock
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start it; return once it answers and has read its folder. Raises `NoServerError`."""
+        path = socket_in(self._folder)
+        self._process = await asyncio.create_subprocess_exec(
+            *_die_with_us(),
+            self._binary,
+            *_options(self._folder, path),
+            stdin=asyncio.subprocess.DEVNULL,
+            pass_fds=[self._lock],
+            start_new_session=True,
+        )
+        await _answers(self._process, path, self._folder)
+
+    async def keep(self) -> None:
+        """Start it again whenever it ends, until cancelled.
+
+        What it acknowledged is there again: it had given that to the machine before.
+        """
+        while self._process is not None:
+            status = await self._process.wait()
+            LOG.warning("log.embedded_ended", folder=str(self._folder), status=status)
+            await asyncio.sleep(AGAIN_SECONDS)
+            try:
+                await self.start()
+            except NoServerError as error:
+                LOG.warning("log.embedded_not_started", error=str(error))
+
+    async def end(self) -> bool:
+        """End it; tell whether it has written all that it had."""
+        process = self._process
+        return process is not None and await _ended(process)
+
+
+@asynccontextmanager
+async def _kept(server: _Server) -> AsyncGenerator[None]:
+    """Keep a server running while the context lasts."""
+    keeping = asyncio.create_task(server.keep(), name="embedded server")
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        await asyncio.wait([keeping])
 
 
 def _opened(folder: Path) -> int:
