@@ -70,7 +70,16 @@ async def test_whoever_watches_health_hears_of_the_drain_and_does_not_hold_it_up
 
 
 async def reflected(address: str) -> list[str]:
+    """Return the services that a server says it has."""
     request = reflection_pb2.ServerReflectionRequest(list_services="")
+    answer = await reflection_of(address, request)
+    return [service.name for service in answer.list_services_response.service]
+
+
+async def reflection_of(
+    address: str, request: reflection_pb2.ServerReflectionRequest
+) -> reflection_pb2.ServerReflectionResponse:
+    """Ask a server about itself."""
     async with grpc.aio.insecure_channel(address) as channel:
         reflect: grpc.aio.StreamStreamMultiCallable[
             reflection_pb2.ServerReflectionRequest, reflection_pb2.ServerReflectionResponse
@@ -84,7 +93,7 @@ async def reflected(address: str) -> list[str]:
         await call.done_writing()
         answer = await call.read()
     assert isinstance(answer, reflection_pb2.ServerReflectionResponse)
-    return [service.name for service in answer.list_services_response.service]
+    return answer
 
 
 async def test_reflection_is_on_in_development_and_off_with_keys() -> None:
@@ -97,6 +106,25 @@ async def test_reflection_is_on_in_development_and_off_with_keys() -> None:
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await reflected(addresses["grpc"])
         assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+@pytest.mark.parametrize(
+    ("symbol", "known"),
+    [
+        ("blackroad.realtime.v1.ChannelService", True),
+        ("blackroad.realtime.v1.ChannelService.Publish", True),
+        ("blackroad.realtime.v1.PublishRequest", True),
+        ("blackroad.realtime.v1.ChannelService.Nothing", False),
+        ("blackroad.realtime.v1.Nothing", False),
+        ("", False),
+    ],
+)
+async def test_reflection_knows_methods_by_their_names(symbol: str, *, known: bool) -> None:
+    request = reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol)
+    async with CoreServer(SETTINGS).open() as addresses:
+        answer = await reflection_of(addresses["grpc"], request)
+    assert answer.HasField("file_descriptor_response") is known
+    assert answer.HasField("error_response") is not known
 
 
 async def test_a_second_server_does_not_take_the_port_of_the_first() -> None:

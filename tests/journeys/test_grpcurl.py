@@ -73,6 +73,13 @@ def test_it_lists_and_describes_every_service(grpcurl: str, installation: Instal
         ).stdout
         for method in service.methods:
             assert f"rpc {method.name} (" in described, described
+        first = subprocess.run(
+            [*command, "describe", f"{name}.{service.methods[0].name}"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert "is a method" in first, first
 
 
 def test_it_makes_every_unary_call(grpcurl: str, installation: Installation, room: str) -> None:

@@ -21,6 +21,7 @@ from blackroad.core.door.figures import NodeCollector
 from blackroad.core.door.guard import GuardedServer
 from blackroad.core.door.metadata import MetadataLimit
 from blackroad.core.door.probes import Probes
+from blackroad.core.door.symbols import Symbols
 from blackroad.core.door.tls import server_credentials
 from blackroad.core.errors import Code, Ending
 from blackroad.core.gateway.service import GatewayServicer
@@ -177,7 +178,7 @@ class CoreServer:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if self._reflects:
             names = (*SERVICES, *sorted(OPEN_SERVICES))
-            reflection.enable_server_reflection(names, server)
+            reflection.enable_server_reflection(names, server, Symbols.pool())
 
     @property
     def _reflects(self) -> bool:
