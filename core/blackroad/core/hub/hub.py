@@ -7,7 +7,7 @@ from typing import Protocol
 
 from blackroad.core.hub.gate import Turn
 from blackroad.core.log.base import Log
-from blackroad.core.log.entry import LOST, Entry, Position, Positions
+from blackroad.core.log.entry import Entry, Passed, Position, Positions
 from blackroad.core.names import is_pattern
 from blackroad.core.topics import Topics
 
@@ -154,7 +154,8 @@ class Hub:
 
     def _dispatch(self, run: Sequence[Entry]) -> None:
         if not run[0].key:
-            self._pass(run[-1])
+            for passed in run:
+                self._pass(passed)
             return
         if run[0].record.controls:
             self.control(run[0])
@@ -167,11 +168,15 @@ class Hub:
             for sink, topic in self._patterns.match(key):
                 sink.offer(run, topic)
 
-    def _pass(self, place: Entry) -> None:
+    def _pass(self, passed: Entry) -> None:
         """Go on where nobody follows anything; see `Log.follow`."""
+        if not isinstance(passed, Passed) or not self.log.pass_to(passed):
+            return
         before = self.heads
-        self._move(place)
-        if place.type == LOST:
+        if passed.lasting is not None:
+            self.control(passed.lasting)
+        self._move(passed)
+        if passed.lost:
             self._miss(before)
 
     def _miss(self, before: Positions) -> None:

@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import NamedTuple, Protocol
 
 from blackroad.core.errors import Rejection
-from blackroad.core.log.entry import Entry, Position, Positions
+from blackroad.core.log.entry import Entry, Passed, Position, Positions
 from blackroad.core.log.record import Record
 
 MAX_APPEND_EVENTS = 256
@@ -208,8 +208,8 @@ class Log(Protocol):
     def follow(self) -> AsyncIterator[list[Entry]]:
         """Yield every entry from now on in batches, once, in order. One follower (the hub).
 
-        Of partitions in which nobody follows anything (`want`) it may yield only what lasts, and
-        now and then a `passed` that says where it is. Ends by cancellation.
+        Of partitions in which nobody follows anything (`want`) it may yield only `Passed`, now and
+        then: to be shown to `pass_to` when its turn has come. Ends by cancellation.
         """
         ...
 
@@ -219,6 +219,13 @@ class Log(Protocol):
 
     def unwant(self, topic: str) -> None:
         """Note that a topic is followed by one less: once for each `want`."""
+        ...
+
+    def pass_to(self, passed: Passed) -> bool:
+        """Tell whether to go on after a place; what of it may be lost, it notes.
+
+        Not where somebody follows something there by now: then all comes that was not passed.
+        """
         ...
 
     async def ready(self, topics: Sequence[str]) -> None:

@@ -127,17 +127,27 @@ class Entry:
         return event_pb2.Event.FromString(self.wire)
 
 
-PASSED: Final = "log.passed"
-LOST: Final = "log.lost"
+class Passed(Entry):
+    """Tells a follower where a partition is in which nobody followed anything; see `Log.follow`."""
+
+    __slots__ = ("former", "lasting", "lost")
+
+    def __init__(
+        self,
+        partition: int,
+        place: Position,
+        former: Position,
+        lasting: Entry | None = None,
+        *,
+        lost: bool = False,
+    ) -> None:
+        super().__init__("", _PASSED, partition, *place, 0, 0)
+        self.former = former  # the place that was told before
+        self.lasting = lasting  # what lies there, where that concerns all
+        self.lost = lost  # whether between the two something may lie that does
 
 
-def passed(partition: int, place: Position, *, lost: bool) -> Entry:
-    """Return what tells a follower that it goes on after a place: nobody wanted what was before.
-
-    `lost`: something that concerns all may have been there.
-    """
-    kind = LOST if lost else PASSED
-    return Entry("", Record("", kind, b""), partition, *place, 0, 0)
+_PASSED: Final = Record("", "log.passed", b"")
 
 
 def latest(one: Positions, other: Positions) -> Positions:

@@ -17,7 +17,7 @@ from blackroad.core.log.base import (
     Visible,
 )
 from blackroad.core.log.catalog import Catalog
-from blackroad.core.log.entry import Entry, Position, Positions
+from blackroad.core.log.entry import Entry, Passed, Position, Positions
 from blackroad.core.log.follower import Follower
 from blackroad.core.log.history import Histories
 from blackroad.core.log.idempotency import Answers
@@ -101,6 +101,11 @@ class MemoryLog:
 
     def unwant(self, topic: str) -> None:
         """Do nothing."""
+
+    def pass_to(self, passed: Passed) -> bool:
+        """Do nothing: there is nothing to pass."""
+        del passed
+        return False
 
     async def ready(self, topics: Sequence[str]) -> None:
         """Do nothing: everything is at hand."""

@@ -5,9 +5,11 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
+import pytest
+
 from blackroad.core.channel.control import BODIES
 from blackroad.core.hub.hub import Hub
-from blackroad.core.log.base import Append, Page
+from blackroad.core.log.base import Append, Appended, Page
 from blackroad.core.log.entry import Entry, Positions
 from blackroad.core.log.layout import partition_of
 from blackroad.core.log.record import Record
@@ -100,7 +102,10 @@ async def put_on(writer: RedisLog, key: str, text: str) -> Positions:
     return ((await put(writer, request(key, text))).position,)
 
 
-async def test_who_begins_to_follow_gets_all_from_that_moment_on(server: Server) -> None:
+@pytest.mark.parametrize("breaks", [False, True])
+async def test_who_begins_to_follow_gets_all_from_that_moment_on(
+    server: Server, breaks: bool
+) -> None:
     async with two(server) as (writer, log, hub):
         for number in range(ROUNDS):
             await writer.append([request(KEYS[QUIET], f"before {number}")])
@@ -109,20 +114,29 @@ async def test_who_begins_to_follow_gets_all_from_that_moment_on(server: Server)
 
         async def say() -> None:
             while not stop.is_set():
-                said.append(f"{len(said)}")
-                await writer.append([request(KEYS[QUIET], said[-1])])
+                text = f"{len(said)}"
+                (answer,) = await writer.append([request(KEYS[QUIET], text)])
+                if isinstance(answer, Appended):
+                    said.append(text)
+                await asyncio.sleep(0.002)
 
-        saying = asyncio.create_task(say())
-        for _ in range(5):
-            await _follows_for_a_while(log, hub, said)
-        stop.set()
-        await saying
+        async def break_connections() -> None:
+            while breaks and not stop.is_set():
+                await asyncio.to_thread(server.ask, "CLIENT", "KILL", "TYPE", "normal")
+                await asyncio.sleep(0.4)
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(say())
+            tasks.create_task(break_connections())
+            for _ in range(5):
+                await _follows_for_a_while(log, hub, said)
+            stop.set()
 
 
 async def _follows_for_a_while(log: RedisLog, hub: Hub, said: Sequence[str]) -> None:
     came = Came()
     await until(lambda: not log.attended[QUIET])
-    first = len(said)
+    first = len(said) + 1  # after the one that is under way now
     hub.attach(came, KEYS[QUIET])
     await until(lambda: len(said) > first + ROUNDS)
     wanted = said[first:-1]

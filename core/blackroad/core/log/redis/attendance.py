@@ -56,19 +56,22 @@ class Attendance:
 
         Raises `Rejection` where the server cannot be asked.
         """
-        wanted = {part.number: part for topic in topics for part in self._of(topic)}
-        for part in wanted.values():
-            self._ask_for(part)
-            part.feed.wanted = True
-        waiting = [part for part in wanted.values() if not part.feed.attended]
+        waiting: dict[int, Part] = {}
+        for part in (part for topic in topics for part in self._of(topic)):
+            if part.feed.attended:
+                self._ask_for(part)
+                part.feed.wanted = True
+            else:
+                waiting[part.number] = part
         if not waiting:
             return
         try:
             async with asyncio.timeout(READY_SECONDS):
-                for part in waiting:
-                    await part.beat()  # the place from which it is read is then no older than now
-                for part in waiting:
+                for part in waiting.values():
+                    await part.arrive()  # it is read from there on
+                    self._ask_for(part)
                     self._need(part)
+                for part in waiting.values():
                     await part.feed.until_attended()
         except (AwayError, RefusedError, TimeoutError) as error:
             raise Rejection(Code.UNAVAILABLE, "the log cannot be read now") from error

@@ -15,7 +15,7 @@ from blackroad.core.log.base import (
     Page,
     Visible,
 )
-from blackroad.core.log.entry import Entry, Position, Positions
+from blackroad.core.log.entry import Entry, Passed, Position, Positions
 from blackroad.core.log.follower import Follower
 from blackroad.core.log.redis.codec import Read
 from blackroad.core.log.redis.settings import RedisLogSettings
@@ -71,6 +71,10 @@ class RedisLog(Station):
         """Note that a topic is followed by one less."""
         if self.partitions > 1:
             self.attendance.unwant(topic)
+
+    def pass_to(self, passed: Passed) -> bool:
+        """Tell whether to go on after a place; see `Log`."""
+        return self._parts[passed.partition].pass_to(passed)
 
     async def ready(self, topics: Sequence[str]) -> None:
         """Return when the topics' partitions are read; see `Log`. Raises `Rejection`."""
@@ -219,10 +223,16 @@ class RedisLog(Station):
 
     def _took(self, reads: Sequence[Read]) -> None:
         if self._follower is None:
+            self._pass_all(reads)
             return
         start = self._from[reads[0].entry.partition]
         entries = [read.entry for read in reads]
-        if entries[0].position <= start:
+        if entries[0].position <= start and entries[0].key:
             entries = [entry for entry in entries if entry.position > start]
         if entries:
             self._follower.put(entries)
+
+    def _pass_all(self, reads: Sequence[Read]) -> None:
+        for read in reads:
+            if isinstance(read.entry, Passed):
+                self.pass_to(read.entry)

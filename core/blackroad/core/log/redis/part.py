@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from blackroad.core.errors import Code, Rejection
-from blackroad.core.log.entry import Position
+from blackroad.core.log.entry import Passed, Position
 from blackroad.core.log.redis.asker import Asker
 from blackroad.core.log.redis.codec import State
 from blackroad.core.log.redis.keys import Keys
@@ -81,6 +81,27 @@ class Part:
                 await self.feed.until(lambda: self.replica.head >= self.own)
         except TimeoutError:
             pass
+
+    def pass_to(self, passed: Passed) -> bool:
+        """Go on after a place, unless all is to be read from the one before; see `Log`.
+
+        Where that was not told, something in between may be lost.
+        """
+        if self.feed.wanted or self.feed.attended:
+            return False
+        passed.lost = passed.lost or passed.former != self.replica.head
+        self.replica.pass_to(passed.position)
+        self.feed.changed()
+        return True
+
+    async def arrive(self) -> None:
+        """Return when the place is that of now, or all is to be read.
+
+        Raises `AwayError` or `RefusedError`.
+        """
+        await self.beat()
+        feed = self.feed
+        await feed.until(lambda: feed.wanted or self.replica.head >= feed.seen)
 
     async def look(self) -> None:
         """Learn which channels a partition has that is not read. Raises `Rejection`."""

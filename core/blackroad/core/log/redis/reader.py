@@ -8,7 +8,7 @@ from typing import Final, cast
 
 import structlog
 
-from blackroad.core.log.entry import Position, passed
+from blackroad.core.log.entry import Entry, Passed, Position
 from blackroad.core.log.redis.asker import Asker
 from blackroad.core.log.redis.codec import Read, place_of, read_entry, rows_of
 from blackroad.core.log.redis.keys import Keys
@@ -33,6 +33,7 @@ class Feed:
         self.keys = keys
         self.attended = True  # all is read; else only what lasts, and the canaries
         self.wanted = True  # whether it is to be so
+        self.seen = replica.head  # up to where it is known what lasts, while not all is read
         self.beat_id = "0"
         self.proven = 0  # the number of the last canary of this node that came back
         self._changed = asyncio.Event()
@@ -126,7 +127,7 @@ class Reader:
             if feed.attended:
                 await self._take(feed.replica, rows)
             else:
-                self._take_lasting(feed.replica, rows)
+                self._take_lasting(feed, rows)
             if beats := by_key.get(feed.keys.beat):
                 await self._take_beats(feed, beats, drained=len(rows) < asked)
             if rows or beats:
@@ -137,7 +138,8 @@ class Reader:
         places: list[Word] = []
         for feed in feeds:
             keys += (feed.stream, feed.keys.beat)
-            places += (place_of(feed.replica.head), feed.beat_id)
+            place = feed.replica.head if feed.attended else feed.seen
+            places += (place_of(place), feed.beat_id)
         wait_ms = int(BLOCK_SECONDS * 1000)
         return ["XREAD", "COUNT", self._count, "BLOCK", wait_ms, "STREAMS", *keys, *places]
 
@@ -147,19 +149,17 @@ class Reader:
             await self._reload(feed.replica, feed.replica.head)
         else:
             feed.replica.leave()
+            feed.seen = feed.replica.head
         feed.attended = not feed.attended
         feed.changed()
 
-    def _take_lasting(self, replica: Replica, rows: Sequence[list[Reply]]) -> None:
+    def _take_lasting(self, feed: Feed, rows: Sequence[list[Reply]]) -> None:
         """Hand on what lasts of a partition that is not read."""
         for row in rows:
-            read = read_entry(replica.number, row)
-            place = read.entry.position
-            before = Position(place.epoch, place.sequence - 1)
-            replica.pass_to(place)
-            self._took([_passed(replica, before), read])
+            entry = read_entry(feed.replica.number, row).entry
+            self._pass(feed, entry.position, lasting=entry)
 
-    async def _pass(self, feed: Feed, head: Position) -> None:
+    async def _take_place(self, feed: Feed, head: Position) -> None:
         """Go on after a place, of a partition that is not read.
 
         What lasts has come, but for what other nodes have folded before it was read here.
@@ -167,9 +167,14 @@ class Reader:
         fields = "folded_epoch", "folded_sequence"
         answer = await self._link.call("HMGET", feed.keys.meta, *fields, seconds=READ_SECONDS)
         epoch, sequence = (int(one or 0) for one in cast("list[bytes | None]", answer))
-        lost = Position(epoch, sequence) > feed.replica.head
-        feed.replica.pass_to(head)
-        self._took([_passed(feed.replica, head, lost=lost)])
+        self._pass(feed, head, lost=Position(epoch, sequence) > feed.seen)
+
+    def _pass(
+        self, feed: Feed, place: Position, *, lasting: Entry | None = None, lost: bool = False
+    ) -> None:
+        passed = Passed(feed.replica.number, place, feed.seen, lasting, lost=lost)
+        feed.seen = place
+        self._took([Read(passed, 0.0)])
 
     async def _take(self, replica: Replica, rows: Sequence[list[Reply]]) -> None:
         if not rows:
@@ -200,22 +205,18 @@ class Reader:
         _, last = cast("tuple[bytes, list[bytes]]", rows[-1])
         epoch, sequence, _, _ = map(int, last[3].split(b" "))
         head = Position(epoch, sequence)
-        if not drained or head <= feed.replica.head:
+        if not drained or head <= (feed.replica.head if feed.attended else feed.seen):
             return
         if feed.attended:
             LOG.warning("log.lost", partition=feed.replica.number, head=place_of(head))
             await self._reload(feed.replica, head)
         else:
-            await self._pass(feed, head)
+            await self._take_place(feed, head)
 
     def _adapt(self, size: int) -> None:
         """Ask for so many entries that an answer has less than 1 MiB."""
         fitting = REPLY_BYTES // max(1, size)
         self._count = max(MIN_COUNT, min(MAX_COUNT, fitting, self._count * 2))
-
-
-def _passed(replica: Replica, place: Position, *, lost: bool = False) -> Read:
-    return Read(passed(replica.number, place, lost=lost), 0.0)
 
 
 def _runs(reads: list[Read]) -> list[list[Read]]:
