@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from typing_extensions import override
 
 from blackroad.core.door.counts import CallCollector
-from blackroad.core.door.guard import GuardedServer
+from blackroad.core.door.guarded import GuardedServer
 from blackroad.core.node import Node
 from blackroad.core.settings import CoreSettings
 

@@ -17,7 +17,7 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 from blackroad.core.access.service import AccessServicer
 from blackroad.core.admin.service import AdminServicer
 from blackroad.core.channel.service import ChannelServicer
-from blackroad.core.door.guard import GuardedServer
+from blackroad.core.door.guarded import GuardedServer
 from blackroad.core.gateway.service import GatewayServicer
 from blackroad.core.node import Node
 from blackroad.core.presence.service import PresenceServicer

@@ -18,7 +18,7 @@ from blackroad.core.admin.service import AdminServicer
 from blackroad.core.channel.service import ChannelServicer
 from blackroad.core.door.counts import CallCollector
 from blackroad.core.door.figures import NodeCollector
-from blackroad.core.door.guard import GuardedServer
+from blackroad.core.door.guarded import GuardedServer
 from blackroad.core.door.metadata import MetadataLimit
 from blackroad.core.door.probes import Probes
 from blackroad.core.door.symbols import Symbols

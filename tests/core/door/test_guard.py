@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from blackroad.client.codes import from_status
 from blackroad.core.door.caller import identify
 from blackroad.core.door.counts import CallCollector
-from blackroad.core.door.guard import GuardedServer
+from blackroad.core.door.guarded import GuardedServer
 from blackroad.core.errors import Code, Ending, Rejection
 from blackroad.core.identity.peer import Peers
 from blackroad.core.settings import AuthSettings

@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from blackroad.core.door.counts import CallCollector
-from blackroad.core.door.guard import GuardedServer
+from blackroad.core.door.guarded import GuardedServer
 from blackroad.core.gateway.service import GatewayServicer
 from blackroad.core.identity.development import SECRET
 from blackroad.core.node import Node

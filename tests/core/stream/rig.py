@@ -11,7 +11,7 @@ from blackroad.core.channel.directory import Directory
 from blackroad.core.channel.rules import Rules
 from blackroad.core.clock import SystemClock
 from blackroad.core.door.counts import CallCollector
-from blackroad.core.door.guard import GuardedServer
+from blackroad.core.door.guarded import GuardedServer
 from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.expiry import Expiry
 from blackroad.core.identity.peer import Peers
