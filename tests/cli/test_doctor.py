@@ -161,7 +161,13 @@ def test_7_a_token_that_another_secret_has_signed() -> None:
 
 
 def test_8_an_address_of_the_wrong_door() -> None:
-    assert "grpc://host:50051" in bad("url", URL="http://127.0.0.1:8080")
+    assert "grpc://host:50051" in bad("url", URL="redis://127.0.0.1:6379")
+    with up() as installation:
+        http, grpc = installation.http, installation.grpc
+        own = {"GRPC": grpc, "HTTP": http}
+        assert "grpc:// for a core" in bad("url", URL=f"http://{grpc}", **own)
+        assert "http:// for an edge" in bad("url", URL=f"grpc://{http}", **own)
+        assert doctor(URL=f"http://{http}", **own)[0] == 0
 
 
 def test_8_an_address_where_nobody_is() -> None:

@@ -25,7 +25,23 @@ def test_an_address_says_targets_and_tls(url: str, targets: tuple[str, ...], sec
 
 
 @pytest.mark.parametrize(
-    "url", ["http://x:8080", "https://x", "wss://x", "redis://x", "x:0", "x:70000", "x:y", ":1"]
+    ("url", "targets", "secure"),
+    [
+        ("http://127.0.0.1:8080", ("127.0.0.1:8080",), False),
+        ("https://edge.example/", ("edge.example:443",), True),
+        ("ws://edge.example", ("edge.example:80",), False),
+        ("wss://a:1, b:2", ("a:1", "b:2"), True),
+    ],
+)
+def test_the_door_for_browsers_is_an_address_too(
+    url: str, targets: tuple[str, ...], secure: bool
+) -> None:
+    assert Address.parse(url) == Address(targets, secure, edge=True)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://x", "x:0", "x:70000", "x:y", ":1", "https://x/api", "http://dns:///x", "http://x:y"],
 )
 def test_an_address_that_cannot_be_used_says_what_to_write(url: str) -> None:
     with pytest.raises(InvalidAddress, match="grpc://host:port") as raised:

@@ -55,7 +55,7 @@ class Client:
         timeout_seconds: float = TIMEOUT_SECONDS,
         trust: Trust | None = None,
     ) -> None:
-        self._dial = Dial(Address.parse(url), token, trust or Trust.from_environment())
+        self._dial = _dial(Address.parse(url), token, trust or Trust.from_environment())
         self._timeout_seconds = timeout_seconds
         self._answers = Answers(self._dial, timeout_seconds)
         self._publisher = Publisher(self._dial, timeout_seconds)
@@ -231,6 +231,14 @@ class Client:
         Raises RealtimeError by the server's code.
         """
         return await self._dial.unary(name, request, parse, self._timeout_seconds)
+
+
+def _dial(address: Address, token: str | TokenProvider | None, trust: Trust) -> Dial:
+    if not address.edge:
+        return Dial(address, token, trust)
+    from blackroad.client.web.dial import WebDial
+
+    return WebDial(address, token, trust)
 
 
 def _target(agent: str, capability: str, model: str) -> stream_pb2.Target:

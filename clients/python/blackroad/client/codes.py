@@ -97,6 +97,14 @@ def number(code: str) -> common_pb2.ErrorCode.ValueType:
     return _NUMBERS.get(code, common_pb2.ERROR_CODE_AGENT_ERROR)
 
 
+def error_of(
+    code: str, message: str, *, retryable: bool, retry_after_seconds: float | None
+) -> RealtimeError:
+    """Return the error that a refusal in words is."""
+    kind = _KINDS.get(code, Rejected)
+    return kind(code, message, retryable=retryable, retry_after_seconds=retry_after_seconds)
+
+
 def from_rejected(rejected: common_pb2.Rejected) -> RealtimeError:
     """Return the error that a rejection is."""
     code = word(rejected.code)

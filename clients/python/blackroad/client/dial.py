@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 from weakref import WeakSet
 
 import grpc
@@ -56,6 +56,22 @@ class Rpc(Generic[Response]):
     hello: bytes
     batch: Callable[[list[bytes]], bytes] | None
     refresh: Callable[[str], bytes]
+
+
+class Stream(Protocol):
+    """A bidirectional stream that is open, by whatever door."""
+
+    async def read(self) -> object:
+        """Return the next response; at the end something else. Raises, as it has ended."""
+        ...
+
+    async def write(self, request: bytes, /) -> None:
+        """Send a request."""
+        ...
+
+    def cancel(self) -> bool:
+        """End it at once: `read` then raises CancelledError."""
+        ...
 
 
 class _Line:
@@ -131,9 +147,7 @@ class Dial:
             return not self._tokens.expire()
         return error.code in TERMINAL
 
-    def open(
-        self, rpc: Rpc[Response], holder: object = None
-    ) -> "grpc.aio.StreamStreamCall[bytes, Response]":
+    def open(self, rpc: Rpc[Response], holder: object = None) -> Stream:
         """Begin a stream. It fails at the first read where there is no server.
 
         A holder, given back by `release`, counts against what one connection carries.

@@ -66,7 +66,7 @@ class RealtimeError(Exception):
 
 
 class InvalidAddress(RealtimeError, ValueError):  # noqa: N818 - it says what happened
-    """The address is not `grpc://host:port` or `grpcs://host:port`."""
+    """The address is not `grpc(s)://host:port` or `http(s)://host:port`."""
 
     def __init__(self, message: str) -> None:
         super().__init__("invalid_address", message)

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from blackroad.client.backoff import Backoff
 from blackroad.client.codes import from_closing, from_status
-from blackroad.client.dial import Dial, Rpc
+from blackroad.client.dial import Dial, Rpc, Stream
 from blackroad.client.errors import Ended, RealtimeError, Unavailable
 from blackroad.client.outbox import Outbox
 from blackroad.client.pause import Pause
@@ -61,7 +61,7 @@ class Link(Generic[Response]):
         self._peer = peer
         self._outbox = outbox
         self._pause = Pause(dial, backoff)
-        self._call: grpc.aio.StreamStreamCall[bytes, Response] | None = None
+        self._call: Stream | None = None
         self._welcomed: asyncio.Future[None] | None = None
         self._closing: RealtimeError | None = None
         self._retry_after: float | None = None
@@ -167,13 +167,11 @@ class Link(Generic[Response]):
             await asyncio.wait([writer])
 
     @staticmethod
-    def _give_up(call: "grpc.aio.Call", welcomed: "asyncio.Future[None]") -> None:
+    def _give_up(call: Stream, welcomed: "asyncio.Future[None]") -> None:
         if not welcomed.done():
             call.cancel()
 
-    async def _read(
-        self, call: "grpc.aio.StreamStreamCall[bytes, Response]"
-    ) -> RealtimeError | None:
+    async def _read(self, call: Stream) -> RealtimeError | None:
         received: Callable[[Response], None] = self._peer.received
         try:
             while True:
@@ -184,6 +182,8 @@ class Link(Generic[Response]):
                     return self._closing
         except grpc.aio.AioRpcError as error:
             return self._closing or from_status(error)
+        except Ended as error:
+            return self._closing or error
         except asyncio.CancelledError:
             # The call was cancelled (by `hang_up`, or for want of a Welcome), or this task was.
             task = asyncio.current_task()
@@ -193,7 +193,7 @@ class Link(Generic[Response]):
 
     async def _write(
         self,
-        call: "grpc.aio.StreamStreamCall[bytes, Response]",
+        call: Stream,
         welcomed: "asyncio.Future[None]",
     ) -> None:
         """Write the first frame, then all that is queued, as few frames as can be."""
@@ -209,6 +209,6 @@ class Link(Generic[Response]):
                             await call.write(frame)
                     else:
                         await call.write(batch(frames))
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError, Ended):
             # The call is over; its reader tells why.
             return

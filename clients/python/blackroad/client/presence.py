@@ -12,7 +12,7 @@ import grpc
 import orjson
 
 from blackroad.client.codes import from_closing, from_rejected, from_status
-from blackroad.client.dial import Dial
+from blackroad.client.dial import Dial, Stream
 from blackroad.client.errors import Ended, RealtimeError, Unavailable
 from blackroad.client.event import KIND_NUMBERS, JSONValue, kind_word
 from blackroad.client.pause import Pause
@@ -173,7 +173,7 @@ class _View:
         self._snapshot: dict[tuple[str, str], Presence] = {}
         self.news: deque[Presence] = deque()
         self.ended: RealtimeError | None = None
-        self.call: grpc.aio.StreamStreamCall[bytes, presence_pb2.TrackResponse] | None = None
+        self.call: Stream | None = None
 
     async def show(self, token: str) -> None:
         """Show a fresh token on the stream; called by the refresher."""

@@ -77,7 +77,7 @@ async def _show(stream: Refreshable, token: str) -> None:
     try:
         async with asyncio.timeout(_SHOW_SECONDS):
             await stream.show(token)
-    except (grpc.aio.AioRpcError, asyncio.InvalidStateError, TimeoutError):
+    except (grpc.aio.AioRpcError, asyncio.InvalidStateError, TimeoutError, Ended):
         # The stream is over, or about to be; whoever reads it opens the next one.
         return
     except asyncio.CancelledError:

@@ -11,7 +11,7 @@ import grpc
 
 from blackroad.client.backoff import Backoff
 from blackroad.client.codes import from_closing, from_rejected, from_status, word
-from blackroad.client.dial import Dial
+from blackroad.client.dial import Dial, Stream
 from blackroad.client.errors import Ended, Forbidden, RealtimeError, Rejected, Unavailable
 from blackroad.client.event import Event
 from blackroad.client.link import WELCOME_SECONDS
@@ -49,7 +49,7 @@ class Subscription:
         patience_seconds: float,
         backoff: Backoff | None = None,
     ) -> None:
-        self._call: grpc.aio.StreamStreamCall[bytes, channel_pb2.ConnectResponse] | None = None
+        self._call: Stream | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._dial = dial
         self._start = start
@@ -151,9 +151,7 @@ class Subscription:
             if not self._closed:
                 await self._lost(Unavailable("unavailable", "no answer from the core"))
 
-    async def _read(
-        self, call: "grpc.aio.StreamStreamCall[bytes, channel_pb2.ConnectResponse]"
-    ) -> None:
+    async def _read(self, call: Stream) -> None:
         frame = await call.read()
         if not isinstance(frame, channel_pb2.ConnectResponse):
             raise Unavailable("unavailable", "the core ended the stream")

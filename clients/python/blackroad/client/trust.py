@@ -1,6 +1,7 @@
 """How the SDK knows its core by TLS, and what it shows: of the call, else of the environment."""
 
 import os
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,7 @@ _PREFIX: Final = "BLACKROAD_TLS__"
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Files of PEM, for addresses with `grpcs://`; empty means not given.
+    """Files of PEM, for addresses with `grpcs://` or `https://`; empty means not given.
 
     `ca`: authorities of servers, else the system's. `cert` and `key`: the client's own certificate.
     `server_name`: the core's name, where it is not in its address.
@@ -36,6 +37,14 @@ class Trust:
             private_key=_read(self.key),
             certificate_chain=_read(self.cert),
         )
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """The same for `https://`. Reads the files; raises OSError."""
+        made = ssl.create_default_context(cafile=self.ca or None)
+        if self.cert:
+            made.load_cert_chain(self.cert, self.key or None)
+        return made
 
     @property
     def options(self) -> tuple[tuple[str, str], ...]:

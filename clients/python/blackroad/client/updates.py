@@ -31,7 +31,9 @@ _REASONS: Final[dict[event_pb2.FinishReason.ValueType, FinishReason]] = {
     event_pb2.FINISH_REASON_LENGTH: "length",
     event_pb2.FINISH_REASON_TOOL_CALLS: "tool_calls",
 }
-REASON_NUMBERS: Final = {reason: number for number, reason in _REASONS.items()}
+REASON_NUMBERS: Final[dict[str, event_pb2.FinishReason.ValueType]] = {
+    reason: number for number, reason in _REASONS.items()
+}
 _STATES: Final[dict[event_pb2.AnswerState.ValueType, AnswerState]] = {
     event_pb2.ANSWER_STATE_QUEUED: "queued",
     event_pb2.ANSWER_STATE_RUNNING: "running",
@@ -45,6 +47,10 @@ _GAPS: Final = {
     event_pb2.GAP_REASON_EPOCH_CHANGED: "epoch_changed",
     event_pb2.GAP_REASON_NOT_KEPT: "not_kept",
 }
+STATE_NUMBERS: Final[dict[str, event_pb2.AnswerState.ValueType]] = {
+    state: number for number, state in _STATES.items()
+}
+GAP_NUMBERS: Final = {reason: number for number, reason in _GAPS.items()}
 
 
 def read_update(update: event_pb2.AnswerUpdate) -> Part | AnswerFailed | None:

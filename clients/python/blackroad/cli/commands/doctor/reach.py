@@ -12,23 +12,25 @@ from blackroad.cli.commands.doctor.finding import Finding, Patient
 from blackroad.cli.settings.parts import ClientPart
 from blackroad.cli.settings.read import read
 from blackroad.client import Client, InvalidAddress, RealtimeError, Unauthenticated, Unavailable
-from blackroad.realtime.v1 import admin_pb2
 
 _SECONDS: Final = 2.0
 
 
 def check_url(patient: Patient) -> Iterator[Finding]:
-    """Find a core that clients are sent to, and that is not there."""
+    """Find a core or edge that clients are sent to, and that is not there."""
     part = read(ClientPart, patient.values)
     if not part.url:
         return  # the local `up`, whose address is looked at anyway
     try:
         asyncio.run(_ask(part.url, part.token))
     except InvalidAddress as error:
-        fix = "the SDK and the commands speak gRPC: BLACKROAD_URL=grpc://host:50051"
+        fix = "BLACKROAD_URL=grpc://host:50051 is a core, http://host:8080 an edge"
         yield Finding("url", False, str(error), fix)
     except Unavailable as error:
-        fix = "start it, or set BLACKROAD_URL; grpcs:// where it has TLS, grpc:// where it has none"
+        fix = (
+            "start it, or set BLACKROAD_URL: grpc:// for a core, http:// for an edge, "
+            "grpcs:// and https:// where it has TLS"
+        )
         yield Finding("url", False, str(error), fix)
     except Unauthenticated as error:
         fix = "BLACKROAD_TOKEN says who you are: `blackroad token SUBJECT`"
@@ -41,10 +43,7 @@ def check_url(patient: Patient) -> Iterator[Finding]:
 
 async def _ask(url: str, token: str) -> None:
     async with Client(url, token or None, timeout_seconds=_SECONDS) as client:
-        request = admin_pb2.ListNodesRequest(page_size=1)
-        await client.unary(
-            "AdminService/ListNodes", request, admin_pb2.ListNodesResponse.FromString
-        )
+        await client.presence("agent", "ECHO")
 
 
 def check_models(patient: Patient) -> Iterator[Finding]:
