@@ -17,7 +17,7 @@ from blackroad.edge.settings import Address, EdgeLimits, EdgeSettings
 from tests.plain import TRUSTS_NOBODY
 
 Frame = dict[str, object]
-SECONDS = 5.0
+SECONDS = 20.0
 
 
 def an_object(value: object) -> Frame:
