@@ -40,15 +40,16 @@ run-model: .venv/.run ## The same, with a model of your own Ollama behind the ag
 
 # grpc.aio has one poller for a process and all its event loops: a loop that one test closes can cost
 # another its events. So each kind of test has a process of its own; they wait more than they
-# compute, so that three run at a time; those that attack and measure are two.
-system := tests/conformance tests/journeys tests/docs tests/guide
+# compute, so that four run at a time; those that attack and measure are two.
+journeys := tests/journeys tests/docs
+doors := tests/conformance tests/guide
 core := tests/core
 edge := tests/edge
-contract := tests/contract tests/examples
+contract := tests/contract tests/examples tests/trust
 transport := tests/edge/transport tests/hostile
 client := tests/client tests/agents
 chaos := tests/chaos
-groups := chaos system edge rest core contract client transport
+groups := chaos journeys doors rest edge core contract client transport
 ignore_edge := --ignore=tests/edge/transport
 ignore_contract := --ignore=tests/examples/languages --ignore=tests/examples/frameworks
 ignore_rest := $(foreach group,$(filter-out rest,$(groups)),$(addprefix --ignore=,$($(group))))
@@ -58,7 +59,7 @@ test_once_or_twice = tools/test.sh -o cache_dir=.pytest_cache/$@
 
 .PHONY: test
 test: .venv/.test ## Run every test that needs Python and PyPI only
-	@$(parallel) --jobs=3 $(groups:%=test-%)
+	@$(parallel) --jobs=4 $(groups:%=test-%)
 
 .PHONY: $(groups:%=test-%)
 $(groups:%=test-%): test-%: .venv/.test

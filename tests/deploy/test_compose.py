@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import cast
 
 import jwt
+import pytest
 import yaml
 
 from blackroad.cli.settings.names import PREFIX, is_known
@@ -35,6 +36,7 @@ def test_every_setting_is_known() -> None:
         assert is_known(tuple(name.removeprefix(PREFIX).lower().split("__"))), name
 
 
+@pytest.mark.slow
 def test_the_secrets_are_made_anew_and_are_all_that_is_asked_for() -> None:
     made, again = secrets(), secrets()
     wanted = set(re.findall(r"\$\{(\w+):\?", TEXT))

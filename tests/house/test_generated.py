@@ -54,7 +54,14 @@ def test_generated_code_is_fresh(copy: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-@pytest.mark.parametrize("name", ["event_pb2.py", "event_pb2.pyi", "channel_pb2_grpc.py"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "event_pb2.py",
+        pytest.param("event_pb2.pyi", marks=pytest.mark.slow),
+        pytest.param("channel_pb2_grpc.py", marks=pytest.mark.slow),
+    ],
+)
 def test_one_changed_byte_is_drift(copy: Path, name: str) -> None:
     path = copy / "blackroad/realtime/v1" / name
     content = bytearray(path.read_bytes())
@@ -65,6 +72,7 @@ def test_one_changed_byte_is_drift(copy: Path, name: str) -> None:
     assert name in run.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stale", [True, False])
 def test_a_stale_and_a_missing_file_are_drift(copy: Path, stale: bool) -> None:
     path = copy / "blackroad/realtime/v1" / ("gone_pb2.py" if stale else "event_pb2.py")

@@ -21,13 +21,15 @@ def raised_within(tree: ast.AST) -> list[int]:
 
 
 def test_nothing_is_raised_within_an_except_star() -> None:
-    found = [
-        f"{path}:{line}"
+    files = {
+        path: text
         for folder in FOLDERS
         for path in (ROOT / folder).rglob("*.py")
-        for line in raised_within(ast.parse(path.read_text()))
-    ]
-    assert found == []
+        if "node_modules" not in path.parts and "except*" in (text := path.read_text())
+    }
+    found = {path: raised_within(ast.parse(text)) for path, text in files.items()}
+    assert files
+    assert not any(found.values()), found
 
 
 def test_it_would_be_found() -> None:

@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import AsyncGenerator
 
+import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from blackroad.client import Call
@@ -30,6 +31,7 @@ async def speaks(call: Call) -> AsyncGenerator[str]:
 SAID = "".join(f"{number}:{PIECE}" for number in range(PIECES))
 
 
+@pytest.mark.slow
 async def test_a_socket_that_stands_still_gets_fewer_frames_and_the_same_text(
     one_loop: None,
 ) -> None:

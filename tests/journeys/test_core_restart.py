@@ -11,7 +11,10 @@ from tests.conformance.websocket_door import WebSocketDoor
 from tests.processes import part
 
 
-@pytest.mark.parametrize("politely", [True, False], ids=["drained", "killed"])
+@pytest.mark.parametrize(
+    "politely",
+    [pytest.param(True, id="drained", marks=pytest.mark.slow), pytest.param(False, id="killed")],
+)
 async def test_everyone_hears_of_the_gap_and_goes_on(room: str, politely: bool) -> None:
     with part("core", GRPC="127.0.0.1:0") as core:
         address = core.addresses["grpc"]

@@ -119,6 +119,7 @@ async def has_read(core: str, conversation: str, bearer: str, turns: list[str]) 
     return await read(core, conversation, bearer) == turns
 
 
+@pytest.mark.slow
 async def test_a_conversation_of_one_core_is_its_owners_at_the_other() -> None:
     name, conversation = fresh("agent"), fresh("talk")
     ann = token("ann", {"agent.>": ("invoke",)})

@@ -117,6 +117,7 @@ async def floods(channel: Channel, room: str, who: str, end: float) -> int:
     return through
 
 
+@pytest.mark.slow
 async def test_whoever_sends_at_two_cores_has_the_rate_of_one(
     cores: tuple[str, str], room: str
 ) -> None:
@@ -147,6 +148,7 @@ async def published(channel: Channel, room: str) -> StatusCode:
     return StatusCode.OK
 
 
+@pytest.mark.slow
 async def test_what_asks_for_replicas_is_published_when_one_has_it(room: str) -> None:
     server = Server(server_binary(), "--repl-diskless-sync-delay", "0")
     replica = Server(server_binary(), "--replicaof", f"127.0.0.1 {server.port}")

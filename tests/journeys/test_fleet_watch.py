@@ -66,6 +66,7 @@ async def test_an_engine_that_is_lost_shows_in_health_and_readiness_and_its_retu
             print(f"noticed after {seconds:.1f} s")
 
 
+@pytest.mark.slow
 async def test_a_revoked_token_is_out_at_every_core_within_a_second() -> None:
     with fleet(AUTH__SECRET=SECRET) as cores:
         admin = token("admin", {"system.>": ("manage",)})
@@ -98,6 +99,7 @@ def connections(server: Server) -> int:
     return server.ask("CLIENT", "LIST").count("name=blackroad")
 
 
+@pytest.mark.slow
 async def test_connections_to_the_server_grow_with_cores_alone(server: Server) -> None:
     log = f"redis://127.0.0.1:{server.port}"
     with (
