@@ -61,9 +61,9 @@ async def serving(
         yield addresses["grpc"]
 
 
-async def published(address: str, trust: Trust) -> str:
+async def published(address: str, trust: Trust, seconds: float = 10) -> str:
     """Publish once; return the error's code, or nothing."""
-    async with Client(f"grpcs://{address}", timeout_seconds=2, trust=trust) as client:
+    async with Client(f"grpcs://{address}", timeout_seconds=seconds, trust=trust) as client:
         try:
             await client.publish("orders", "x")
         except RealtimeError as error:
@@ -71,17 +71,22 @@ async def published(address: str, trust: Trust) -> str:
     return ""
 
 
+async def unreachable(address: str, trust: Trust) -> bool:
+    """Tell whether a client gets no connection, however often it tries in a while."""
+    return await published(address, trust, 0.7) == "unavailable"
+
+
 async def test_a_client_that_trusts_the_authority_is_served(authority: Authority) -> None:
     cert, key = authority.issue("127.0.0.1")
     async with serving({"cert": cert, "key": key}) as address:
         assert await published(address, Trust(ca=authority.ca)) == ""
-        assert await published(address, Trust()) == "unavailable"
+        assert await unreachable(address, Trust())
 
 
 async def test_another_name_is_no_core_unless_it_is_asked_for(authority: Authority) -> None:
     cert, key = authority.issue("core.example.org")
     async with serving({"cert": cert, "key": key}) as address:
-        assert await published(address, Trust(ca=authority.ca)) == "unavailable"
+        assert await unreachable(address, Trust(ca=authority.ca))
         named = Trust(ca=authority.ca, server_name="core.example.org")
         assert await published(address, named) == ""
 
@@ -112,7 +117,7 @@ async def test_a_new_certificate_is_taken_without_a_restart(authority: Authority
         assert await published(address, old) == ""
         authority.issue("new.example.org")
         assert await published(address, new) == ""
-        assert await published(address, old) == "unavailable"
+        assert await unreachable(address, old)
 
 
 async def test_with_an_authority_of_clients_nobody_comes_without_a_certificate(
@@ -124,8 +129,8 @@ async def test_with_an_authority_of_clients_nobody_comes_without_a_certificate(
     other = Authority(tmp_path / "other")
     foreign, foreign_key = other.issue("billing.example.org", to="foreign")
     async with serving({"cert": cert, "key": key, "client_ca": authority.ca}) as address:
-        assert await published(address, Trust(authority.ca)) == "unavailable"
-        assert await published(address, Trust(authority.ca, foreign, foreign_key)) == "unavailable"
+        assert await unreachable(address, Trust(authority.ca))
+        assert await unreachable(address, Trust(authority.ca, foreign, foreign_key))
         assert await published(address, Trust(authority.ca, own, own_key)) == ""
 
 

@@ -133,8 +133,8 @@ async def test_a_table_full_of_keys_says_when_there_is_room(clock: FakeClock) ->
 
 async def test_churning_channels_leave_nothing_behind(clock: FakeClock) -> None:
     log = MemoryLog(MemoryLogSettings(max_channels=100, retain_bytes=200_000), clock)
-    for number in range(5_000):
+    for number in range(1_000):
         await say(log, f"t.{number:04}", "x")
     names = await log.names("t.*", "", 1_000)
-    assert names == [f"t.{number:04}" for number in range(4_900, 5_000)]
+    assert names == [f"t.{number:04}" for number in range(900, 1_000)]
     assert (await log.history("t.0000", 10)).entries == []

@@ -158,7 +158,7 @@ def test_whatever_comes_the_ring_is_the_newest_within_its_bounds(
 
 
 def test_what_is_counted_is_what_python_takes() -> None:
-    count = 20_000
+    count = 5_000
     gc.collect()
     tracemalloc.start()
     case = Case(1 << 30)
