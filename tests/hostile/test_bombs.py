@@ -7,7 +7,7 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.edge.transport.test_socket import KEY, UPGRADE, masked
+from tests.edge.transport.wire import KEY, UPGRADE, masked
 from tests.hostile.target import Target, neighbour
 
 MIB = 1 << 20

@@ -132,12 +132,12 @@ class Deaf(Wire):
     abort = pause_reading = resume_reading = close
 
 
-def ended(pieces: list[bytes]) -> list[int]:
+def ended(pieces: list[bytes], *, deflates: bool) -> list[int]:
     """Return how a socket ended that took these bytes."""
 
     async def feed() -> list[int]:
         peer = Peer()
-        socket = Socket(Transport(), Deaf(), peer)
+        socket = Socket(Transport(), Deaf(), peer, deflates=deflates)
         peer.outlet = socket
         for piece in pieces:
             socket.data_received(piece)
@@ -154,9 +154,11 @@ def cut(data: bytes, cuts: list[int]) -> list[bytes]:
 
 
 @settings(deadline=None)
-@given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=5))
-def test_a_socket_takes_any_bytes_and_ends_at_most_once(data: bytes, cuts: list[int]) -> None:
-    assert len(ended(cut(data, cuts))) == 1
+@given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=5), st.booleans())
+def test_a_socket_takes_any_bytes_and_ends_at_most_once(
+    data: bytes, cuts: list[int], deflates: bool
+) -> None:
+    assert len(ended(cut(data, cuts), deflates=deflates)) == 1
 
 
 @pytest.mark.examples

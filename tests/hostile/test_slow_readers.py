@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.edge.transport.test_socket import masked
+from tests.edge.transport.wire import masked
 from tests.hostile.target import MIB, Target, attacked, resident_bytes
 
 pytestmark = pytest.mark.slow

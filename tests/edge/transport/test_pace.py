@@ -7,7 +7,7 @@ import websockets
 
 from blackroad.edge.transport import Limits, text_frame
 from tests.edge.transport.rig import serve, until
-from tests.edge.transport.test_socket import healthy, masked, raw
+from tests.edge.transport.wire import healthy, masked, raw
 
 FLOOD = 3000
 PING = b"\x89\x00"
