@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-START_SECONDS: Final = 30.0
-END_SECONDS: Final = 15.0
+START_SECONDS: Final = 60.0
+END_SECONDS: Final = 30.0
 ROOT: Final = Path(__file__).parent.parent
 
 
@@ -228,7 +228,7 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait until something about other processes is true, which nobody tells us."""
     end = time.monotonic() + seconds
     while not condition():

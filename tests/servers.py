@@ -17,7 +17,7 @@ import pytest
 from blackroad.core.log.redis.address import Address, Kind
 from blackroad.core.log.redis.embedded import server_binary
 
-START_SECONDS: Final = 10.0
+START_SECONDS: Final = 30.0
 # Ends the server when the process that started it is gone, however it went.
 LIFELINE: Final = (
     "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.execv(sys.argv[1], sys.argv[1:])"

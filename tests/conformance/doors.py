@@ -20,7 +20,7 @@ from tests.conformance.records import (
 )
 
 T = TypeVar("T")
-WAIT_SECONDS: Final = 10.0
+WAIT_SECONDS: Final = 30.0
 ENDINGS: Final = frozenset({"finished", "failed", "cancelled"})
 
 

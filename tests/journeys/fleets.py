@@ -37,7 +37,7 @@ def fleet_of_three() -> Generator[list[Part]]:
         server.end()
 
 
-async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> float:
+async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 30.0) -> float:
     """Return after how many seconds something holds; fail where it does not in time."""
     began = time.monotonic()
     async with asyncio.timeout(seconds):

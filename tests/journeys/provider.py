@@ -9,7 +9,7 @@ from typing import Final, Self
 
 from blackroad.client import JSONValue
 
-SECONDS: Final = 10.0
+SECONDS: Final = 30.0
 PACE_SECONDS: Final = 0.02
 MODEL: Final = "m"
 MODELS: Final = (f"ollama/{MODEL}", f"anthropic/{MODEL}")

@@ -24,7 +24,6 @@ from tests.servers import Cluster, Sentinels, Server
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 ENGINES = ("partitions", "cluster", "sentinel")
-SECONDS = 10
 ROOMS = 12  # so that most partitions have one
 
 
@@ -100,7 +99,7 @@ async def test_an_agent_at_one_core_and_browsers_at_another(room: str, engine: s
                 assert (await again.inbox.said()).content == "missed"
             # Who is there is known at every core.
             async with dialled(fleet.address("core-2")) as channel:
-                assert await until(partial(has, channel, "ann", 1)) < SECONDS
+                await until(partial(has, channel, "ann", 1))
 
 
 async def test_a_fail_over_is_told_and_everything_goes_on(room: str) -> None:

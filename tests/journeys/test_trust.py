@@ -17,7 +17,7 @@ from tests.journeys.keys import SECRET, bearer, token
 from tests.processes import Part, blackroad
 
 pytestmark = [pytest.mark.usefixtures("one_loop"), pytest.mark.slow]
-SECONDS = 10.0
+SECONDS = 30.0
 
 
 @dataclass(frozen=True)
