@@ -70,7 +70,11 @@ class Part:
         await self.asker.close()
 
     async def beat(self) -> None:
-        """Send a canary; return when it has been read. Raises `AwayError` or `RefusedError`."""
+        """Send a canary; return when it has been read. Raises `AwayError` or `RefusedError`.
+
+        What is past its time goes from here then, too: else it would stay until somebody reads.
+        """
+        self.replica.settle(self._time.now_ns())
         number = await self.writer.beat()
         await self.feed.until(lambda: self.feed.proven >= number)
 
