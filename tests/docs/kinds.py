@@ -34,6 +34,7 @@ SHOWN: Final = (
 )
 # Page and language, and the test that reads its blocks.
 ELSEWHERE: Final = {
+    ("docs/typescript.md", "sh"): "tests/typescript/test_sdk.py",
     ("docs/typescript.md", "ts"): "clients/typescript/tests/docs.test.ts",
     ("docs/typescript.md", "tsx"): "clients/typescript/tests/docs.test.ts",
     ("docs/typescript.md", "text"): "clients/typescript/tests/docs.test.ts",

@@ -4,6 +4,7 @@ Nothing here is skipped: who asks for these tests has the tools, or they fail.
 """
 
 import json
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -143,3 +144,38 @@ def test_it_is_typed_tidy_small_and_builds(script: str, capsys: pytest.CaptureFi
         assert ran.stdout.count(" bytes of 15360") == 3
         with capsys.disabled():
             print(f"\n{ran.stdout.rstrip()}")
+
+
+USER: Final = """
+import { type Published, RealtimeClient } from '@blackroad/realtime';
+import { useChannel, useConnection } from '@blackroad/realtime/react';
+
+const client = new RealtimeClient({ clientId: 'ann' });
+const say = (text: string): Promise<Published> => client.publish('room', text);
+console.log(typeof say, client.state, typeof useChannel, typeof useConnection);
+"""
+
+
+def test_another_project_installs_it_as_the_page_says(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "typescript.md").read_text()
+    install, *lines = page.partition("```sh\n")[2].partition("```")[0].splitlines()
+    clone, project = tmp_path / "clone", tmp_path / "my-app"
+    copied = clone / "clients" / "typescript"
+    shutil.copytree(HERE, copied, ignore=shutil.ignore_patterns("node_modules", "dist"))
+    assert install.startswith("npm ci ")  # what CI does anyway
+    (copied / "node_modules").symlink_to(HERE / "node_modules")
+    project.mkdir()
+    (project / "package.json").write_text('{"type": "module"}')
+    for line in lines:
+        ran = subprocess.run(["bash", "-c", line], cwd=clone, capture_output=True, check=False)
+        assert ran.returncode == 0, ran.stderr
+    (project / "node_modules" / "@types").mkdir()
+    for name in ("react", "@types/react"):
+        (project / "node_modules" / name).symlink_to(HERE / "node_modules" / name)
+    (project / "user.ts").write_text(USER)
+    options = ["--strict", "--module", "nodenext", "--target", "es2022", "--lib", "es2022,dom"]
+    tsc = [str(HERE / "node_modules" / ".bin" / "tsc"), *options, "user.ts"]
+    made = subprocess.run(tsc, cwd=project, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stdout
+    node = subprocess.run(["node", "user.js"], cwd=project, capture_output=True, check=False)
+    assert node.stdout == b"function idle function function\n", node.stderr
