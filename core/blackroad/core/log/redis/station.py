@@ -86,7 +86,6 @@ class Station:
         Returns what there is of events of lasting types up to `heads`. Raises `OtherLayoutError`.
         """
         kept = await self._begun()
-        self._lost_at = None
         self._begin_following()
         for part in self._parts:
             part.well = True
@@ -228,12 +227,13 @@ class Station:
         return Link(self._places, partition)
 
     async def _begun(self) -> Kept:
+        said: set[str] = set()
         while True:
             try:
                 return await self._begin()
             except (AwayError, RefusedError) as error:
-                if self._lost_at is None:
-                    self._lost_at = self._clock.monotonic()
+                if str(error) not in said:
+                    said.add(str(error))
                     LOG.warning("log.away", server=str(self.settings.address), error=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
 
@@ -293,7 +293,8 @@ class Station:
                 part.well = True
             except (AwayError, RefusedError, TimeoutError) as error:
                 if part.well:
-                    LOG.warning("log.canary_lost", partition=part.number, error=str(error))
+                    text = str(error) or "no answer in time"
+                    LOG.warning("log.canary_lost", partition=part.number, error=text)
                 part.well = False
             self._judge()
             await asyncio.sleep(BEAT_SECONDS if part.well else RETRY_SECONDS)
