@@ -6,6 +6,7 @@ import select
 import signal
 import sys
 from collections.abc import AsyncGenerator, Awaitable
+from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -61,6 +62,15 @@ async def start() -> AsyncGenerator[Start]:
     yield start
     for child in children:
         await child.kill()
+
+
+async def test_a_file_of_the_folder_is_not_taken_for_a_module(
+    start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "structlog.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    child = await start()
+    assert (await child.ready())["grpc"].startswith("127.0.0.1:")
 
 
 async def test_a_child_tells_where_it_is_and_drains_when_asked(start: Start) -> None:

@@ -49,6 +49,7 @@ class Child:
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
+                "-P",  # whatever lies in the folder where somebody calls `up` is no module of ours
                 *("-m", "blackroad.cli", name, "--lifeline", str(theirs.fileno()), *flags),
                 pass_fds=[theirs.fileno()],
                 env=dict(environ),
