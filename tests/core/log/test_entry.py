@@ -51,7 +51,7 @@ def test_the_wire_form_is_made_once() -> None:
 class Told(LateRecord):
     """A record that counts how often it is made."""
 
-    made = 0
+    made: int = 0
 
     def make(self) -> bytes:
         """Return an event."""
@@ -60,7 +60,7 @@ class Told(LateRecord):
 
 
 def test_a_late_record_is_made_once_and_its_id_has_the_events_time() -> None:
-    record = Told("message", 10)
+    record = Told("", "message", size=10)
     one, other = (Entry("t.a", record, 0, 7, 1, 1, NOW_NS) for _ in range(2))
     assert record.made == 0
     assert one.event.text == other.event.text == "late"

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blackroad.core.stream.folded import Folded
-from blackroad.core.stream.update import Update
+from blackroad.core.stream.update import update_in
 from blackroad.realtime.v1 import event_pb2
 
 SHORT = st.text(max_size=8)
@@ -41,7 +41,7 @@ ENDINGS = st.one_of(
 
 def fold(folded: Folded, updates: list[event_pb2.AnswerUpdate]) -> Folded:
     for update in updates:
-        folded.apply(Update.of(update), folded.offset + 1)
+        folded.apply(update_in(update), folded.offset + 1)
     return folded
 
 

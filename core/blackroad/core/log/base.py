@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from blackroad.core.errors import Rejection
 from blackroad.core.log.entry import Entry, Passed, Position, Positions
 from blackroad.core.log.record import Record
@@ -44,7 +46,7 @@ class Keep:
 DEFAULT_KEEP = Keep()
 
 
-class Append:
+class Append(msgspec.Struct, gc=False, eq=False):
     """Events of one channel: all or none, with neighbouring offsets.
 
     What is not `told` takes offsets and lies in the channel's history alone: nobody follows it, and
@@ -52,62 +54,28 @@ class Append:
     it; where the log does not replicate, as any other.
     """
 
-    __slots__ = (
-        "expected_offset",
-        "fence",
-        "idempotency",
-        "keep",
-        "key",
-        "records",
-        "replicated",
-        "told",
-    )
-
-    def __init__(
-        self,
-        key: str,
-        records: Sequence[Record],
-        keep: Keep = DEFAULT_KEEP,
-        expected_offset: int | None = None,
-        fence: Fence | None = None,
-        idempotency: tuple[str, str] | None = None,
-        *,
-        told: bool = True,
-        replicated: bool = False,
-    ) -> None:
-        self.key = key
-        self.records = records
-        self.keep = keep
-        self.expected_offset = expected_offset
-        self.fence = fence
-        self.idempotency = idempotency  # subject and key
-        self.told = told
-        self.replicated = replicated
+    key: str
+    records: Sequence[Record]
+    keep: Keep = DEFAULT_KEEP
+    expected_offset: int | None = None
+    fence: Fence | None = None
+    idempotency: tuple[str, str] | None = None  # subject and key
+    told: bool = True
+    replicated: bool = False
 
 
-class Appended:
+class Appended(msgspec.Struct, gc=False, eq=False):
     """What the log gave to the records of one Append.
 
     Their ids and offsets, and where the last of them lies. The id of a late record is empty.
     """
 
-    __slots__ = ("duplicate", "first_offset", "ids", "partition", "position", "time_ns")
-
-    def __init__(
-        self,
-        ids: Sequence[str],
-        first_offset: int,
-        position: Position,
-        partition: int,
-        time_ns: int,
-        duplicate: bool = False,
-    ) -> None:
-        self.ids = ids
-        self.first_offset = first_offset
-        self.position = position
-        self.partition = partition
-        self.time_ns = time_ns
-        self.duplicate = duplicate
+    ids: Sequence[str]
+    first_offset: int
+    position: Position
+    partition: int
+    time_ns: int
+    duplicate: bool = False
 
     @property
     def last_offset(self) -> int:
@@ -117,9 +85,7 @@ class Appended:
     @property
     def repeated(self) -> "Appended":
         """The same, as it answers a retry."""
-        return Appended(
-            self.ids, self.first_offset, self.position, self.partition, self.time_ns, True
-        )
+        return msgspec.structs.replace(self, duplicate=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from typing import Final, NamedTuple
 
+import msgspec
+
 from blackroad.core.log.cursor import encode_cursor
 from blackroad.core.log.record import Record
 from blackroad.core.stencil import Stencil
@@ -26,45 +28,25 @@ OVERHEAD_BYTES = 64  # of an event in a frame, beside its body
 _STAMPS = Stencil(frames_pb2.EventStamp)
 
 
-class Entry:
+class Entry(msgspec.Struct, gc=False, eq=False):
     """One event of the log, shared by all that read it.
 
     Immutable, but for `heads`, which the hub sets once where there are several partitions.
     """
 
-    __slots__ = (
-        "_wire",
-        "epoch",
-        "heads",
-        "key",
-        "offset",
-        "partition",
-        "record",
-        "sequence",
-        "size",
-        "time_ns",
-    )
+    key: str
+    record: Record
+    partition: int
+    epoch: int
+    sequence: int
+    offset: int
+    time_ns: int
+    heads: Positions | None = None
+    size: int = 0  # as frames and budgets count it
+    _wire: bytes | None = None
 
-    def __init__(
-        self,
-        key: str,
-        record: Record,
-        partition: int,
-        epoch: int,
-        sequence: int,
-        offset: int,
-        time_ns: int,
-    ) -> None:
-        self.key = key
-        self.record = record
-        self.partition = partition
-        self.epoch = epoch
-        self.sequence = sequence
-        self.offset = offset
-        self.time_ns = time_ns
-        self.heads: Positions | None = None
-        self.size = record.size + OVERHEAD_BYTES  # as frames and budgets count it
-        self._wire: bytes | None = None
+    def __post_init__(self) -> None:
+        self.size = self.record.size + OVERHEAD_BYTES
 
     @property
     def type(self) -> str:
@@ -127,27 +109,27 @@ class Entry:
         return event_pb2.Event.FromString(self.wire)
 
 
-class Passed(Entry):
+class Passed(Entry, kw_only=True):
     """Tells a follower where a partition is in which nobody followed anything; see `Log.follow`."""
 
-    __slots__ = ("former", "lasting", "lost")
-
-    def __init__(
-        self,
-        partition: int,
-        place: Position,
-        former: Position,
-        lasting: Entry | None = None,
-        *,
-        lost: bool = False,
-    ) -> None:
-        super().__init__("", _PASSED, partition, *place, 0, 0)
-        self.former = former  # the place that was told before
-        self.lasting = lasting  # what lies there, where that concerns all
-        self.lost = lost  # whether between the two something may lie that does
+    former: Position  # the place that was told before
+    lasting: Entry | None  # what lies there, where that concerns all
+    lost: bool  # whether between the two something may lie that does
 
 
-_PASSED: Final = Record("", "log.passed", b"")
+_PASSED: Final = Record("", "log.passed")
+
+
+def passed(
+    partition: int,
+    place: Position,
+    former: Position,
+    lasting: Entry | None = None,
+    *,
+    lost: bool = False,
+) -> Passed:
+    """Return what tells where a partition is."""
+    return Passed("", _PASSED, partition, *place, 0, 0, former=former, lasting=lasting, lost=lost)
 
 
 def latest(one: Positions, other: Positions) -> Positions:

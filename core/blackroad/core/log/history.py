@@ -3,20 +3,19 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 
+import msgspec
+
 from blackroad.core.log.base import HistoryPage, Keep
 from blackroad.core.log.entry import Entry
 from blackroad.core.log.ring import ENTRY_COST, cost
 
 
-class _History:
+class _History(msgspec.Struct, gc=False, eq=False):
     """What one channel keeps."""
 
-    __slots__ = ("bytes", "entries", "keep")
-
-    def __init__(self, keep: Keep) -> None:
-        self.entries: list[Entry] = []
-        self.bytes = 0
-        self.keep = keep
+    keep: Keep
+    entries: list[Entry] = []
+    bytes: int = 0
 
     def cut(self, count: int) -> int:
         """Drop the oldest `count` entries; return their bytes."""

@@ -3,39 +3,32 @@
 from collections import OrderedDict
 from collections.abc import Iterator
 
+import msgspec
+
 from blackroad.core.log.base import Keep
 from blackroad.core.log.catalog import Catalog
 
 MAX_RETIRED_AT_ONCE = 1_000  # what is left goes with the next calls
 
 
-class Channel:
-    """The numbers and the fence of one channel."""
+class Channel(msgspec.Struct, gc=False, eq=False):
+    """The numbers and the fence of one channel; see `new_channel`."""
 
-    __slots__ = (
-        "attempt",
-        "created_ns",
-        "ended",
-        "key",
-        "lane",
-        "offset",
-        "retained_bytes",
-        "sequence",
-        "trimmed",
-        "updated_ns",
-    )
+    key: str
+    offset: int  # the last one
+    sequence: int  # the last one; before the first, the highest that it may have had
+    created_ns: int
+    updated_ns: int
+    trimmed: int  # its highest sequence that the ring no longer has
+    retained_bytes: int = 0  # in the ring
+    attempt: int = 0
+    ended: bool = False
+    lane: int = -1
 
-    def __init__(self, key: str, offset: int, sequence: int, now_ns: int) -> None:
-        self.key = key
-        self.offset = offset  # the last one
-        self.sequence = sequence  # the last one; before the first, the highest that it may have had
-        self.created_ns = now_ns
-        self.updated_ns = now_ns
-        self.attempt = 0
-        self.ended = False
-        self.lane = -1
-        self.retained_bytes = 0  # in the ring
-        self.trimmed = sequence  # its highest sequence that the ring no longer has
+
+def new_channel(key: str, offset: int, sequence: int, now_ns: int) -> Channel:
+    """Return a channel in which nothing was said yet, after these numbers."""
+    return Channel(key, offset, sequence, now_ns, now_ns, trimmed=sequence)
 
 
 class Channels:
@@ -66,7 +59,7 @@ class Channels:
 
     def create(self, key: str, now_ns: int) -> Channel:
         """Return a new channel, which continues after all that were dropped."""
-        channel = Channel(key, self.dropped_offset, self.dropped_sequence, now_ns)
+        channel = new_channel(key, self.dropped_offset, self.dropped_sequence, now_ns)
         self._by_key[key] = channel
         self._catalog.add(key)
         return channel

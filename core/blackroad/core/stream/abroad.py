@@ -22,7 +22,7 @@ from blackroad.core.stream.journal import NO_HISTORY
 from blackroad.core.stream.limits import StreamLimits
 from blackroad.core.stream.pool import Pool
 from blackroad.core.stream.shared_turns import Turn
-from blackroad.core.stream.update import Update, update_of
+from blackroad.core.stream.update import update_of, updated
 from blackroad.core.stream.worker import Worker
 from blackroad.realtime.v1 import stream_pb2
 
@@ -327,7 +327,7 @@ class Abroad:
             Append(
                 key,
                 [
-                    Update(
+                    updated(
                         key.partition(".")[2],
                         "",
                         0,

@@ -7,6 +7,7 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
+import msgspec
 import structlog
 
 from blackroad.core.errors import Code, Rejection
@@ -21,7 +22,7 @@ from blackroad.core.stream.invocation import has_more
 from blackroad.core.stream.journal import Journal
 from blackroad.core.stream.route import Route
 from blackroad.core.stream.shared_turns import Turn
-from blackroad.core.stream.update import ARMS, Ending, Said, Update, started
+from blackroad.core.stream.update import ARMS, Ending, Said, Update, started, updated
 from blackroad.core.stream.wheel import Timer
 from blackroad.core.stream.worker import Worker
 from blackroad.realtime.v1 import event_pb2, stream_pb2
@@ -51,133 +52,78 @@ class Phase(IntEnum):
     ENDED = 4
 
 
-class Answer:
+class Answer(msgspec.Struct, eq=False):
     """What is said of it goes to the journal at once; `folded` is what the log has of it.
 
     Only the node that holds the answer writes it, synchronously, so what is decided first wins
     here; between nodes the log's fence decides.
     """
 
-    __slots__ = (
-        "abandoned_timer",
-        "ancestors",
-        "asked",
-        "asked_by",
-        "attempt",
-        "channel",
-        "characters",
-        "children",
-        "conversation",
-        "created_ns",
-        "deadline_at",
-        "deadline_timer",
-        "deltas",
-        "earlier",
-        "ended_ns",
-        "folded",
-        "held_by",
-        "home",
-        "index",
-        "input_bytes",
-        "invoke",
-        "invoker",
-        "journal",
-        "key",
-        "labels",
-        "limit_timer",
-        "lineage",
-        "max_tokens",
-        "more",
-        "on_refused",
-        "on_written",
-        "opened",
-        "output",
-        "partition",
-        "pending",
-        "phase",
-        "position",
-        "refused_by",
-        "room",
-        "route",
-        "sender",
-        "size",
-        "stop_timer",
-        "stopping",
-        "stream_id",
-        "term",
-        "thought",
-        "ticket",
-        "told_position",
-        "turn",
-        "usage",
-        "viewers",
-        "worker",
-    )
+    journal: Journal
+    invoker: Identity
+    invoke: stream_pb2.Invoke
+    route: Route
+    created_ns: int
+    stream_id: str = ""  # a new one where none is said
+    channel: str = ""
+    key: str = ""  # of its channel
+    more: bool = False  # whether it is asked more than a text
+    conversation: str = ""
+    labels: Mapping[str, str] = UNLABELLED
+    max_tokens: int = 0  # of output; 0: no limit
+    folded: Folded = msgspec.field(default_factory=Folded)
+    home: str = ""  # the node that holds it, by its generation; empty: this one
+    opened: "Future[None] | None" = None  # once its home, another node, has taken it
+    earlier: Sequence[stream_pb2.Message] = ()  # of its conversation, before its own
+    ended_ns: int = 0
+    turn: Turn | None = None  # in its conversation, where other nodes share it
+    room: str = ""  # where it was asked for and is said, and by which event
+    asked_by: str = ""
+    asked: bool = False  # whether its conversation has what was asked
+    ancestors: tuple[str, ...] = ()
+    lineage: frozenset[str] = frozenset()  # agents that wait for this answer
+    children: "tuple[Answer, ...]" = ()
+    phase: Phase = Phase.QUEUED
+    attempt: int = 0
+    term: int = 0  # grows with each node that takes it over
+    worker: Worker | None = None
+    held_by: "Held | None" = None  # who had it at the node before
+    refused_by: frozenset[str] = frozenset()  # sessions of workers
+    ticket: int = 0  # its turn among all that wait
+    told_position: int = 0
+    input_bytes: int = 0
+    output: bool = False  # whether the worker has said anything of the answer itself
+    index: int = 0
+    deltas: int = 0
+    characters: int = 0  # of all deltas, where there is a limit of tokens
+    usage: event_pb2.Usage | None = None
+    thought: list[str] | None = None  # of the worker's thinking, what is not published yet
+    stopping: bool = False
+    deadline_at: float = 0.0
+    deadline_timer: Timer | None = None
+    limit_timer: Timer | None = None
+    stop_timer: Timer | None = None
+    abandoned_timer: Timer | None = None
+    viewers: dict[str, int] | None = None
+    partition: int = 0
+    position: Position | None = None  # of the last update in the log
+    on_written: "Callable[[Answer], None] | None" = None  # called once the ending is in the log
+    on_refused: "Callable[[Answer], None] | None" = None
+    size: int = RECORD_BYTES
+    sender: str = ""  # of what is said from now on
+    pending: list[Record] | None = None
 
-    def __init__(
-        self,
-        journal: Journal,
-        invoker: Identity,
-        invoke: stream_pb2.Invoke,
-        route: Route,
-        created_ns: int,
-        identifier: str = "",
-    ) -> None:
-        self.stream_id = identifier or stream_id()
-        self.home = ""  # the node that holds it, by its generation; empty: this one
-        self.opened: Future[None] | None = None  # once its home, another node, has taken it
+    def __post_init__(self) -> None:
+        invoke = self.invoke
+        self.stream_id = self.stream_id or stream_id()
         self.channel = f"stream.{self.stream_id}"
-        self.key = f"{invoker.tenant}.{self.channel}"
-        self.journal = journal
-        self.invoker = invoker
-        self.invoke = invoke
-        self.more = has_more(invoke)  # than a text
-        self.earlier: Sequence[stream_pb2.Message] = ()  # of its conversation, before its own
-        self.route = route
-        self.created_ns = created_ns
-        self.ended_ns = 0
+        self.key = f"{self.invoker.tenant}.{self.channel}"
         self.conversation = invoke.conversation
-        self.turn: Turn | None = None  # in its conversation, where other nodes share it
-        self.labels: Mapping[str, str] = dict(invoke.labels) if invoke.labels else UNLABELLED
-        self.room = ""  # where it was asked for and is said, and by which event
-        self.asked_by = ""
-        self.asked = False  # whether its conversation has what was asked
-        self.ancestors: tuple[str, ...] = ()
-        self.lineage: frozenset[str] = frozenset()  # agents that wait for this answer
-        self.children: list[Answer] = []
-        self.phase = Phase.QUEUED
-        self.attempt = 0
-        self.term = 0  # grows with each node that takes it over
-        self.worker: Worker | None = None
-        self.held_by: Held | None = None  # who had it at the node before
-        self.refused_by: set[str] | None = None
-        self.ticket = 0  # its turn among all that wait
-        self.told_position = 0
-        self.input_bytes = 0
-        self.output = False  # whether the worker has said anything of the answer itself
-        self.index = 0
-        self.deltas = 0
-        self.characters = 0  # of all deltas, where there is a limit of tokens
-        self.max_tokens = invoke.options.max_tokens
-        self.usage: event_pb2.Usage | None = None
-        self.thought: list[str] = []
-        self.stopping = False
-        self.deadline_at = 0.0
-        self.deadline_timer: Timer | None = None
-        self.limit_timer: Timer | None = None
-        self.stop_timer: Timer | None = None
-        self.abandoned_timer: Timer | None = None
-        self.viewers: dict[str, int] | None = None
-        self.folded = Folded()
-        self.partition = 0
-        self.position: Position | None = None  # of the last update in the log
-        self.on_written: Callable[[Answer], None] | None = (
-            None  # called once, when the ending is in the log
-        )
-        self.on_refused: Callable[[Answer], None] | None = None
-        self.size = RECORD_BYTES
-        self.sender = ""  # of what is said from now on
-        self.pending: list[Record] | None = None
+        self.more = has_more(invoke)
+        if self.more:
+            self.max_tokens = invoke.options.max_tokens
+        if invoke.labels:
+            self.labels = dict(invoke.labels)
 
     @property
     def tenant(self) -> str:
@@ -259,11 +205,12 @@ class Answer:
             self._publish_thought()
         if arm == "text":
             self.deltas += 1
-            self._write(Update(self.channel, self.sender, index, "text_delta", chunk.text))
+            self._write(updated(self.channel, self.sender, index, "text_delta", chunk.text))
         elif arm == "thinking":
             self.deltas += 1
-            self._write(Update(self.channel, self.sender, index, "thinking_delta", chunk.thinking))
+            self._write(updated(self.channel, self.sender, index, "thinking_delta", chunk.thinking))
             if self.worker and self.worker.publish_thinking:
+                self.thought = self.thought or []
                 self.thought.append(chunk.thinking)
         elif arm == "usage":
             self.usage = _own(chunk.usage)
@@ -333,13 +280,13 @@ class Answer:
             self.on_refused(self)
 
     def _tell(self, said: Said) -> None:
-        self._write(Update(self.channel, self.sender, self.index, ARMS[type(said)], "", said))
+        self._write(updated(self.channel, self.sender, self.index, ARMS[type(said)], "", said))
 
     def _write(self, update: Update) -> None:
         self.journal.write(self, update)
 
     def _publish_thought(self) -> None:
-        thought, self.thought = "".join(self.thought), []
+        thought, self.thought = "".join(self.thought or ()), None
         self.journal.publish(*beside.thinking(self.tenant, self.stream_id, self.agent, thought))
 
 

@@ -191,7 +191,7 @@ class Answers:
         else:
             self.take(answer)
         if parent is not None:
-            parent.children.append(answer)
+            parent.children += (answer,)
         return answer
 
     def take(self, answer: Answer) -> None:

@@ -3,7 +3,6 @@
 Its task's state and progress, its agent's thinking.
 """
 
-from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -15,7 +14,6 @@ from blackroad.core.names import scope, token
 from blackroad.core.stream.update import AGENT, Ending
 from blackroad.realtime.v1 import event_pb2
 
-Say = Callable[[], object]
 Beside = tuple[str, Record]  # the key of a channel, and what is said there
 MAX_THOUGHT_CHARACTERS: Final = 16 << 10  # at most 64 KiB, however it is encoded
 REASONS: Final = {
@@ -29,39 +27,39 @@ _JSON: Final = msgspec.json.Encoder()
 
 def task_started(tenant: str, stream_id: str, agent: str, model: str) -> Beside:
     """Return the event that tells that a worker took an invocation."""
-
-    def said() -> object:
-        return {"stream_id": stream_id, "agent": agent, "model": model}
-
-    return _late(tenant, f"task.{stream_id}.state", "task.started", agent, said)
+    channel = f"task.{stream_id}.state"
+    told = TaskStarted("", "task.started", b"", 0, SIZE, channel, agent, stream_id, model=model)
+    return f"{tenant}.{channel}", told
 
 
 def task_completed(tenant: str, stream_id: str, agent: str, ending: Ending) -> Beside:
     """Return the event that tells that an answer ended, and how; never its input or output."""
-
-    def said() -> object:
-        usage = ending.usage
-        return {
-            "stream_id": stream_id,
-            "reason": _reason(ending),
-            "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens},
-        }
-
-    return _late(tenant, f"task.{stream_id}.state", "task.completed", agent, said)
+    channel = f"task.{stream_id}.state"
+    told = TaskCompleted(
+        "", "task.completed", b"", 0, SIZE, channel, agent, stream_id, ending=ending
+    )
+    return f"{tenant}.{channel}", told
 
 
 def task_progress(
     tenant: str, stream_id: str, agent: str, progress: event_pb2.AnswerProgress
 ) -> Beside:
     """Return the event that tells how far a worker is."""
-    said = {"stream_id": stream_id, "progress": progress.percent, "message": progress.message}
-    return _late(tenant, f"task.{stream_id}.progress", "task.progress", agent, lambda: said)
+    channel = f"task.{stream_id}.progress"
+    told = TaskProgress(
+        *("", "task.progress", b"", 0, SIZE, channel, agent, stream_id),
+        percent=progress.percent,
+        message=progress.message,
+    )
+    return f"{tenant}.{channel}", told
 
 
 def thinking(tenant: str, stream_id: str, agent: str, thought: str) -> Beside:
     """Return the event that tells a block of an agent's thinking."""
-    said = {"stream_id": stream_id, "thought": thought[:MAX_THOUGHT_CHARACTERS]}
-    return _late(tenant, f"agent.{token(agent)}.thinking", "agent.thinking", agent, lambda: said)
+    channel = f"agent.{token(agent)}.thinking"
+    thought = thought[:MAX_THOUGHT_CHARACTERS]
+    told = Thought("", "agent.thinking", b"", 0, SIZE, channel, agent, stream_id, thought=thought)
+    return f"{tenant}.{channel}", told
 
 
 def message(
@@ -88,20 +86,16 @@ def cut(text: str, max_bytes: int = 60 << 10) -> str:
     return text.encode()[:max_bytes].decode(errors="ignore")
 
 
-def _late(tenant: str, channel: str, event_type: str, agent: str, said: Say) -> Beside:
-    return f"{tenant}.{channel}", Told(channel, event_type, agent, said)
-
-
 class Told(LateRecord):
-    """An event of the core's own about an answer; `said` returns any value that JSON can say."""
+    """An event of the core's own about an answer."""
 
-    __slots__ = ("agent", "channel", "said")
+    channel: str = ""
+    agent: str = ""
+    stream_id: str = ""
 
-    def __init__(self, channel: str, event_type: str, agent: str, said: Say) -> None:
-        super().__init__(event_type, SIZE)
-        self.channel = channel
-        self.agent = agent
-        self.said = said
+    def said(self) -> object:
+        """Return what it says: any value of JSON."""
+        raise NotImplementedError
 
     def make(self) -> bytes:
         """Return the body (log.record.LateRecord)."""
@@ -112,6 +106,52 @@ class Told(LateRecord):
         if self.agent:
             event.sender_kind = AGENT
         return event.SerializeToString()
+
+
+class TaskStarted(Told, kw_only=True):
+    """A worker took an invocation."""
+
+    model: str
+
+    def said(self) -> object:
+        """See `Told`."""
+        return {"stream_id": self.stream_id, "agent": self.agent, "model": self.model}
+
+
+class TaskCompleted(Told, kw_only=True):
+    """An answer ended."""
+
+    ending: Ending
+
+    def said(self) -> object:
+        """See `Told`."""
+        usage = self.ending.usage
+        return {
+            "stream_id": self.stream_id,
+            "reason": _reason(self.ending),
+            "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens},
+        }
+
+
+class TaskProgress(Told, kw_only=True):
+    """A worker is so far."""
+
+    percent: float
+    message: str
+
+    def said(self) -> object:
+        """See `Told`."""
+        return {"stream_id": self.stream_id, "progress": self.percent, "message": self.message}
+
+
+class Thought(Told, kw_only=True):
+    """A block of an agent's thinking."""
+
+    thought: str
+
+    def said(self) -> object:
+        """See `Told`."""
+        return {"stream_id": self.stream_id, "thought": self.thought}
 
 
 def _reason(ending: Ending) -> str:

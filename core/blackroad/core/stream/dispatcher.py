@@ -118,7 +118,7 @@ class Dispatcher:
             if not isinstance(ending, event_pb2.AnswerFinished):
                 for child in answer.children:
                     self.cancel(child)
-            answer.children = []
+            answer.children = ()
 
     def mourned(self, answer: Answer) -> Worker | None:
         """Return the worker that an answer has lost, with the grace running."""

@@ -1,70 +1,54 @@
 """An answer in its folded form: what all its updates so far amount to."""
 
+import msgspec
+
 from blackroad.core.stream.update import Ending, Said, Update
 from blackroad.realtime.v1 import event_pb2
 
 State = event_pb2.AnswerState
 
 
-class Run:
+class Run(msgspec.Struct, gc=False, eq=False):
     """Neighbouring deltas of one kind, joined when somebody asks.
 
     Linear in what was said, however it was cut.
     """
 
-    __slots__ = ("_pieces", "thinking")
-
-    def __init__(self, thinking: bool, text: str) -> None:
-        self.thinking = thinking
-        self._pieces = [text]
+    thinking: bool
+    pieces: list[str]
 
     def add(self, delta: str) -> None:
         """Add to its end."""
-        self._pieces.append(delta)
+        self.pieces.append(delta)
 
     @property
     def text(self) -> str:
         """All of it."""
-        if len(self._pieces) > 1:
-            self._pieces = ["".join(self._pieces)]
-        return self._pieces[0]
+        if len(self.pieces) > 1:
+            self.pieces = ["".join(self.pieces)]
+        return self.pieces[0]
 
 
 Part = Run | event_pb2.AnswerPart
 
 
-class Folded:
+class Folded(msgspec.Struct, gc=False, eq=False):
     """Folds updates in their order.
 
     Folding a snapshot of some and then the rest gives the same as folding all.
     """
 
-    __slots__ = (
-        "agent",
-        "attempt",
-        "ending",
-        "index",
-        "model",
-        "offset",
-        "parts",
-        "progress",
-        "size",
-        "state",
-        "usage",
-    )
-
-    def __init__(self) -> None:
-        self.state: State.ValueType = event_pb2.ANSWER_STATE_QUEUED
-        self.parts: list[Part] = []
-        self.index = 0
-        self.offset = 0
-        self.agent = ""
-        self.model = ""
-        self.attempt = 0
-        self.usage: event_pb2.Usage | None = None
-        self.progress: event_pb2.AnswerProgress | None = None
-        self.ending: Ending | None = None
-        self.size = 0  # bytes, about
+    state: State.ValueType = event_pb2.ANSWER_STATE_QUEUED
+    parts: list[Part] = []
+    index: int = 0
+    offset: int = 0
+    agent: str = ""
+    model: str = ""
+    attempt: int = 0
+    usage: event_pb2.Usage | None = None
+    progress: event_pb2.AnswerProgress | None = None
+    ending: Ending | None = None
+    size: int = 0  # bytes, about
 
     @classmethod
     def of(cls, snapshot: event_pb2.AnswerSnapshot) -> "Folded":
@@ -139,7 +123,7 @@ class Folded:
         if isinstance(last, Run) and last.thinking is thinking:
             last.add(delta)
         else:
-            self.parts.append(Run(thinking, delta))
+            self.parts.append(Run(thinking, [delta]))
 
     def _step(self, update: Update) -> None:
         match update.said:
@@ -200,9 +184,9 @@ def _sealed(part: Part) -> event_pb2.AnswerPart:
 def _unsealed(part: event_pb2.AnswerPart) -> Part:
     match part.WhichOneof("part"):
         case "text":
-            return Run(False, part.text)
+            return Run(False, [part.text])
         case "thinking":
-            return Run(True, part.thinking)
+            return Run(True, [part.thinking])
         case _:
             return part
 

@@ -157,7 +157,7 @@ class Movers:
             if found is None or found.ended:
                 continue
             if not parent.ended:
-                parent.children.append(found)
+                parent.children += (found,)
             elif parent.folded.state != event_pb2.ANSWER_STATE_FINISHED:
                 self._answers.dispatcher.cancel(found)
 

@@ -164,7 +164,7 @@ class Pool:
 
 def eligible(worker: Worker, answer: Answer) -> bool:
     """Tell whether a worker may be given an answer at all."""
-    if worker.draining or (answer.refused_by and worker.session_id in answer.refused_by):
+    if worker.draining or worker.session_id in answer.refused_by:
         return False
     return not (worker.agent and worker.agent in answer.lineage)
 

@@ -33,9 +33,7 @@ class Reports:
             return
         if answer.output:
             raise Rejection(Code.CONFLICT, "the answer has begun: fail it instead")
-        if answer.refused_by is None:
-            answer.refused_by = set()
-        answer.refused_by.add(worker.session_id)
+        answer.refused_by |= {worker.session_id}
         self._dispatcher.release(worker, answer)
         if answer.stopping:
             self._dispatcher.end(answer, endings.cancelled(answer.used))

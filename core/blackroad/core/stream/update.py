@@ -1,7 +1,7 @@
 """What is said of an answer, one thing at a time, as the log keeps it."""
 
 from functools import lru_cache
-from typing import Final, Self
+from typing import Final
 
 from blackroad.core.identity.identity import Kind
 from blackroad.core.log.entry import Entry
@@ -42,41 +42,14 @@ DELTAS: Final = frozenset(("text_delta", "thinking_delta"))
 
 
 class Update(LateRecord):
-    """One update. `text` is said with a delta, `said` with every other arm."""
+    """One update. `text` is said with a delta, `said` with every other arm. See `updated`."""
 
-    __slots__ = ("agent", "arm", "channel", "index", "said", "text")
-
-    def __init__(
-        self,
-        channel: str,
-        agent: str,
-        index: int,
-        arm: str,
-        text: str = "",
-        said: Said | None = None,
-    ) -> None:
-        self.event_id = ""
-        self.type = TYPE
-        self.body = b""
-        self.expires_ns = 0
-        self.size = SIZE + len(text) if said is None else SIZE + said.ByteSize()
-        self.channel = channel
-        self.agent = agent  # who says it; empty before a worker has the answer
-        self.index = index
-        self.arm = arm
-        self.text = text
-        self.said = said
-
-    @classmethod
-    def of(cls, message: event_pb2.AnswerUpdate, channel: str = "", agent: str = "") -> Self:
-        """Return what a message says; an arm of a later version has no name."""
-        arm = message.WhichOneof("update")
-        text, said = "", None
-        if arm in DELTAS:
-            text = getattr(message, arm)
-        elif arm:
-            said = getattr(message, arm)
-        return cls(channel, agent, message.index, arm or "", text, said)
+    channel: str = ""
+    agent: str = ""  # who says it; empty before a worker has the answer
+    index: int = 0
+    arm: str = ""
+    text: str = ""
+    said: Said | None = None
 
     @property
     def ends(self) -> bool:
@@ -103,13 +76,32 @@ class Update(LateRecord):
         return event.SerializeToString()
 
 
+def updated(
+    channel: str, agent: str, index: int, arm: str, text: str = "", said: Said | None = None
+) -> Update:
+    """Return an update that is to be written."""
+    size = SIZE + (len(text) if said is None else said.ByteSize())
+    return Update("", TYPE, b"", 0, size, channel, agent, index, arm, text, said)
+
+
+def update_in(message: event_pb2.AnswerUpdate, channel: str = "", agent: str = "") -> Update:
+    """Return what a message says; an arm of a later version has no name."""
+    arm = message.WhichOneof("update")
+    text, said = "", None
+    if arm in DELTAS:
+        text = getattr(message, arm)
+    elif arm:
+        said = getattr(message, arm)
+    return updated(channel, agent, message.index, arm or "", text, said)
+
+
 def update_of(entry: Entry) -> Update:
     """Return the update that an answer's entry says."""
     record = entry.record
     if isinstance(record, Update):
         return record
     event = event_pb2.Event.FromString(entry.body)
-    return Update.of(event.answer, event.channel, event.sender)
+    return update_in(event.answer, event.channel, event.sender)
 
 
 @lru_cache(maxsize=1024)

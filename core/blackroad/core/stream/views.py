@@ -46,6 +46,7 @@ class Views:
         viewers[session_id] -= 1
         if not viewers[session_id]:
             del viewers[session_id]
+            answer.viewers = viewers or None
         cancels = answer.invoke.on_abandoned == stream_pb2.ON_ABANDONED_CANCEL
         if cancels and not viewers and not answer.ended:
             self._abandon(answer, self._seconds(answer.invoke))

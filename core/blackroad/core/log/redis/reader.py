@@ -8,7 +8,7 @@ from typing import Final, cast
 
 import structlog
 
-from blackroad.core.log.entry import Entry, Passed, Position
+from blackroad.core.log.entry import Entry, Position, passed
 from blackroad.core.log.redis.asker import Asker
 from blackroad.core.log.redis.codec import Read, place_of, read_entry, rows_of
 from blackroad.core.log.redis.keys import Keys
@@ -172,9 +172,9 @@ class Reader:
     def _pass(
         self, feed: Feed, place: Position, *, lasting: Entry | None = None, lost: bool = False
     ) -> None:
-        passed = Passed(feed.replica.number, place, feed.seen, lasting, lost=lost)
+        told = passed(feed.replica.number, place, feed.seen, lasting, lost=lost)
         feed.seen = place
-        self._took([Read(passed, 0.0)])
+        self._took([Read(told, 0.0)])
 
     async def _take(self, replica: Replica, rows: Sequence[list[Reply]]) -> None:
         if not rows:
