@@ -15,8 +15,6 @@ from pydantic import (
 
 from blackroad.core.errors import Rejection
 from blackroad.core.identity.identity import Action, Grant
-from blackroad.core.identity.jwks import read_key_set, reader_of
-from blackroad.core.identity.keys import RefusedKeyError, read_public_key, read_secret
 from blackroad.core.log.engine import check_log
 from blackroad.core.names import check_pattern
 
@@ -61,7 +59,10 @@ def _checked_pattern(pattern: str) -> str:
         raise ValueError(rejection.message) from None
 
 
+# Every command reads the names of all settings, and few have keys: what those need comes then.
 def _checked_secret(secret: SecretStr) -> SecretStr:
+    from blackroad.core.identity.keys import RefusedKeyError, read_secret
+
     try:
         read_secret(secret.get_secret_value())
     except RefusedKeyError as refused:
@@ -70,6 +71,8 @@ def _checked_secret(secret: SecretStr) -> SecretStr:
 
 
 def _checked_public_key(pem_or_path: str) -> str:
+    from blackroad.core.identity.keys import RefusedKeyError, read_public_key
+
     try:
         read_public_key(pem_or_path)
     except RefusedKeyError as refused:
@@ -78,6 +81,9 @@ def _checked_public_key(pem_or_path: str) -> str:
 
 
 def _checked_jwks(place: str) -> str:
+    from blackroad.core.identity.jwks import read_key_set, reader_of
+    from blackroad.core.identity.keys import RefusedKeyError
+
     reader_of(place)  # says by ValueError what is wrong with an address
     if "://" not in place:
         try:
