@@ -152,9 +152,18 @@ async def test_an_agent_that_moves_on_takes_its_answer_from_a_core_that_lives(
         assert speaker.runs == 1
 
 
+async def shown(client: Client, stream_id: str, end: str) -> None:
+    """Return when a core has an answer that ends so."""
+    async for said in client.join(stream_id):
+        if isinstance(said, Snapshot | Text) and said.text.endswith(end):
+            return
+
+
+@pytest.mark.parametrize("said", [True, False])
 async def test_the_cancel_of_an_answer_that_moved_reaches_what_was_made_for_it_before(
-    cores: tuple[str, str],
+    cores: tuple[str, str], said: bool
 ) -> None:
+    """It is taken along, or where it had said nothing given anew: then it asks for help again."""
     helper, name = fresh("agent"), fresh("agent")
     begun, moved, stopped = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
@@ -168,6 +177,8 @@ async def test_the_cancel_of_an_answer_that_moved_reaches_what_was_made_for_it_b
 
     async def ask_for_help(call: Call) -> AsyncGenerator[str]:
         await call.invoke(helper, "go").started()
+        if said:
+            yield "here"
         begun.set()
         await moved.wait()
         yield "there"
@@ -184,12 +195,12 @@ async def test_the_cancel_of_an_answer_that_moved_reaches_what_was_made_for_it_b
         answer = one.invoke(name, "go")
         stream_id = await answer.started()
         await begun.wait()
+        if said:
+            await shown(other, stream_id, "here")
         cable.broken = True
         cable.cut()
         moved.set()
-        async for said in other.join(stream_id):
-            if isinstance(said, Snapshot | Text) and said.text.endswith("there"):
-                break
+        await shown(other, stream_id, "there")
         await other.join(stream_id).cancel()
         await stopped.wait()
 

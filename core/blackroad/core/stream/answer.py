@@ -83,6 +83,7 @@ class Answer(msgspec.Struct, eq=False):
     ancestors: tuple[str, ...] = ()
     lineage: frozenset[str] = frozenset()  # agents that wait for this answer
     children: "tuple[Answer, ...]" = ()
+    moved: bool = False  # another node held it before, and may have more of its children
     phase: Phase = Phase.QUEUED
     attempt: int = 0
     term: int = 0  # grows with each node that takes it over

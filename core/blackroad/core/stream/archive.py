@@ -84,6 +84,16 @@ class Archive:
             if labels.items() <= answer.labels.items() and may_view(identity, answer):
                 yield answer
 
+    def made_for(self, tenant: str, parent: str) -> list[Answer]:
+        """Return the answers in progress here that were made for another. Looks at each."""
+        return [
+            answer
+            for answer in self._answers.values()
+            if answer.ancestors[-1:] == (parent,)
+            and answer.tenant == tenant
+            and not (answer.home or answer.ended)
+        ]
+
     def keep(self, answer: Answer) -> None:
         """Keep an answer that has ended; drop what is over the bounds."""
         self._ended.append(answer)

@@ -50,6 +50,8 @@ class Dispatcher:
         self.pool = pool
         # Asks the node that holds an answer to cancel it.
         self.cancel_elsewhere: Callable[[Answer], None] = lambda answer: None
+        # Cancels what was made for an answer that other nodes have held, wherever it is.
+        self.cancel_made_for: Callable[[Answer], None] = lambda answer: None
         # Hands an answer for which there is no worker here to a node that has one, if only a busy
         # one; tells whether there is such a node.
         self.elsewhere: Elsewhere = _nowhere
@@ -92,8 +94,13 @@ class Dispatcher:
         else:
             answer.stopping = True
             self._stop(answer, Code.CANCELLED)
+        self._cancel_children(answer)
+
+    def _cancel_children(self, answer: Answer) -> None:
         for child in answer.children:
             self.cancel(child)
+        if answer.moved:
+            self.cancel_made_for(answer)
 
     def give(self, answer: Answer, given: event_pb2.AnswerInput) -> None:
         """Hand an input to the worker that waits for it; CONFLICT where none does."""
@@ -114,11 +121,9 @@ class Dispatcher:
         self.pool.discard(answer)
         if self._mourning.losses:
             self._mourning.end(answer)
-        if answer.children:
-            if not isinstance(ending, event_pb2.AnswerFinished):
-                for child in answer.children:
-                    self.cancel(child)
-            answer.children = ()
+        if not isinstance(ending, event_pb2.AnswerFinished):
+            self._cancel_children(answer)
+        answer.children = ()
 
     def mourned(self, answer: Answer) -> Worker | None:
         """Return the worker that an answer has lost, with the grace running."""

@@ -50,11 +50,13 @@ class Homes:
         answers.dispatcher.cancel_elsewhere = lambda answer: self._abroad.tell(
             answer, "answer.cancel"
         )
+        answers.dispatcher.cancel_made_for = self._cancel_made_for
         answers.abroad.fleet.asks.handlers |= {
             "answer.start": self._asked_to_start,
             "answer.find": self._asked_to_find,
             "answer.answering": self._asked_if_answering,
             "answer.cancel": self._asked_to_cancel,
+            "answer.cancel_made_for": self._asked_to_cancel_made_for,
             "answer.input": self._asked_to_give,
             "answer.view": self._asked_to_count,
         }
@@ -140,7 +142,7 @@ class Homes:
         answer = Answer(self._journal, start.identity, invoke, route, now, start.stream_id)
         answer.input_bytes = invoke.ByteSize()
         answer.attempt, answer.turn, answer.term = start.attempt, start.turn, start.term
-        answer.asked = start.asked
+        answer.asked, answer.moved = start.asked, start.attempt > 0
         answer.ancestors, answer.lineage = start.ancestors, start.lineage
         answer.deadline_at = self._clock.monotonic() + start.seconds
         answers.take(answer)
@@ -155,6 +157,7 @@ class Homes:
         answer.phase = Phase.QUEUED
         answer.attempt = max(answer.attempt, answer.folded.attempt, 1)
         answer.term = self.next_term(answer.term)
+        answer.moved = True
         answer.home = self._abroad.home_for(answer, self._answers.dispatcher.pool)
         if answer.home:
             self.send(answer)
@@ -273,6 +276,24 @@ class Homes:
         (key,) = msgspec.msgpack.decode(question, type=tuple[str])
         if answer := self._archive.find(key):
             self._answers.dispatcher.cancel(answer)
+        return b""
+
+    def _cancel_made_for(self, answer: Answer) -> None:
+        """Cancel what was made for an answer while another node held it, wherever that is."""
+        self._cancel_made_here(answer.tenant, answer.stream_id)
+        question = msgspec.msgpack.encode((answer.tenant, answer.stream_id))
+        self._abroad.soon(self._asked_each(question))
+
+    async def _asked_each(self, question: bytes) -> None:
+        fleet = self._abroad.fleet
+        await fleet.asks.ask_each(fleet.others, "answer.cancel_made_for", question)
+
+    def _cancel_made_here(self, tenant: str, parent: str) -> None:
+        for made in self._archive.made_for(tenant, parent):
+            self._answers.dispatcher.cancel(made)
+
+    async def _asked_to_cancel_made_for(self, question: bytes) -> bytes:
+        self._cancel_made_here(*msgspec.msgpack.decode(question, type=tuple[str, str]))
         return b""
 
     async def _asked_to_give(self, question: bytes) -> bytes:

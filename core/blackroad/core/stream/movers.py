@@ -1,7 +1,6 @@
 """Workers that come to this node with answers of another: they go on here."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -10,7 +9,6 @@ from blackroad.core.errors import Code, Rejection
 from blackroad.core.identity.identity import Identity
 from blackroad.core.log.base import Append, Appended, Fence
 from blackroad.core.stream.abroad import ANSWER
-from blackroad.core.stream.answer import Answer
 from blackroad.core.stream.homes import Homes
 from blackroad.core.stream.journal import NO_HISTORY
 from blackroad.core.stream.record import (
@@ -23,7 +21,7 @@ from blackroad.core.stream.record import (
     record_of,
 )
 from blackroad.core.stream.worker import Worker
-from blackroad.realtime.v1 import event_pb2, stream_pb2
+from blackroad.realtime.v1 import stream_pb2
 
 if TYPE_CHECKING:
     from blackroad.core.stream.answers import Answers
@@ -143,23 +141,6 @@ class Movers:
         former = Worker("", _who_of(going), _nothing)
         former.agent = going.worker.agent if going.worker is not None else ""
         self._answers.adopt(answer, former)
-        self._abroad.soon(self._gather(answer, going.children))
-
-    async def _gather(self, parent: Answer, children: Sequence[str]) -> None:
-        """Know the answers that were made for one, so that its cancel reaches them."""
-        for child in children:
-            key = f"{parent.invoker.tenant}.stream.{child}"
-            try:
-                await self._homes.find(key)
-            except Rejection:
-                continue  # it cannot be asked for now, and ends by itself
-            found = self._archive.find(key)
-            if found is None or found.ended:
-                continue
-            if not parent.ended:
-                parent.children += (found,)
-            elif parent.folded.state != event_pb2.ANSWER_STATE_FINISHED:
-                self._answers.dispatcher.cancel(found)
 
 
 def _same(going: Going, resumed: stream_pb2.ResumedInvocation, held: Held) -> bool:

@@ -41,7 +41,6 @@ class Going(msgspec.Struct, array_like=True, frozen=True):
     worker: Held | None
     deltas: int
     characters: int
-    children: tuple[str, ...] = ()  # answers made for it, by id
 
 
 class Record(msgspec.Struct, array_like=True, frozen=True):
@@ -114,7 +113,6 @@ def going_of(answer: Answer, deadline_ns: int) -> Going:
         held,
         answer.deltas,
         answer.characters,
-        tuple(child.stream_id for child in answer.children if not child.ended),
     )
 
 
@@ -149,7 +147,7 @@ def go_on(answer: Answer, going: Going, left_seconds: float, now: float) -> None
     answer.max_tokens = answer.invoke.options.max_tokens
     answer.deadline_at = now + left_seconds
     answer.attempt, answer.term = going.attempt, going.term
-    answer.ancestors, answer.lineage = going.ancestors, going.lineage
+    answer.ancestors, answer.lineage, answer.moved = going.ancestors, going.lineage, True
     answer.turn, answer.held_by = going.turn, going.worker
     answer.room, answer.asked_by = answer.room or going.room, answer.asked_by or going.asked_by
     answer.deltas, answer.characters = going.deltas, going.characters

@@ -22,21 +22,20 @@ MAX_BYTES: Final = 1 << 20  # of one append of several
 class _Written:
     """What the log has of an answer in progress."""
 
-    __slots__ = ("at", "attempt", "children", "offset")
+    __slots__ = ("at", "attempt", "offset")
 
     def __init__(self, at: float) -> None:
         self.at = at
         self.offset = 0
         self.attempt = 0
-        self.children = 0
 
 
 class Records:
     """Writes the records of the answers that this node holds, and reads those of any.
 
-    One in progress is written when it is half a second old, half a second after another answer was
-    made for it, and each five seconds as long as it changes: what came since is in the log. Those
-    that have ended are kept as `StreamLimits` says, each node's within its bytes.
+    One in progress is written when it is half a second old and each five seconds as long as it
+    changes: what came since is in the log. Those that have ended are kept as `StreamLimits` says,
+    each node's within its bytes.
     """
 
     def __init__(
@@ -95,8 +94,7 @@ class Records:
         now = self._now()
         due: list[Answer] = []
         for answer, written in self._held.items():
-            made = answer.attempt, len(answer.children)
-            fresh = made != (written.attempt, written.children)
+            fresh = answer.attempt != written.attempt
             wait = LOOK_SECONDS if fresh else AGAIN_SECONDS
             if now >= written.at + wait and (fresh or answer.folded.offset != written.offset):
                 due.append(answer)
@@ -108,11 +106,9 @@ class Records:
             if written is None:
                 continue
             attempt, offset = answer.attempt, answer.folded.offset
-            children = len(answer.children)
             seconds = max(answer.deadline_at - self._now(), 0.0) + self._limits.keep_seconds
             if await self._put([(record_name(answer.key), self._made(answer))], seconds):
                 written.at, written.attempt, written.offset = self._now(), attempt, offset
-                written.children = children
 
     async def _write_ended(self) -> None:
         while self._ended:
