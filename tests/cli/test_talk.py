@@ -152,7 +152,8 @@ def test_wrong_words_of_tap_are_told() -> None:
         (2, ("publish", "r", "{", "--content-json")),
         (2, ("publish",)),
         (2, ("tap", "r", "--nonsense")),
-        (2, ("nodes", "--url", "http://127.0.0.1:1")),
+        (2, ("nodes", "--url", "redis://127.0.0.1:1")),
+        (3, ("publish", "r", "x", "--url", "http://127.0.0.1:1")),
         (3, ("nodes", "--url", "grpc://127.0.0.1:1")),
         (4, ("nodes", "--token", "none.of.yours")),
     ],
@@ -162,6 +163,10 @@ def test_a_status_says_what_became_of_it(status: int, arguments: tuple[str, ...]
     assert run.returncode == status, run.stderr
     assert bool(run.stderr) == bool(status)
     assert "Traceback" not in run.stderr
+
+
+def test_who_asks_somebody_who_is_not_here_is_told_who_is(url: str) -> None:
+    assert "here are ALICE, ECHO, LUCIDIA" in blackroad("chat", "ECO", "hi", URL=url).stderr
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,37 @@ async def test_an_agent_answers_by_name_and_by_capability(client: Client) -> Non
     assert isinstance(parts[-1], Finished)
 
 
+@pytest.mark.parametrize(
+    ("said", "text"), [("a text", "a text"), (Text("a part"), "a part"), (None, "")]
+)
+async def test_an_agent_may_return_what_it_has_to_say(
+    client: Client, said: Yielded | None, text: str
+) -> None:
+    agent = Agent("RETURNS")
+
+    @agent.answer
+    async def answer(call: Call) -> Yielded | None:
+        return said
+
+    async with asyncio.timeout(20), serving(agent, client):
+        assert await client.invoke("RETURNS", "x").text() == text
+
+
+async def test_an_agent_that_is_not_async_fails_and_says_why(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent = Agent("PLAIN")
+
+    def answer(call: Call) -> str:
+        return call.text
+
+    agent.answer(answer)  # type: ignore[type-var] # pyright: ignore[reportArgumentType] - what is tested
+    async with asyncio.timeout(20), serving(agent, client):
+        with pytest.raises(AnswerFailed):
+            await client.invoke("PLAIN", "x").text()
+    assert "what answers is to be `async def`; it gave str" in caplog.text
+
+
 async def test_nobody_there_is_said_at_once(client: Client) -> None:
     async with asyncio.timeout(20):
         with pytest.raises(NoAgent) as raised:

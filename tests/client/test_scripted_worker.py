@@ -1,7 +1,7 @@
 """A worker against a core that says exactly what the test says."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -233,11 +233,11 @@ async def test_many_chunks_are_few_frames() -> None:
         await serve(agent, url)
 
 
-def test_a_function_that_yields_nothing_is_no_answer() -> None:
+def test_a_function_that_is_not_async_is_no_answer() -> None:
     agent = Agent("A")
 
-    async def answer(call: Call) -> str:
-        return call.text
+    def answer(call: Call) -> Iterator[str]:
+        yield call.text
 
-    with pytest.raises(TypeError, match="yields nothing"):
-        agent.answer(answer)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - what is tested
+    with pytest.raises(TypeError, match="async def"):
+        agent.answer(answer)  # type: ignore[type-var] # pyright: ignore[reportArgumentType] - what is tested

@@ -85,8 +85,8 @@ agent = Agent(1)  # wrong
 
 
 @agent.answer  # wrong
-async def answer(call: Call) -> str:
-    return call.text
+async def answer(call: Call) -> int:
+    return len(call.text)
 
 
 async def main() -> None:

@@ -79,3 +79,36 @@ def test_a_file_that_fails_is_told_as_python_does(tmp_path: Path) -> None:
     file.write_text("import beside\nraise SystemExit(beside.STATUS)\n")
     (tmp_path / "beside.py").write_text("STATUS = 7\n")
     assert blackroad("run", str(file)).returncode == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("def (", '  File "mine.py", line 1', "SyntaxError: invalid syntax"),
+        (
+            "x = 1\n1 / 0",
+            "Traceback (most recent call last):",
+            "ZeroDivisionError: division by zero",
+        ),
+    ],
+)
+def test_a_file_that_is_wrong_is_told_of_without_what_ran_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, first: str, last: str
+) -> None:
+    (tmp_path / "mine.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    ran = blackroad("run", "mine.py")
+    lines = ran.stderr.splitlines()
+    assert (ran.returncode, lines[0], lines[-1]) == (1, first, last)
+    assert "runpy" not in ran.stderr
+
+
+@pytest.mark.slow
+def test_an_agent_that_may_not_be_called_so_is_told_in_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(AGENT.format(name="mine", NAME="my agent!"))
+    with part("core", GRPC="127.0.0.1:0") as core:
+        ran = blackroad("run", str(file), URL=f"grpc://{core.addresses['grpc']}")
+    assert ran.returncode == 1
+    assert "(invalid_name)" in ran.stderr
+    assert "Traceback" not in ran.stderr

@@ -13,7 +13,9 @@ import typer
 if TYPE_CHECKING:
     from blackroad.client.client import Client
 
-Url = Annotated[str, typer.Option(help="The core: grpc://host:port. Else BLACKROAD_URL.")]
+Url = Annotated[
+    str, typer.Option(help="grpc://host:port, or an edge's http://host:port. Else BLACKROAD_URL.")
+]
 Token = Annotated[str, typer.Option(help="Who to speak for. Else BLACKROAD_TOKEN.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 

@@ -3,21 +3,22 @@
 import asyncio
 import contextlib
 import dataclasses
-import inspect
 import logging
 import signal
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import uvloop
 
 from blackroad.client.client import Client
 from blackroad.client.event import JSONValue
-from blackroad.client.job import Answerer
+from blackroad.client.job import Answerer, Replier, answerer_of
 from blackroad.client.token import TokenProvider
 from blackroad.client.worker import Registration, Worker
 
 log = logging.getLogger("blackroad.client")
+
+Function = TypeVar("Function", bound=Answerer | Replier)
 
 
 class Agent:
@@ -64,11 +65,13 @@ class Agent:
         self._answerer: Answerer | None = None
         self._worker: Worker | None = None
 
-    def answer(self, function: Answerer) -> Answerer:
-        """Decorate the one `async def f(call)` that answers, by yielding text or typed parts."""
-        if inspect.iscoroutinefunction(function):
-            raise TypeError(f"{function.__name__} yields nothing: an answer is what it yields")
-        self._answerer = function
+    def answer(self, function: Function) -> Function:
+        """Decorate the one `async def f(call)` that answers: by yielding text or typed parts.
+
+        One that returns a text (or part) instead says it at once, at its end. Raises TypeError for
+        what is not `async def`.
+        """
+        self._answerer = answerer_of(function)
         return function
 
     async def serve(

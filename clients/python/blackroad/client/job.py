@@ -1,9 +1,10 @@
 """One invocation at work: runs the agent's function, and tells the core what comes of it."""
 
 import asyncio
+import inspect
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from typing import Final
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from typing import Final, cast
 
 from blackroad.client.call import Call, Line
 from blackroad.client.codes import number
@@ -23,11 +24,31 @@ from blackroad.client.updates import REASON_NUMBERS
 from blackroad.realtime.v1 import common_pb2, event_pb2, stream_pb2
 
 Answerer = Callable[[Call], AsyncIterator[Yielded]]
+Replier = Callable[[Call], Awaitable[Yielded | None]]
 
 _PUBLIC_TEXT: Final = "The agent failed; its log has the details."
 _MESSAGE_BYTES: Final = 1024
 
 log = logging.getLogger("blackroad.client")
+
+
+def answerer_of(function: Answerer | Replier) -> Answerer:
+    """Return a function that yields: what a coroutine function returns is all that it says.
+
+    Raises TypeError for one that is not `async def`.
+    """
+    if inspect.isgeneratorfunction(function):
+        raise TypeError(f"{function.__name__} is to be `async def`, as all that answers")
+    if not inspect.iscoroutinefunction(function):
+        return cast("Answerer", function)
+    replier = cast("Replier", function)
+
+    async def answer(call: Call) -> AsyncGenerator[Yielded]:
+        said = await replier(call)
+        if said is not None:
+            yield said
+
+    return answer
 
 
 class Job:
@@ -78,6 +99,8 @@ class Job:
     async def _answer(self) -> None:
         await self._line.send(self._frame(accept=stream_pb2.AcceptInvocation()))
         items = self._answerer(self.call)
+        if not hasattr(items, "__aiter__"):
+            raise TypeError(f"what answers is to be `async def`; it gave {type(items).__name__}")
         try:
             async for item in items:
                 if not self.call.cancelled:

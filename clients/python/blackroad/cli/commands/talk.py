@@ -2,9 +2,9 @@
 
 import asyncio
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
-from typing import cast
+from typing import Final, cast
 
 import orjson
 import typer
@@ -19,8 +19,11 @@ from blackroad.cli.output import (
 )
 from blackroad.client.answer import Answer
 from blackroad.client.client import Client
+from blackroad.client.errors import NoAgent, RealtimeError
 from blackroad.client.event import JSONValue
 from blackroad.client.parts import Part, Progress, Queued, Snapshot, Started, Text, Thinking
+
+MOST: Final = 20
 
 
 async def say(
@@ -57,9 +60,19 @@ async def ask(client: Client, name: str, prompt: str, is_model: bool, as_json: b
     except asyncio.CancelledError:
         await _cancel(answer)
         raise
+    except NoAgent:
+        if not is_model:
+            await _tell_who_is_here(client)
+        raise
     finally:
         if began and not as_json:
             print(flush=True)
+
+
+async def _tell_who_is_here(client: Client) -> None:
+    with suppress(RealtimeError):  # who may not look is told less
+        names = [each.entity_id for each in await client.presence("agent")]
+        print_error(f"here are {', '.join(names[:MOST])}" if names else "no agent is here")
 
 
 async def _cancel(answer: Answer) -> None:
