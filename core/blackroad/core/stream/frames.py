@@ -20,7 +20,6 @@ def _delivered() -> stream_pb2.OpenResponse:
 
 
 _DELIVERIES = Stencil(_delivered)
-_CURSORS = Stencil(stream_pb2.OpenResponse)
 
 
 class Framing:
@@ -48,8 +47,7 @@ def frame_of(entry: Entry) -> bytes:
     """
     update = update_of(entry)
     if update.arm in OWN:
-        cursor = _CURSORS.take()
-        cursor.cursor = entry.cursor
+        cursor = stream_pb2.OpenResponse(cursor=entry.cursor)
         return _framed(update) + cursor.SerializeToString()
     if update.arm == "text_delta" and update.agent:
         return _text_delivered(entry, update)

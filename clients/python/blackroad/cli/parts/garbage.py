@@ -3,7 +3,9 @@
 import gc
 from typing import Final
 
-THRESHOLDS: Final = (10_000, 50, 100)
+THRESHOLDS: Final = (10_000, 5, 1_000)
+"""Of 10,000 new objects the young are looked through, of 50,000 the middle-aged: everything waits
+meanwhile. The old are looked through when 50 million came."""
 
 
 def tune() -> None:
