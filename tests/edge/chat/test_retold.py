@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blackroad.core.stream.folded import Folded
-from blackroad.core.stream.update import Update as Said
+from blackroad.core.stream.update import update_in
 from blackroad.edge.chat.retold import Retold, retell
 from blackroad.realtime.v1 import event_pb2
 
@@ -23,7 +23,7 @@ class Listener:
         self.written = b""
 
     def tell(self, event: event_pb2.Event) -> bytes:
-        self.heard.apply(Said.of(event.answer), 1)
+        self.heard.apply(update_in(event.answer), 1)
         return b"x"
 
     def write(self, data: bytes) -> None:
@@ -56,7 +56,7 @@ UPDATES = st.lists(st.builds(update_of, KINDS, st.text(min_size=1, max_size=5)),
 def folded(updates: list[Update]) -> Folded:
     whole = Folded()
     for update in updates:
-        whole.apply(Said.of(update), 1)
+        whole.apply(update_in(update), 1)
     return whole
 
 
