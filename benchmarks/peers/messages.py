@@ -125,4 +125,7 @@ async def _call(address: str, pipe: Pipe) -> None:
 
 
 def _stream(channel: grpc.aio.Channel, method: str) -> Stream:
-    return channel.stream_stream(f"/{SERVICE}/{method}")()
+    method_of: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(
+        f"/{SERVICE}/{method}"
+    )
+    return method_of()
