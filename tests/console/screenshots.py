@@ -103,6 +103,7 @@ async def dark(browser: Browser, address: str) -> None:
         await picture(shown, "channels")
         await shown.page.get_by_role("link", name="Nodes").click()
         await expect(shown.page.locator(".chart canvas").first).to_be_visible()
+        await expect(shown.page.locator(".card").filter(has_text="Log engine")).to_be_visible()
         await picture(shown, "nodes")
 
 
