@@ -40,7 +40,7 @@ run-model: .venv/.run ## The same, with a model of your own Ollama behind the ag
 
 # grpc.aio has one poller for a process and all its event loops: a loop that one test closes can cost
 # another its events. So each kind of test has a process of its own; they wait more than they
-# compute, so that four run at a time; those that attack and measure are two.
+# compute, so that four run at a time, the longest first; those that attack and measure are two.
 journeys := tests/journeys tests/docs
 doors := tests/conformance tests/guide
 core := tests/core
@@ -49,7 +49,7 @@ contract := tests/contract tests/examples tests/trust
 transport := tests/edge/transport tests/hostile
 client := tests/client tests/agents
 chaos := tests/chaos
-groups := chaos journeys doors rest edge core contract client transport
+groups := chaos core contract edge journeys rest doors client transport
 ignore_edge := --ignore=tests/edge/transport
 ignore_contract := --ignore=tests/examples/languages --ignore=tests/examples/frameworks
 ignore_rest := $(foreach group,$(filter-out rest,$(groups)),$(addprefix --ignore=,$($(group))))
