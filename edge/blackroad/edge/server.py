@@ -40,7 +40,7 @@ LAST_SECONDS: Final = 5
 DATE_SECONDS: Final = 1.0
 FIRST_LINK_SECONDS: Final = 1.0
 BACKLOG: Final = 4096
-UNSENT_BYTES: Final = 128 * 1024
+UNSENT_BYTES: Final = 16 * 1024
 """What the kernel keeps for who does not read; else it is megabytes that no budget knows of."""
 LOOK_SECONDS: Final = 0.1
 # Of the time for a drain: what answers may take to end.
