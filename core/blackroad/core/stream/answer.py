@@ -170,13 +170,14 @@ class Answer(msgspec.Struct, eq=False):
 
         For endings in which the worker says none.
         """
-        said = self.usage
-        if said is not None and said.output_tokens >= self.tokens:
+        said, tokens = self.usage, self.tokens
+        if not tokens or (said is not None and said.output_tokens >= tokens):
             return said
-        input_tokens = said.input_tokens if said is not None else 0
-        if not self.tokens:
-            return said
-        return event_pb2.Usage(input_tokens=input_tokens, output_tokens=self.tokens)
+        usage = event_pb2.Usage()
+        if said is not None:
+            usage.input_tokens = said.input_tokens
+        usage.output_tokens = tokens
+        return usage
 
     # From state to state. Whoever calls these holds the answer and it has not ended.
 
@@ -251,6 +252,7 @@ class Answer(msgspec.Struct, eq=False):
         for timer in (self.deadline_timer, self.limit_timer, self.stop_timer, self.abandoned_timer):
             if timer is not None:
                 timer.cancel()
+        self.deadline_timer = self.limit_timer = self.stop_timer = self.abandoned_timer = None
         self._tell(ending)
         self.journal.publish(
             *beside.task_completed(self.tenant, self.stream_id, self.agent, ending)

@@ -97,6 +97,8 @@ class Answers:
         if log.engine != MEMORY:
             self.records = Records(Shelf(log, "answer"), clock, limits, self.homes.record)
         self._join_fleet(self.abroad)
+        # Bound once, not for each answer that is kept.
+        self._on_written, self._on_refused = self._close, self._disown
         self._waiting: dict[Answer, asyncio.Event] = {}
         self._running: set[Answer] = set()
         self._emptied: asyncio.Event | None = None  # while draining
@@ -169,13 +171,7 @@ class Answers:
         if self._emptied is not None and not invoke.parent_stream_id:
             raise Rejection(Code.DRAINING)
         input_bytes = self._admission.check(invoke)
-        pool, abroad = self.dispatcher.pool, self.abroad.pool
-        route = route_of(
-            identity.tenant,
-            invoke.target,
-            lambda key: pool.served(key) or abroad.served(key),
-            lambda prefix: pool.serves_under(prefix) or abroad.serves_under(prefix),
-        )
+        route = route_of(identity.tenant, invoke.target, self._served, self._serves_under)
         authorize(identity, Action.INVOKE, route.name)
         identifier = turn.stream_id if turn is not None else ""
         answer = Answer(self.journal, identity, invoke, route, self.clock.time_ns(), identifier)
@@ -185,7 +181,7 @@ class Answers:
         parent = (
             self._admission.put_under_parent(answer, identity) if invoke.parent_stream_id else None
         )
-        answer.home = self.abroad.home_for(answer, pool)
+        answer.home = self.abroad.home_for(answer, self.dispatcher.pool)
         if answer.home:
             self.homes.send(answer)
         else:
@@ -193,6 +189,13 @@ class Answers:
         if parent is not None:
             parent.children += (answer,)
         return answer
+
+    def _served(self, key: str) -> bool:
+        return self.dispatcher.pool.served(key) or self.abroad.pool.served(key)
+
+    def _serves_under(self, prefix: str) -> bool:
+        pool, abroad = self.dispatcher.pool, self.abroad.pool
+        return pool.serves_under(prefix) or abroad.serves_under(prefix)
 
     def take(self, answer: Answer) -> None:
         """Hold an answer here. Raises what `Invoke` says of workers and conversations."""
@@ -210,8 +213,7 @@ class Answers:
         self._views.expect(answer)
 
     def _hold(self, answer: Answer) -> None:
-        answer.on_written = self._close
-        answer.on_refused = self._disown
+        answer.on_written, answer.on_refused = self._on_written, self._on_refused
         self.archive.add(answer)
         self.abroad.hold(answer)
         if self.records is not None:
@@ -329,23 +331,31 @@ class Answers:
             pass
 
     def viewer_joined(self, key: str, session_id: str) -> None:
-        """Count a session that follows an answer."""
+        """Count a session that follows an answer, by its channel's key, if it is known here."""
         if answer := self.archive.find(key):
-            if answer.home and answer.invoke.on_abandoned == stream_pb2.ON_ABANDONED_CANCEL:
-                self.abroad.tell(answer, "answer.view", session_id, "joined")
-            else:
-                self._views.join(answer, session_id)
+            self.joined(answer, session_id)
 
     def viewer_left(self, key: str, session_id: str) -> None:
+        """Count it no more; see `left`."""
+        if answer := self.archive.find(key):
+            self.left(answer, session_id)
+
+    def joined(self, answer: Answer, session_id: str) -> None:
+        """Count a session that views an answer."""
+        if answer.home and answer.invoke.on_abandoned == stream_pb2.ON_ABANDONED_CANCEL:
+            self.abroad.tell(answer, "answer.view", session_id, "joined")
+        else:
+            self._views.join(answer, session_id)
+
+    def left(self, answer: Answer, session_id: str) -> None:
         """Count it no more.
 
         The last that leaves may cancel the answer, if its invocation said so.
         """
-        if answer := self.archive.find(key):
-            if answer.home and answer.invoke.on_abandoned == stream_pb2.ON_ABANDONED_CANCEL:
-                self.abroad.tell(answer, "answer.view", session_id, "left")
-            else:
-                self._views.leave(answer, session_id)
+        if answer.home and answer.invoke.on_abandoned == stream_pb2.ON_ABANDONED_CANCEL:
+            self.abroad.tell(answer, "answer.view", session_id, "left")
+        else:
+            self._views.leave(answer, session_id)
 
     # Within.
 

@@ -76,9 +76,7 @@ class Dispatcher:
             raise unserved(answer.route)
         else:
             self._waiting.enter(answer)
-        answer.deadline_timer = self._wheel.after(
-            answer.deadline_at - self._clock.monotonic(), lambda: self._late(answer)
-        )
+        answer.deadline_timer = self._wheel.at(answer.deadline_at, lambda: self._late(answer))
 
     def cancel(self, answer: Answer) -> None:
         """Cancel an answer and those made for it.
@@ -133,9 +131,7 @@ class Dispatcher:
     def adopt(self, answer: Answer, former: Worker) -> None:
         """Wait for the worker of an answer that another node held."""
         self._mourning.begin(answer, former)
-        answer.deadline_timer = self._wheel.after(
-            answer.deadline_at - self._clock.monotonic(), lambda: self._late(answer)
-        )
+        answer.deadline_timer = self._wheel.at(answer.deadline_at, lambda: self._late(answer))
 
     def give_up(self, answer: Answer) -> None:
         """Let go of an answer that another node goes on with."""

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from blackroad.core.identity.identity import Identity, Kind
 from blackroad.core.stencil import Stencil
@@ -15,23 +18,28 @@ if TYPE_CHECKING:
 NS = 1_000_000_000
 
 
+class Form(NamedTuple):
+    """A frame, and what of it is filled for each invocation: found once, not each time."""
+
+    frame: stream_pb2.ServeResponse
+    input: stream_pb2.MessagePart
+    deadline: Duration
+    created: Timestamp
+
+
 def invocation_frame(answer: "Answer", left_seconds: float) -> bytes:
     """Return the frame that gives an invocation to a worker."""
-    invoke, who = answer.invoke, answer.invoker
-    stencil = _plain(answer.route, who.tenant, who.subject, who.kind)
-    plain = not answer.more
-    if plain:
-        frame = stencil.take()
-        frame.invocation.messages[0].parts[0].text = invoke.text
+    who = answer.invoker
+    form = _plain(answer.route, who.tenant, who.subject, who.kind).take()
+    if answer.more:
+        form = _copied(form)
+        _add_more(form.frame.invocation, answer)
     else:
-        frame = stream_pb2.ServeResponse()
-        frame.CopyFrom(stencil.take())
-        _add_more(frame.invocation, answer)
+        form.input.text = answer.invoke.text
+    frame, deadline, created = form.frame, form.deadline, form.created
     frame.stream_id = answer.stream_id
     frame.attempt = answer.attempt
-    invocation = frame.invocation
     left_ns = max(int(left_seconds * NS), 0)
-    deadline, created = invocation.deadline, invocation.create_time
     deadline.seconds, deadline.nanos = divmod(left_ns, NS)
     created.seconds, created.nanos = divmod(answer.created_ns, NS)
     return frame.SerializeToString()
@@ -69,12 +77,23 @@ def _add_more(invocation: stream_pb2.Invocation, answer: "Answer") -> None:
 
 
 @lru_cache(maxsize=1024)
-def _plain(
-    route: Route, tenant: str, subject: str, kind: Kind
-) -> Stencil[stream_pb2.ServeResponse]:
+def _plain(route: Route, tenant: str, subject: str, kind: Kind) -> Stencil[Form]:
     """Return what all invocations that are a text from one caller to one target have."""
     caller = Identity(tenant, subject, kind).wire
     part = stream_pb2.MessagePart(text="")
     message = stream_pb2.Message(role=stream_pb2.ROLE_USER, parts=[part])
     invocation = stream_pb2.Invocation(target=route.target, caller=caller, messages=[message])
-    return Stencil(lambda: stream_pb2.ServeResponse(invocation=invocation))
+    return Stencil(lambda: _form(stream_pb2.ServeResponse(invocation=invocation)))
+
+
+def _form(frame: stream_pb2.ServeResponse) -> Form:
+    invocation = frame.invocation
+    return Form(
+        frame, invocation.messages[0].parts[0], invocation.deadline, invocation.create_time
+    )
+
+
+def _copied(form: Form) -> Form:
+    frame = stream_pb2.ServeResponse()
+    frame.CopyFrom(form.frame)
+    return _form(frame)

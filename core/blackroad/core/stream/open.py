@@ -117,7 +117,7 @@ class OpenSession:
         finally:
             for viewing in tuple(self._viewings.values()):
                 viewing.leave()
-                self._answers.viewer_left(viewing.answer.key, self.session_id)
+                self._answers.left(viewing.answer, self.session_id)
 
     # What comes in (door.duplex.Handler).
 
@@ -224,14 +224,14 @@ class OpenSession:
             request_id, answer, self._answers, self._hub, self, self._pump, self._over
         )
         self._viewings[request_id] = viewing
-        self._answers.viewer_joined(answer.key, self.session_id)
+        self._answers.joined(answer, self.session_id)
         return viewing
 
     # What goes out.
 
     def _over(self, viewing: Viewing) -> None:
         del self._viewings[viewing.request_id]
-        self._answers.viewer_left(viewing.answer.key, self.session_id)
+        self._answers.left(viewing.answer, self.session_id)
         self._end_if_done()
 
     def _half_close(self) -> None:

@@ -76,10 +76,12 @@ class Pool:
         """
         best: Worker | None = None
         most = 0
-        for worker in self.workers(answer):
-            free = worker.free
-            if free > most or (best and free == most and worker.load < best.load):
-                best, most = worker, free
+        for key in answer.route.keys:
+            for worker in self._serving.get(key, ()):
+                free = worker.free
+                better = free > most or (best and free == most and worker.load < best.load)
+                if better and eligible(worker, answer):
+                    best, most = worker, free
         return best
 
     def next_for(self, worker: Worker) -> Answer | None:

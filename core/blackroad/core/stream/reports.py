@@ -137,6 +137,8 @@ class Reports:
 
     def limit(self, answer: Answer, past_seconds: float = 0.0) -> None:
         """Cut an answer when its time is over, of which so much is past. Idempotent."""
+        if not answer.more:
+            return
         options = answer.invoke.options
         if answer.limit_timer is None and options.HasField("max_time"):
             seconds = options.max_time.seconds + options.max_time.nanos / 1e9 - past_seconds

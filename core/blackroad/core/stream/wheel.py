@@ -49,7 +49,11 @@ class Wheel:
 
     def after(self, seconds: float, call: Callable[[], None]) -> Timer:
         """Call `call`, which must not raise, when the time has passed."""
-        number = int((self._clock.monotonic() + max(seconds, 0.0)) / self._tick_seconds) + 1
+        return self.at(self._clock.monotonic() + seconds, call)
+
+    def at(self, seconds: float, call: Callable[[], None]) -> Timer:
+        """Call `call`, which must not raise, when the clock (`monotonic`) has come so far."""
+        number = int(seconds / self._tick_seconds) + 1
         slot = self._slots.get(number)
         if slot is None:
             slot = self._slots[number] = {}

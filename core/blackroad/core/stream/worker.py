@@ -80,7 +80,7 @@ class Worker:
     @property
     def busy(self) -> bool:
         """Whether it takes no more."""
-        return self.free <= 0
+        return self.draining or len(self.holding) >= self.max_concurrency
 
     def frame(self, answer: "Answer", frame: stream_pb2.ServeResponse) -> None:
         """Send a frame about an answer."""
