@@ -11,6 +11,7 @@ Filled = TypeVar("Filled")
 class Stencil(Generic[Filled]):
     """Hands out one message many times; whoever takes it sets the same fields as all others.
 
+    It may be made with parts of it that are set each time, so that nobody looks them up again.
     A message keeps the bytes of every string that it was ever given until it goes, so it is made
     anew every 64 uses.
     """
@@ -23,7 +24,7 @@ class Stencil(Generic[Filled]):
         self._left = USES
 
     def take(self) -> Filled:
-        """Return the message, to be filled and serialized before the next call."""
+        """Return what was made, to be filled and serialized before the next call."""
         if not self._left:
             self._message = self._make()
             self._left = USES

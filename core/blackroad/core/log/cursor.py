@@ -37,16 +37,20 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 def encode_cursor(places: Places) -> str:
     """Return the cursor of a place in every partition."""
     if len(places) == 1:
-        cursor = _ONE
-        _EPOCHS[0], _SEQUENCES[0] = places[0]
-    else:
-        cursor = common_pb2.Cursor(
-            layout=layout_number(len(places)),
-            epochs=[epoch for epoch, _ in places],
-            sequences=[sequence for _, sequence in places],
-        )
-    text = b2a_base64(cursor.SerializeToString(), newline=False)
-    return text.translate(_URL_SAFE, b"=").decode()
+        return encode_place(*places[0])
+    cursor = common_pb2.Cursor(
+        layout=layout_number(len(places)),
+        epochs=[epoch for epoch, _ in places],
+        sequences=[sequence for _, sequence in places],
+    )
+    return _text(cursor)
+
+
+def encode_place(epoch: int, sequence: int) -> str:
+    """Return the cursor of a place in the only partition."""
+    _EPOCHS[0] = epoch
+    _SEQUENCES[0] = sequence
+    return _text(_ONE)
 
 
 def decode_cursor(text: str) -> DecodedCursor:
@@ -63,6 +67,11 @@ def decode_cursor(text: str) -> DecodedCursor:
     if not lengths_agree or (encode_cursor(places) != text and cursor.layout & 15 == LAYOUT_RULE):
         raise _invalid()
     return DecodedCursor(cursor.layout, places)
+
+
+def _text(cursor: common_pb2.Cursor) -> str:
+    text = b2a_base64(cursor.SerializeToString(), newline=False)
+    return text.translate(_URL_SAFE, b"=").decode()
 
 
 def _invalid() -> Rejection:

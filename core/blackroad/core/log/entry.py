@@ -3,8 +3,9 @@
 from typing import Final, NamedTuple
 
 import msgspec
+from google.protobuf.timestamp_pb2 import Timestamp
 
-from blackroad.core.log.cursor import encode_cursor
+from blackroad.core.log.cursor import encode_cursor, encode_place
 from blackroad.core.log.record import Record
 from blackroad.core.stencil import Stencil
 from blackroad.realtime.v1 import event_pb2
@@ -25,7 +26,14 @@ Positions = tuple[Position, ...]
 """A place in every partition, in the order of the partitions: what a cursor holds."""
 
 OVERHEAD_BYTES = 64  # of an event in a frame, beside its body
-_STAMPS = Stencil(frames_pb2.EventStamp)
+
+
+def _stamped() -> tuple[frames_pb2.EventStamp, Timestamp]:
+    stamp = frames_pb2.EventStamp()
+    return stamp, stamp.create_time
+
+
+_STAMPS = Stencil(_stamped)
 
 
 class Entry(msgspec.Struct, gc=False, eq=False):
@@ -75,7 +83,7 @@ class Entry(msgspec.Struct, gc=False, eq=False):
         This place, and what the node had handed on of the other partitions.
         """
         if self.heads is None:
-            return encode_cursor(((self.epoch, self.sequence),))
+            return encode_place(self.epoch, self.sequence)
         return encode_cursor(self.after(self.heads))
 
     def after(self, heads: Positions) -> Positions:
@@ -96,10 +104,9 @@ class Entry(msgspec.Struct, gc=False, eq=False):
 
     def stamp(self, cursor: str) -> bytes:
         """Return the serialized fields that the log gives, to be appended to `body`."""
-        stamp = _STAMPS.take()
+        stamp, time = _STAMPS.take()
         stamp.offset, stamp.sequence, stamp.epoch = self.offset, self.sequence, self.epoch
         stamp.cursor = cursor
-        time = stamp.create_time
         time.seconds, time.nanos = divmod(self.time_ns, 1_000_000_000)
         return stamp.SerializeToString()
 

@@ -1,24 +1,29 @@
 """Updates of answers as frames for those who view them by `Open`."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from blackroad.core.log.entry import Entry
 from blackroad.core.stencil import Stencil
-from blackroad.core.stream.update import AGENT, ENDINGS, TYPE, Update, started, update_of
+from blackroad.core.stream.update import AGENT, ENDINGS, TYPE, Update, update_of
 from blackroad.realtime.v1 import event_pb2, stream_pb2
 from blackroad.wire.v1 import frames_pb2
 
 OWN: Final = ENDINGS | {"queued", "started"}  # updates that are frames themselves
 
 
-def _delivered() -> stream_pb2.OpenResponse:
-    return stream_pb2.OpenResponse(
-        delivery=event_pb2.Delivery(events=[event_pb2.Event(type=TYPE, sender_kind=AGENT)])
-    )
+def _delivered() -> tuple[
+    stream_pb2.OpenResponse, event_pb2.Event, event_pb2.AnswerUpdate, Timestamp
+]:
+    event = event_pb2.Event(type=TYPE, sender_kind=AGENT)
+    frame = stream_pb2.OpenResponse(delivery=event_pb2.Delivery(events=[event]))
+    event = frame.delivery.events[0]
+    return frame, event, event.answer, event.create_time
 
 
+_OWN_FRAMES = Stencil(stream_pb2.OpenResponse)
 _DELIVERIES = Stencil(_delivered)
 
 
@@ -31,24 +36,31 @@ class Framing:
     def __init__(self) -> None:
         self._run: Sequence[Entry] = ()
         self._frames: list[bytes] = []
+        self._ends = False
 
-    def frames_of(self, run: Sequence[Entry]) -> list[bytes]:
-        """Return the frames of neighbouring updates, in their order; not to be changed."""
+    def frames_of(self, run: Sequence[Entry]) -> tuple[list[bytes], bool]:
+        """Return the frames of neighbouring updates, in their order, not to be changed.
+
+        And whether the last is an ending.
+        """
         if run is not self._run:
-            self._run, self._frames = run, [frame_of(entry) for entry in run]
-        return self._frames
+            updates = [update_of(entry) for entry in run]
+            self._run, self._frames = run, list(map(frame_of, run, updates))
+            self._ends = updates[-1].ends
+        return self._frames, self._ends
 
 
-def frame_of(entry: Entry) -> bytes:
-    """Return an update as a serialized OpenResponse.
+def frame_of(entry: Entry, update: Update) -> bytes:
+    """Return an update, which the entry says, as a serialized OpenResponse.
 
     The frame names neither request nor answer: concatenated with one that does, the two parse as
     one message.
     """
-    update = update_of(entry)
     if update.arm in OWN:
-        cursor = stream_pb2.OpenResponse(cursor=entry.cursor)
-        return _framed(update) + cursor.SerializeToString()
+        frame = _OWN_FRAMES.take()
+        frame.cursor = entry.cursor
+        getattr(frame, update.arm).CopyFrom(update.said)
+        return frame.SerializeToString()
     if update.arm == "text_delta" and update.agent:
         return _text_delivered(entry, update)
     delivery = frames_pb2.Delivery(events=[entry.wire])
@@ -57,30 +69,11 @@ def frame_of(entry: Entry) -> bytes:
 
 def _text_delivered(entry: Entry, update: Update) -> bytes:
     """Return the frame of the most frequent update, with the event made in place."""
-    frame = _DELIVERIES.take()
-    event = frame.delivery.events[0]
+    frame, event, answer, time = _DELIVERIES.take()
     event.id = update.id_at(entry.time_ns)
     event.channel, event.sender = update.channel, update.agent
-    answer = event.answer
-    answer.index = update.index
-    answer.text_delta = update.text
+    answer.index, answer.text_delta = update.index, update.text
     event.offset, event.sequence, event.epoch = entry.offset, entry.sequence, entry.epoch
-    time = event.create_time
     time.seconds, time.nanos = divmod(entry.time_ns, 1_000_000_000)
     event.cursor = entry.cursor
-    return frame.SerializeToString()
-
-
-def _framed(update: Update) -> bytes:
-    said = update.said
-    if isinstance(said, event_pb2.AnswerStarted):
-        return _started_frame(said.agent, said.model, said.attempt)
-    frame = stream_pb2.OpenResponse()
-    getattr(frame, update.arm).CopyFrom(said)
-    return frame.SerializeToString()
-
-
-@lru_cache(maxsize=1024)
-def _started_frame(agent: str, model: str, attempt: int) -> bytes:
-    frame = stream_pb2.OpenResponse(started=started(agent, model, attempt))
     return frame.SerializeToString()

@@ -8,6 +8,7 @@ from blackroad.core.hub.hub import Hub
 from blackroad.core.log.base import GapReason, Page
 from blackroad.core.log.cursor import encode_cursor
 from blackroad.core.log.entry import Entry, Positions
+from blackroad.core.stencil import Stencil
 from blackroad.core.stream.answer import Answer
 from blackroad.core.stream.answers import Answers
 from blackroad.core.stream.frames import frame_of
@@ -16,6 +17,7 @@ from blackroad.realtime.v1 import event_pb2, stream_pb2
 
 PAGE_BYTES = 64 << 10
 MAX_LIVE_BYTES = 1 << 20
+_PREFIXES = Stencil(stream_pb2.OpenResponse)
 
 
 class Window(Protocol):
@@ -77,9 +79,7 @@ class Viewing:
         self.request_id = request_id
         self.answer = answer
         self.on_over = on_over
-        self.prefix = stream_pb2.OpenResponse(
-            request_id=request_id, stream_id=answer.stream_id
-        ).SerializeToString()
+        self.prefix = _prefix(request_id, answer.stream_id)
         self.live = False
         self.over = False
         self.offset = 0  # of the last update that was handed on
@@ -123,12 +123,14 @@ class Viewing:
         if self._window.queued_bytes > MAX_LIVE_BYTES:
             self._fall_back()
             return
-        prefix, skipped = self.prefix, max(self.offset + 1 - run[0].offset, 0)
-        frames = self._answers.framing.frames_of(run)
-        self._window.put_all([prefix + frame for frame in frames[skipped:]])
+        frames, ends = self._answers.framing.frames_of(run)
+        if run[0].offset <= self.offset:
+            frames = frames[self.offset + 1 - run[0].offset :]
+        prefix = self.prefix
+        self._window.put_all([prefix + frame for frame in frames])
         self._last = run[-1]
         self.offset = self._last.offset
-        if update_of(self._last).ends:
+        if ends:
             self._finish()
 
     @property
@@ -172,9 +174,10 @@ class Viewing:
                 self._finish()  # the client had the ending already
 
     def _hand_on(self, entry: Entry) -> None:
+        update = update_of(entry)
         self.offset = entry.offset
-        self._window.put(self.prefix + frame_of(entry))
-        if update_of(entry).ends:
+        self._window.put(self.prefix + frame_of(entry, update))
+        if update.ends:
             self._finish()
 
     def _finish(self) -> None:
@@ -225,6 +228,13 @@ class Viewing:
 
     def _put(self, frame: stream_pb2.OpenResponse) -> None:
         self._window.put(self.prefix + frame.SerializeToString())
+
+
+def _prefix(request_id: str, stream_id: str) -> bytes:
+    """Return what all frames of a viewing begin with, serialized."""
+    frame = _PREFIXES.take()
+    frame.request_id, frame.stream_id = request_id, stream_id
+    return frame.SerializeToString()
 
 
 def _all(key: str) -> bool:
