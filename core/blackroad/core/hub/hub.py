@@ -84,16 +84,16 @@ class Hub:
 
     def detach(self, sink: Sink, topic: str) -> None:
         """Stop offering. Idempotent."""
-        if is_pattern(topic):
-            self._patterns.remove(topic, (sink, topic))
-            if len(self._patterns) < self._pattern_count:
-                self.log.unwant(topic)
-            self._pattern_count = len(self._patterns)
-        elif sinks := self._exact.get(topic):
+        if sinks := self._exact.get(topic):
             sinks.pop(sink, None)
             if not sinks:
                 del self._exact[topic]
                 self.log.unwant(topic)
+        elif is_pattern(topic):
+            self._patterns.remove(topic, (sink, topic))
+            if len(self._patterns) < self._pattern_count:
+                self.log.unwant(topic)
+            self._pattern_count = len(self._patterns)
 
     @property
     def topics(self) -> int:
@@ -185,14 +185,13 @@ class Hub:
             told()
 
     def _advance(self, run: Sequence[Entry]) -> None:
-        first, last = run[0], run[-1]
-        number = first.partition
+        first, number = run[0], run[0].partition
         if first.sequence != self._sequences[number] + 1 or first.epoch != self._epochs[number]:
             before = self.heads
-            self._move(last)
+            self._move(run[-1])
             self._miss(before)  # with this entry: who falls back reads it, too
         else:
-            self._move(last)
+            self._move(run[-1])
         if len(self._sequences) > 1:
             for entry in run:
                 entry.heads = entry.after(self.heads)
@@ -232,21 +231,22 @@ class _Watch:
 
 def _runs(batch: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
     """Cut a batch into neighbours of one channel; what changes rights is alone."""
-    begin = 0
-    for end in range(1, len(batch) + 1):
-        if end == len(batch) or not _neighbours(batch[end - 1], batch[end]):
-            yield batch[begin:end]
-            begin = end
-
-
-def _neighbours(entry: Entry, following: Entry) -> bool:
-    return (
-        following.key == entry.key
-        and following.sequence == entry.sequence + 1
-        and following.epoch == entry.epoch
-        and not following.record.controls
-        and not entry.record.controls
-    )
+    run = list(batch[:1])
+    for entry in batch[1:]:
+        last = run[-1]
+        if (
+            entry.key == last.key
+            and entry.sequence == last.sequence + 1
+            and entry.epoch == last.epoch
+            and not entry.record.controls
+            and not last.record.controls
+        ):
+            run.append(entry)
+        else:
+            yield run
+            run = [entry]
+    if run:
+        yield run
 
 
 def _covers(heads: Positions, positions: Positions) -> bool:
