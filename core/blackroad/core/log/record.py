@@ -1,6 +1,6 @@
 """One event on its way into the log."""
 
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -42,10 +42,8 @@ class LateRecord(Record):
     What it is made of must not change. `size` is about what the body will have.
     """
 
-    @property
-    def controls(self) -> bool:
-        """Whether it changes rights: it does not."""
-        return False
+    # It changes no rights, and a constant is asked faster than a property.
+    controls: ClassVar[bool] = False  # pyright: ignore[reportIncompatibleMethodOverride]  # as above
 
     def id_at(self, time_ns: int) -> str:
         """Return the id, which has this time. The first call decides."""
