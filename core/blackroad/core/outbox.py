@@ -81,18 +81,25 @@ class Outbox(Generic[Live]):
 
         What is serialized already is not dropped either; a live one is, with those before it.
         """
-        self._add(frame, _size(frame))
+        if isinstance(frame, bytes):
+            self._items.append(frame)
+            self._grew(len(frame))
+        else:
+            self._add_live(frame)
 
-    def put_all(self, frames: Sequence[bytes]) -> None:
-        """Queue frames like `put`, in their order."""
-        self._items.extend(frames)
-        self._grew(sum(map(len, frames)))
+    def put_all(self, frames: Sequence[bytes], prefix: bytes = b"") -> None:
+        """Queue frames like `put`, in their order, each with the prefix before it."""
+        size = len(prefix) * len(frames)
+        for frame in frames:
+            self._items.append(prefix + frame)
+            size += len(frame)
+        self._grew(size)
 
     def put_live(self, frame: Live) -> bool:
         """Queue live events, or call `overflow` where they do not fit. Answer whether they did."""
         fits = self.size + frame.size <= self._max_bytes or not self._items
         if fits:
-            self._add(frame, frame.size)
+            self._add_live(frame)
         else:
             self._overflow(frame)
         return fits
@@ -186,17 +193,16 @@ class Outbox(Generic[Live]):
         self._sized(self.size - size)
         return first.joined(others) if others else first.response
 
-    def _add(self, item: bytes | Live, size: int) -> None:
-        self._items.append(item)
-        self._live += not isinstance(item, bytes)
-        self._grew(size)
+    def _add_live(self, frame: Live) -> None:
+        self._items.append(frame)
+        self._live += 1
+        self._grew(frame.size)
 
     def _grew(self, size: int) -> None:
         self._sized(self.size + size)
         if self._budget.total > self._budget.limit:
             self._budget.relieve()
-        if not self._filled.is_set():
-            self._filled.set()
+        self._filled.set()
 
     def _sized(self, size: int) -> None:
         self._budget.total += size - self.size

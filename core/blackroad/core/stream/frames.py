@@ -44,18 +44,18 @@ class Framing:
         And whether the last is an ending.
         """
         if run is not self._run:
-            updates = [update_of(entry) for entry in run]
-            self._run, self._frames = run, list(map(frame_of, run, updates))
-            self._ends = updates[-1].ends
+            self._run, self._frames = run, list(map(frame_of, run))
+            self._ends = update_of(run[-1]).ends
         return self._frames, self._ends
 
 
-def frame_of(entry: Entry, update: Update) -> bytes:
-    """Return an update, which the entry says, as a serialized OpenResponse.
+def frame_of(entry: Entry) -> bytes:
+    """Return an update as a serialized OpenResponse.
 
     The frame names neither request nor answer: concatenated with one that does, the two parse as
     one message.
     """
+    update = update_of(entry)
     if update.arm in OWN:
         frame = _OWN_FRAMES.take()
         frame.cursor = entry.cursor

@@ -37,8 +37,8 @@ class Window(Protocol):
         """Queue a frame."""
         ...
 
-    def put_all(self, frames: Sequence[bytes]) -> None:
-        """Queue frames, in their order."""
+    def put_all(self, frames: Sequence[bytes], prefix: bytes = b"") -> None:
+        """Queue frames, in their order, each with the prefix before it."""
         ...
 
 
@@ -112,8 +112,9 @@ class Viewing:
     def leave(self) -> None:
         """View it no more. Idempotent."""
         self.over = True
+        if not self.live:
+            self._pump.discard(self)
         self.live = False
-        self._pump.discard(self)
         self._hub.detach(self, self.answer.key)
 
     def offer(self, run: Sequence[Entry], topic: str) -> None:
@@ -126,8 +127,7 @@ class Viewing:
         frames, ends = self._answers.framing.frames_of(run)
         if run[0].offset <= self.offset:
             frames = frames[self.offset + 1 - run[0].offset :]
-        prefix = self.prefix
-        self._window.put_all([prefix + frame for frame in frames])
+        self._window.put_all(frames, self.prefix)
         self._last = run[-1]
         self.offset = self._last.offset
         if ends:
@@ -174,10 +174,9 @@ class Viewing:
                 self._finish()  # the client had the ending already
 
     def _hand_on(self, entry: Entry) -> None:
-        update = update_of(entry)
         self.offset = entry.offset
-        self._window.put(self.prefix + frame_of(entry, update))
-        if update.ends:
+        self._window.put(self.prefix + frame_of(entry))
+        if update_of(entry).ends:
             self._finish()
 
     def _finish(self) -> None:
