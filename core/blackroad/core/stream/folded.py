@@ -1,11 +1,25 @@
 """An answer in its folded form: what all its updates so far amount to."""
 
+from typing import Final
+
 import msgspec
 
 from blackroad.core.stream.update import Ending, Said, Update
 from blackroad.realtime.v1 import event_pb2
 
 State = event_pb2.AnswerState
+STATES: Final[dict[str, State.ValueType]] = {
+    "queued": event_pb2.ANSWER_STATE_QUEUED,
+    "started": event_pb2.ANSWER_STATE_RUNNING,
+    "input_required": event_pb2.ANSWER_STATE_WAITING,
+    "input": event_pb2.ANSWER_STATE_RUNNING,
+    "finished": event_pb2.ANSWER_STATE_FINISHED,
+    "failed": event_pb2.ANSWER_STATE_FAILED,
+    "cancelled": event_pb2.ANSWER_STATE_CANCELLED,
+}
+"""Where an answer stands after an update; others leave it as it was."""
+
+_NOT_STARTED: Final = event_pb2.AnswerStarted()
 
 
 class Run(msgspec.Struct, gc=False, eq=False):
@@ -42,9 +56,7 @@ class Folded(msgspec.Struct, gc=False, eq=False):
     parts: list[Part] = []
     index: int = 0
     offset: int = 0
-    agent: str = ""
-    model: str = ""
-    attempt: int = 0
+    started: event_pb2.AnswerStarted = _NOT_STARTED  # by the latest attempt
     usage: event_pb2.Usage | None = None
     progress: event_pb2.AnswerProgress | None = None
     ending: Ending | None = None
@@ -55,16 +67,24 @@ class Folded(msgspec.Struct, gc=False, eq=False):
         """Return what was folded into a snapshot."""
         folded = cls()
         folded.state, folded.index, folded.offset = snapshot.state, snapshot.index, snapshot.offset
-        folded.agent, folded.model, folded.attempt = (
-            snapshot.agent,
-            snapshot.model,
-            snapshot.attempt,
+        folded.started = event_pb2.AnswerStarted(
+            agent=snapshot.agent, model=snapshot.model, attempt=snapshot.attempt
         )
         folded.parts = [_unsealed(part) for part in snapshot.parts]
         folded.usage = snapshot.usage if snapshot.HasField("usage") else None
         folded.progress = snapshot.progress if snapshot.HasField("progress") else None
         folded.ending = _ending_of(snapshot)
         return folded
+
+    @property
+    def agent(self) -> str:
+        """Who answers, by the latest attempt."""
+        return self.started.agent
+
+    @property
+    def attempt(self) -> int:
+        """The latest attempt that started; 0: none."""
+        return self.started.attempt
 
     @property
     def ended(self) -> bool:
@@ -100,9 +120,9 @@ class Folded(msgspec.Struct, gc=False, eq=False):
             index=self.index,
             offset=self.offset,
             cursor=cursor,
-            agent=self.agent,
-            model=self.model,
-            attempt=self.attempt,
+            agent=self.started.agent,
+            model=self.started.model,
+            attempt=self.started.attempt,
             usage=self.usage,
             progress=self.progress,
         )
@@ -126,23 +146,21 @@ class Folded(msgspec.Struct, gc=False, eq=False):
             self.parts.append(Run(thinking, [delta]))
 
     def _step(self, update: Update) -> None:
-        match update.said:
-            case event_pb2.AnswerStarted() as started:
-                self._start(started)
-            case event_pb2.AnswerFinished() as finished:
-                self._end(finished, event_pb2.ANSWER_STATE_FINISHED)
-            case event_pb2.AnswerFailed() as failed:
-                self._end(failed, event_pb2.ANSWER_STATE_FAILED)
-            case event_pb2.AnswerCancelled() as cancelled:
-                self._end(cancelled, event_pb2.ANSWER_STATE_CANCELLED)
-            case event_pb2.AnswerQueued():
-                self.state = event_pb2.ANSWER_STATE_QUEUED
-            case event_pb2.AnswerProgress() as progress:
-                self.progress = progress
-            case event_pb2.Usage() as usage:
-                self.usage = usage
-            case _:
-                self._add(update.said)
+        self.state = STATES.get(update.arm, self.state)
+        said = update.said
+        if isinstance(said, event_pb2.AnswerStarted):
+            self.started = said
+            self.progress = None
+        elif isinstance(said, Ending):
+            self.ending = said
+            if said.HasField("usage"):
+                self.usage = said.usage
+        elif isinstance(said, event_pb2.AnswerProgress):
+            self.progress = said
+        elif isinstance(said, event_pb2.Usage):
+            self.usage = said
+        else:
+            self._add(said)
 
     def _add(self, said: Said | None) -> None:
         match said:
@@ -152,25 +170,12 @@ class Folded(msgspec.Struct, gc=False, eq=False):
                 part = event_pb2.AnswerPart(tool_result=said)
             case event_pb2.AnswerInputRequired():
                 part = event_pb2.AnswerPart(input_required=said)
-                self.state = event_pb2.ANSWER_STATE_WAITING
             case event_pb2.AnswerInput():
                 part = event_pb2.AnswerPart(input=said)
-                self.state = event_pb2.ANSWER_STATE_RUNNING
             case _:
-                return  # an arm of a later version
+                return  # it adds no part, or is an arm of a later version
         self.size += part.ByteSize()
         self.parts.append(part)
-
-    def _start(self, started: event_pb2.AnswerStarted) -> None:
-        self.agent, self.model, self.attempt = started.agent, started.model, started.attempt
-        self.progress = None
-        self.state = event_pb2.ANSWER_STATE_RUNNING
-
-    def _end(self, ending: Ending, state: State.ValueType) -> None:
-        self.ending = ending
-        self.state = state
-        if ending.HasField("usage"):
-            self.usage = ending.usage
 
 
 def _sealed(part: Part) -> event_pb2.AnswerPart:
