@@ -48,7 +48,7 @@ class Hub:
         self.control: Watcher = lambda entry: None
         self.missed: Callable[[Positions], None] = lambda after: None
         self.on_missed: dict[Callable[[], None], None] = {}  # who is told besides
-        self._exact: dict[str, dict[Sink, str]] = {}
+        self._exact: dict[str, dict[Sink, None]] = {}
         self._patterns: Topics[tuple[Sink, str]] = Topics()
         self._pattern_count = 0
         self._watched: dict[tuple[str, Watcher], Sink] = {}
@@ -70,17 +70,16 @@ class Hub:
 
     def attach(self, sink: Sink, topic: str) -> None:
         """Offer the sink what comes on a topic from now on. Idempotent."""
-        if is_pattern(topic):
+        if sinks := self._exact.get(topic):
+            sinks[sink] = None
+        elif not is_pattern(topic):
+            self._exact[topic] = {sink: None}
+            self.log.want(topic)
+        else:
             self._patterns.add(topic, (sink, topic))
             if len(self._patterns) > self._pattern_count:
                 self.log.want(topic)
             self._pattern_count = len(self._patterns)
-            return
-        sinks = self._exact.get(topic)
-        if sinks is None:
-            sinks = self._exact[topic] = {}
-            self.log.want(topic)
-        sinks[sink] = topic
 
     def detach(self, sink: Sink, topic: str) -> None:
         """Stop offering. Idempotent."""
@@ -153,17 +152,18 @@ class Hub:
             return
 
     def _dispatch(self, run: Sequence[Entry]) -> None:
-        if not run[0].key:
+        first = run[0]
+        key = first.key
+        if not key:
             for passed in run:
                 self._pass(passed)
             return
-        if run[0].record.controls:
-            self.control(run[0])
+        if first.record.controls:
+            self.control(first)
         self._advance(run)
-        key = run[0].key
         if sinks := self._exact.get(key):
-            for sink, topic in tuple(sinks.items()):
-                sink.offer(run, topic)
+            for sink in tuple(sinks):
+                sink.offer(run, key)
         if self._pattern_count and not self.is_private(key):
             for sink, topic in self._patterns.match(key):
                 sink.offer(run, topic)
@@ -185,14 +185,16 @@ class Hub:
             told()
 
     def _advance(self, run: Sequence[Entry]) -> None:
-        first, number = run[0], run[0].partition
-        if first.sequence != self._sequences[number] + 1 or first.epoch != self._epochs[number]:
+        first, epochs, sequences = run[0], self._epochs, self._sequences
+        number = first.partition
+        if first.sequence != sequences[number] + 1 or first.epoch != epochs[number]:
             before = self.heads
             self._move(run[-1])
             self._miss(before)  # with this entry: who falls back reads it, too
         else:
-            self._move(run[-1])
-        if len(self._sequences) > 1:
+            sequences[number] = run[-1].sequence
+            self._heads = None
+        if len(sequences) > 1:
             for entry in run:
                 entry.heads = entry.after(self.heads)
 
