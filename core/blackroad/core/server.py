@@ -14,6 +14,7 @@ from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTO
 from prometheus_client.registry import CollectorRegistry
 
 from blackroad.core.access.service import AccessServicer
+from blackroad.core.address import split_address
 from blackroad.core.admin.service import AdminServicer
 from blackroad.core.channel.service import ChannelServicer
 from blackroad.core.door.counts import CallCollector
@@ -28,7 +29,7 @@ from blackroad.core.gateway.service import GatewayServicer
 from blackroad.core.identity.identity import Identity
 from blackroad.core.node import Node
 from blackroad.core.presence.service import PresenceServicer
-from blackroad.core.settings import MIB, CoreSettings, split_address
+from blackroad.core.settings import MIB, CoreSettings
 from blackroad.core.stream.service import StreamServicer
 from blackroad.realtime.v1 import (
     access_pb2_grpc,

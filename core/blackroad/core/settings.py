@@ -1,22 +1,21 @@
 """What a core process can be told: names, defaults and bounds. The command reads them in."""
 
-from ipaddress import ip_address
-from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    model_validator,
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from blackroad.core.address import Address, is_loopback
+from blackroad.core.identity.identity import Grant
+from blackroad.core.values import (
+    EngineAddress,
+    File,
+    Grants,
+    Jwks,
+    Pattern,
+    PublicKey,
+    Secret,
+    read_grant,
 )
-
-from blackroad.core.errors import Rejection
-from blackroad.core.identity.identity import Action, Grant
-from blackroad.core.log.engine import check_log
-from blackroad.core.names import check_pattern
 
 MIB = 1024 * 1024
 
@@ -25,107 +24,6 @@ class Part(BaseModel):
     """A branch of the settings: frozen, and without names that nobody reads."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """Return host and port of `host:port` or `[v6]:port`; raise ValueError for anything else."""
-    host, colon, port = address.rpartition(":")
-    if not colon or not host or not port.isdecimal() or int(port) > 65535:
-        raise ValueError("must be host:port with a port from 0 to 65535, such as 127.0.0.1:8080")
-    return host, int(port)
-
-
-def is_loopback(address: str) -> bool:
-    """Tell whether an address can be reached from this machine only."""
-    if address.startswith("unix:"):
-        return True
-    host = split_address(address)[0].strip("[]")
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _checked_address(address: str) -> str:
-    if not address.startswith("unix:"):
-        split_address(address)
-    return address
-
-
-def _checked_pattern(pattern: str) -> str:
-    try:
-        return check_pattern(pattern)
-    except Rejection as rejection:
-        raise ValueError(rejection.message) from None
-
-
-# Every command reads the names of all settings, and few have keys: what those need comes then.
-def _checked_secret(secret: SecretStr) -> SecretStr:
-    from blackroad.core.identity.keys import RefusedKeyError, read_secret
-
-    try:
-        read_secret(secret.get_secret_value())
-    except RefusedKeyError as refused:
-        raise ValueError(str(refused)) from None
-    return secret
-
-
-def _checked_public_key(pem_or_path: str) -> str:
-    from blackroad.core.identity.keys import RefusedKeyError, read_public_key
-
-    try:
-        read_public_key(pem_or_path)
-    except RefusedKeyError as refused:
-        raise ValueError(str(refused)) from None
-    return pem_or_path
-
-
-def _checked_jwks(place: str) -> str:
-    from blackroad.core.identity.jwks import read_key_set, reader_of
-    from blackroad.core.identity.keys import RefusedKeyError
-
-    reader_of(place)  # says by ValueError what is wrong with an address
-    if "://" not in place:
-        try:
-            read_key_set(Path(place).read_bytes())
-        except OSError:
-            raise ValueError("the file cannot be read") from None
-        except RefusedKeyError as refused:
-            raise ValueError(str(refused)) from None
-    return place
-
-
-def _checked_file(path: str) -> str:
-    try:
-        Path(path).read_bytes()
-    except OSError:
-        raise ValueError("the file cannot be read") from None
-    return path
-
-
-def read_grant(text: str) -> Grant:
-    """Return the grant that `pattern:action,action` spells; raise ValueError."""
-    pattern, colon, words = text.rpartition(":")
-    if not colon or not words:
-        raise ValueError(f"{text!r} is not pattern:action,action")
-    actions = frozenset(Action(word.strip()) for word in words.split(","))
-    return Grant(_checked_pattern(pattern), actions)
-
-
-def _checked_grants(texts: tuple[str, ...]) -> tuple[str, ...]:
-    for text in texts:
-        read_grant(text)
-    return texts
-
-
-Address = Annotated[str, AfterValidator(_checked_address)]
-
-
-Secret = Annotated[SecretStr, AfterValidator(_checked_secret)]
-PublicKey = Annotated[str, AfterValidator(_checked_public_key)]
-Jwks = Annotated[str, AfterValidator(_checked_jwks)]
-File = Annotated[str, AfterValidator(_checked_file)]
-Grants = Annotated[tuple[str, ...], AfterValidator(_checked_grants)]
 
 
 class AuthSettings(Part):
@@ -294,14 +192,11 @@ class AnswersSettings(Part):
     )
 
 
-Namespaces = dict[Annotated[str, AfterValidator(_checked_pattern)], NamespaceSettings]
-
-
 class CoreSettings(Part):
     """All that a core process reads."""
 
     grpc: Address = Field(default="127.0.0.1:50051", description="where the core listens")
-    log: Annotated[str, AfterValidator(check_log)] = Field(
+    log: EngineAddress = Field(
         default="memory://",
         description="the log's engine: memory://, embedded:DIR, redis://, rediss://,"
         " redis+sentinel:// or redis+cluster://",
@@ -319,7 +214,7 @@ class CoreSettings(Part):
     auth: AuthSettings = AuthSettings()
     tls: TlsSettings = TlsSettings()
     limits: LimitsSettings = LimitsSettings()
-    namespaces: Namespaces = Field(default_factory=dict)
+    namespaces: dict[Pattern, NamespaceSettings] = Field(default_factory=dict)
     retention: RetentionSettings = RetentionSettings()
     engine: EngineSettings = EngineSettings()
     presence: PresenceSettings = PresenceSettings()

@@ -18,8 +18,8 @@ from blackroad.cli.parts.stop import Stop
 from blackroad.cli.settings.agents import roster_of
 from blackroad.cli.settings.parts import LoggingPart, MetricsPart
 from blackroad.cli.settings.read import settings_of
+from blackroad.core.address import split_address
 from blackroad.core.door.probes import Probes
-from blackroad.core.settings import split_address
 
 LOG = structlog.get_logger(__name__)
 

@@ -5,7 +5,8 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field
 
 from blackroad.agents.settings import AgentsSettings
-from blackroad.core.settings import Address, CoreSettings, Part, TlsSettings
+from blackroad.core.address import Address
+from blackroad.core.settings import CoreSettings, Part, TlsSettings
 from blackroad.edge.settings import EdgeLimits
 
 LOCAL_CORE: Final = "127.0.0.1:50051"

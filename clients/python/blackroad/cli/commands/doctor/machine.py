@@ -15,7 +15,8 @@ from blackroad.cli.commands.doctor.finding import Finding, Patient
 from blackroad.cli.settings.names import flag_name
 from blackroad.cli.settings.parts import EdgePart
 from blackroad.cli.settings.read import read
-from blackroad.core.settings import CoreSettings, split_address
+from blackroad.core.address import split_address
+from blackroad.core.settings import CoreSettings
 
 WANTED_FILES: Final = 4096
 _SECONDS: Final = 1.0

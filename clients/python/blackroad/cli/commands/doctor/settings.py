@@ -12,7 +12,8 @@ from blackroad.cli.settings.parts import PARTS, EdgePart
 from blackroad.cli.settings.problems import Problem, SettingsError
 from blackroad.cli.settings.read import read
 from blackroad.cli.settings.sources import given
-from blackroad.core.settings import CoreSettings, is_loopback
+from blackroad.core.address import is_loopback
+from blackroad.core.settings import CoreSettings
 
 _ORIGIN: Final = re.compile(r"\*|https?://[^/\s*]+")
 _WITH_KEYS: Final = "set BLACKROAD_AUTH__SECRET, made by `openssl rand -hex 32`"
