@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from blackroad.core.clock import Clock
 from blackroad.core.errors import Code, Rejection
-from blackroad.core.fleet.board import Board, Change
+from blackroad.core.fleet.board import Board
 from blackroad.core.identity.identity import Identity, Kind
 from blackroad.core.log.base import Log
 from blackroad.core.presence.claims import (
@@ -14,13 +14,14 @@ from blackroad.core.presence.claims import (
     check_metadata,
     check_status,
 )
+from blackroad.core.presence.elsewhere import Elsewhere
 from blackroad.core.presence.entity import Status, checked_entity, entity_of
 from blackroad.core.presence.grace import Graces
 from blackroad.core.presence.lease import Leases
 from blackroad.core.presence.page import list_page
 from blackroad.core.presence.record import ABSENT, Record, Stay
 from blackroad.core.presence.records import MemoryRecords, Records
-from blackroad.core.presence.shared import TOPIC, decoded, encoded
+from blackroad.core.presence.shared import TOPIC, encoded
 from blackroad.core.presence.teller import Teller
 from blackroad.core.publisher import Publisher
 from blackroad.core.settings import PresenceSettings
@@ -71,12 +72,13 @@ class Roster:
         self._records: Records = MemoryRecords() if records is None else records
         self._stays: dict[str, Stay] = {}
         self._board = None if board is None or board.alone else board
-        self._keys: dict[str, str] = {}  # of records, by the sessions on the board
-        self._inherited: set[Stay] = set()  # of nodes that left: this one tells of them
-        if self._board is not None:
-            self._board.listen(TOPIC, self._hear)
+        self._elsewhere = Elsewhere(
+            self._records, self._teller, self._graces, clock, self._give_way
+        )
         # Told the keys of records that changed at other nodes, as the board says it.
-        self.learned: dict[Callable[[str], None], None] = {}
+        self.learned = self._elsewhere.learned
+        if self._board is not None:
+            self._board.listen(TOPIC, self._elsewhere.hear)
         self._spoken = 0
         self._running = False
         self._draining = False
@@ -234,6 +236,19 @@ class Roster:
         """
         return list_page(self._records, self.look, tenant, kind, status, page_size, page_token)
 
+    def retell(self, order: int) -> None:
+        """Tell again who is here by this node, and who was until just now; see `Fleet.sure`.
+
+        After a loss nobody can know which of these was told, and by whom, nor which was told of an
+        entity by a node that had not heard of it.
+        """
+        self._teller.order = max(self._teller.order, order)
+        for stay in self._stays.values():
+            self._owe_again(self._record_of(stay))
+        for record in self._records.gone_since(self._clock.time_ns() - RETOLD_NS):
+            if record.told_version == record.version:  # else it was another node's
+                self._owe_again(record)
+
     def drain(self) -> None:
         """Keep whoever is lost from now on: it goes to another node. Clean leaves still show."""
         self._draining = True
@@ -260,8 +275,7 @@ class Roster:
                 if self._stays.get(stay.session_id) is stay:
                     self._forget(stay)
                 elif stay.origin:
-                    self._remove(stay, owe=stay in self._inherited)
-                    self._inherited.discard(stay)
+                    self._elsewhere.end(stay)
         await self._teller.tell()
 
     async def _wait(self) -> None:
@@ -325,6 +339,14 @@ class Roster:
         assert record is not None  # noqa: S101 (an entry is always in the record of its entity)
         return record
 
+    def _give_way(self, session_id: str) -> bool:
+        """Let go of an entry that was lost here; False where its session has come here since."""
+        stay = self._stays.get(session_id)
+        if stay is not None and stay.lost_ns:
+            self._forget(stay)
+            return True
+        return stay is None
+
     def _share(self, stay: Stay) -> None:
         """Let others know of an entry; clients are told once all nodes can know."""
         record = self._record_of(stay)
@@ -334,97 +356,9 @@ class Roster:
         else:
             self._board.put(TOPIC, stay.session_id, encoded(stay))
 
-    # What the board tells.
-
-    def _hear(self, change: Change) -> None:
-        """Take up an entry of another node, or that one of this node's own is known to all."""
-        self._teller.order = change.order
-        if change.mine and not change.lost:
-            self._hear_own(change)
-        elif change.value is not None:
-            self._take_in(decoded(change.key, change.value, change.node), owe=change.anew)
-        elif (stay := self._elsewhere(change)) is None:
-            return
-        elif change.left:
-            stay.lost_ns = self._clock.time_ns()
-            if change.mine:
-                self._inherited.add(stay)
-            self._graces.begin(stay, self._clock.monotonic())
-            self._teller.changed.set()
-        else:
-            self._remove(stay, owe=change.mine or change.anew)
-
-    def retell(self, order: int) -> None:
-        """Tell again who is here by this node, and who was until just now; see `Fleet.sure`.
-
-        After a loss nobody can know which of these was told, and by whom, nor which was told of an
-        entity by a node that had not heard of it.
-        """
-        self._teller.order = max(self._teller.order, order)
-        for stay in self._stays.values():
-            self._owe_again(self._record_of(stay))
-        for record in self._records.gone_since(self._clock.time_ns() - RETOLD_NS):
-            if record.told_version == record.version:  # else it was another node's
-                self._owe_again(record)
-
     def _owe_again(self, record: Record) -> None:
         record.told = None
         self._teller.owe(record)
-
-    def _hear_own(self, change: Change) -> None:
-        if change.value is not None:
-            self._keys[change.key] = decoded(change.key, change.value, "").key
-        key = self._keys.get(change.key, "")
-        record = self._records.get(key)
-        stay = record.stays.get(change.key) if record is not None else None
-        if stay is not None and stay.origin:
-            return  # it has moved on, and its node tells of it
-        if stay is None:
-            self._keys.pop(change.key, None)
-        if record is not None:
-            self._teller.owe(record)
-
-    def _elsewhere(self, change: Change) -> Stay | None:
-        """Return the entry that another node has had; None where the session has moved on."""
-        record = self._records.get(self._keys.get(change.key, ""))
-        stay = record.stays.get(change.key) if record is not None else None
-        return stay if stay is not None and stay.origin == change.node else None
-
-    def _take_in(self, stay: Stay, *, owe: bool) -> None:
-        """Have an entry of another node in its record, in the place of one that was lost here."""
-        own = self._stays.get(stay.session_id)
-        if own is not None:
-            if not own.lost_ns:
-                return  # it has come here since
-            self._forget(own)
-        record = self._records.get(stay.key) or Record(stay.entity)
-        record.stays[stay.session_id] = stay
-        self._keys[stay.session_id] = stay.key
-        self._records.arrive(record)
-        self._learn(record)
-        if owe:
-            self._teller.owe(record)
-
-    def _remove(self, stay: Stay, *, owe: bool) -> None:
-        """Take an entry of another node out of its record, if it is still there."""
-        record = self._records.get(stay.key)
-        if record is None or record.stays.get(stay.session_id) is not stay:
-            return
-        del record.stays[stay.session_id]
-        self._keys.pop(stay.session_id, None)
-        record.seen_ns = max(record.seen_ns, self._clock.time_ns())
-        if not record.stays:
-            self._records.depart(record)
-        self._learn(record)
-        if owe:
-            self._teller.owe(record)
-
-    def _learn(self, record: Record) -> None:
-        """Note that a record changed elsewhere: what was told of it there is not known here."""
-        record.touch(self._clock.time_ns())
-        record.told = None
-        for told in tuple(self.learned):
-            told(record.key)
 
     def _next_word(self) -> int:
         """Return a number above all before it, on every node: who speaks later has the greater."""

@@ -1,4 +1,4 @@
-"""What a node tells of presence without having heard all others is mended once it has."""
+"""Who is here by other nodes, and what a node told without having heard all of them."""
 
 from collections.abc import AsyncGenerator
 
@@ -7,12 +7,13 @@ import pytest
 from blackroad.core.errors import Code, Rejection
 from blackroad.core.fleet.board import Board
 from blackroad.core.fleet.words import Items
+from blackroad.core.identity.identity import Kind
 from blackroad.core.log.base import Append, Fence
 from blackroad.core.presence.entity import Status, entity_of
 from blackroad.core.presence.record import Stay
 from blackroad.core.presence.roster import Roster
 from blackroad.core.presence.shared import TOPIC, encoded
-from tests.core.presence.world import ADA, BOB, World, open_world
+from tests.core.presence.world import ADA, BOB, TENANT, World, open_world
 
 
 class Others(World):
@@ -95,3 +96,20 @@ async def test_in_the_end_a_node_tells_again_who_is_here_by_it_and_who_was(other
     others.clock.advance(61)
     others.roster.retell(200)
     assert await others.statuses() == [("ada", "online")], "who left long ago is known everywhere"
+
+
+async def test_a_session_that_was_lost_here_and_is_elsewhere_shows_once(others: Others) -> None:
+    others.roster.arrive(ADA, "se_1")
+    others.roster.depart("se_1", clean=False)
+    others.hear("other", "se_1")
+    assert others.roster.entry("se_1") is None
+    shown = others.roster.get(TENANT, Kind.USER, "ada")
+    assert [(one.session_id, one.node) for one in shown.sessions] == [("se_1", "n2")]
+
+
+async def test_a_session_that_is_here_is_not_elsewhere_whatever_others_say(others: Others) -> None:
+    stay = others.roster.arrive(ADA, "se_1")
+    others.hear("other", "se_1")
+    assert others.roster.entry("se_1") is stay
+    shown = others.roster.get(TENANT, Kind.USER, "ada")
+    assert [(one.session_id, one.node) for one in shown.sessions] == [("se_1", "n1")]

@@ -1,0 +1,116 @@
+"""Who is here by other nodes: their entries, as the board tells of them."""
+
+from collections.abc import Callable
+
+from blackroad.core.clock import Clock
+from blackroad.core.fleet.board import Change
+from blackroad.core.presence.grace import Graces
+from blackroad.core.presence.record import Record, Stay
+from blackroad.core.presence.records import Records
+from blackroad.core.presence.shared import decoded
+from blackroad.core.presence.teller import Teller
+
+
+class Elsewhere:
+    """Keeps the entries of other nodes in the records, beside those of this one.
+
+    Their own node tells clients of them; this one of those that a lost node had and that fall to
+    it, and of what it may have told wrongly. What the board says of this node's own entries means
+    that all nodes can know them: only then are they told.
+
+    `give_way` lets go of an entry of this node whose session has moved on; False: it has come back
+    since, and stays.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        teller: Teller,
+        graces: Graces,
+        clock: Clock,
+        give_way: Callable[[str], bool],
+    ) -> None:
+        # Told the keys of records that changed at other nodes.
+        self.learned: dict[Callable[[str], None], None] = {}
+        self._records = records
+        self._teller = teller
+        self._graces = graces
+        self._clock = clock
+        self._give_way = give_way
+        self._keys: dict[str, str] = {}  # of records, by the sessions on the board
+        self._inherited: set[Stay] = set()  # of nodes that left: this one tells of them
+
+    def hear(self, change: Change) -> None:
+        """Take up an entry of another node, or that one of this node's own is known to all."""
+        self._teller.order = change.order
+        if change.mine and not change.lost:
+            self._hear_own(change)
+        elif change.value is not None:
+            self._take_in(decoded(change.key, change.value, change.node), owe=change.anew)
+        elif (stay := self._entry(change)) is None:
+            return
+        elif change.left:
+            stay.lost_ns = self._clock.time_ns()
+            if change.mine:
+                self._inherited.add(stay)
+            self._graces.begin(stay, self._clock.monotonic())
+            self._teller.changed.set()
+        else:
+            self._remove(stay, owe=change.mine or change.anew)
+
+    def end(self, stay: Stay) -> None:
+        """Take out an entry whose node has left, and whose grace has ended. Idempotent."""
+        self._remove(stay, owe=stay in self._inherited)
+        self._inherited.discard(stay)
+
+    def _hear_own(self, change: Change) -> None:
+        if change.value is not None:
+            self._keys[change.key] = decoded(change.key, change.value, "").key
+        key = self._keys.get(change.key, "")
+        record = self._records.get(key)
+        stay = record.stays.get(change.key) if record is not None else None
+        if stay is not None and stay.origin:
+            return  # it has moved on, and its node tells of it
+        if stay is None:
+            self._keys.pop(change.key, None)
+        if record is not None:
+            self._teller.owe(record)
+
+    def _entry(self, change: Change) -> Stay | None:
+        """Return the entry that another node has had; None where the session has moved on."""
+        record = self._records.get(self._keys.get(change.key, ""))
+        stay = record.stays.get(change.key) if record is not None else None
+        return stay if stay is not None and stay.origin == change.node else None
+
+    def _take_in(self, stay: Stay, *, owe: bool) -> None:
+        """Have an entry of another node in its record, in the place of one that was lost here."""
+        if not self._give_way(stay.session_id):
+            return
+        record = self._records.get(stay.key) or Record(stay.entity)
+        record.stays[stay.session_id] = stay
+        self._keys[stay.session_id] = stay.key
+        self._records.arrive(record)
+        self._learn(record)
+        if owe:
+            self._teller.owe(record)
+
+    def _remove(self, stay: Stay, *, owe: bool) -> None:
+        """Take an entry out of its record, if it is still there."""
+        record = self._records.get(stay.key)
+        if record is None or record.stays.get(stay.session_id) is not stay:
+            return
+        del record.stays[stay.session_id]
+        self._keys.pop(stay.session_id, None)
+        record.seen_ns = max(record.seen_ns, self._clock.time_ns())
+        if not record.stays:
+            self._records.depart(record)
+        self._learn(record)
+        if owe:
+            self._teller.owe(record)
+
+    def _learn(self, record: Record) -> None:
+        """Note that a record changed elsewhere: what was told of it there is not known here."""
+        record.touch(self._clock.time_ns())
+        record.told = None
+        for told in tuple(self.learned):
+            told(record.key)
