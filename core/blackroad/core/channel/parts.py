@@ -6,6 +6,7 @@ from typing import Protocol
 from blackroad.core.channel.directory import Change, Directory
 from blackroad.core.channel.occupants import Occupants
 from blackroad.core.channel.reader import Reader
+from blackroad.core.channel.rights import Rights
 from blackroad.core.channel.seats import Seats
 from blackroad.core.channel.start import Starter
 from blackroad.core.hub.hub import Hub
@@ -86,7 +87,7 @@ class Parts:
     """The parts of a node that subscribers stand on."""
 
     __slots__ = (
-        "budget", "charge_command", "directory", "hub", "reader", "seats", "starter",
+        "budget", "charge_command", "directory", "hub", "reader", "rights", "seats", "starter",
         "subscribers", "viewed",
     )  # fmt: skip
 
@@ -95,6 +96,7 @@ class Parts:
     ) -> None:
         self.hub = hub
         self.directory = directory
+        self.rights = Rights(directory)
         self.seats = Seats(directory, occupants)
         self.starter = starter
         self.reader = Reader(hub, directory, occupants, starter)

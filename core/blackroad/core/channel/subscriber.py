@@ -1,7 +1,7 @@
 """A session's subscriptions: where each begins, how it catches up, and when it goes live."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 from blackroad.core.channel.asked import (
@@ -19,10 +19,8 @@ from blackroad.core.channel.pump import Pump
 from blackroad.core.channel.start import Start
 from blackroad.core.channel.subscription import Nowhere, Outlet, Subscription
 from blackroad.core.errors import Code, Rejection
-from blackroad.core.identity.audit import AUDIT
 from blackroad.core.identity.identity import Identity
 from blackroad.core.log.entry import Positions, latest
-from blackroad.core.names import is_pattern, unscope
 from blackroad.realtime.v1 import channel_pb2
 
 NOWHERE: Final = Nowhere()
@@ -101,7 +99,7 @@ class Subscriber:
 
         Then nothing has changed.
         """
-        await self._learn(request)
+        await self._parts.rights.learn(self.identity, (request.channel, *request.unit))
         names = self._check(request)
         start = await self._parts.starter.start(self.identity, names, request)
         subscription, old = await self._stand(request_id, request, names, start.after, label)
@@ -111,7 +109,7 @@ class Subscriber:
         if start.gap is not None:
             subscription.miss()
         self._begin(subscription, start)
-        self._audit(subscription)
+        self._parts.rights.audit(self.identity, subscription)
         if old is not None:
             await self._leave(old.occupies, clean=True)
 
@@ -127,11 +125,11 @@ class Subscriber:
         The door sees to what was missed: `follow` takes the subscription. Where these topics do not
         share that, nothing has changed and the answer is False.
         """
-        await self._learn(request)
+        await self._parts.rights.learn(self.identity, (request.channel, *request.unit))
         names = self._check(request)
         topics = topics_of(self.identity, names, presence=request.presence)
         await self._parts.hub.log.ready(topics)
-        if not shares((*topics, *self._private(topics))):
+        if not shares((*topics, *self._parts.rights.private(self.identity, topics))):
             return False
         heads = self._parts.hub.heads
         subscription, old = await self._stand(request_id, request, names, heads)
@@ -140,15 +138,6 @@ class Subscriber:
         if old is not None:
             await self._leave(old.occupies, clean=True)
         return True
-
-    def _audit(self, subscription: Subscription) -> None:
-        """Tell that private channels are read from here on."""
-        for name in subscription.names:
-            key = self.identity.key(name)
-            if not is_pattern(name) and self._parts.directory.policy(key).private:
-                AUDIT.joined(self.identity, name)
-        for key in subscription.private:
-            AUDIT.joined(self.identity, unscope(key))
 
     async def _stand(
         self,
@@ -162,7 +151,7 @@ class Subscriber:
         channel = request.channel
         occupied = await self._occupy(channel)
         try:
-            self._check_rights(names)  # they may have gone meanwhile
+            self._parts.rights.check(self.identity, names)  # they may have gone meanwhile
         except Rejection:
             await self._leave(occupied, clean=True)
             raise
@@ -179,7 +168,7 @@ class Subscriber:
             occupies=occupied,
             label=label,
         )
-        subscription.private |= self._private(subscription.topics)
+        subscription.private |= self._parts.rights.private(self.identity, subscription.topics)
         self.subscriptions[channel] = subscription
         for key in subscription.answers:
             self._parts.viewed.viewer_joined(key, self.session_id)
@@ -227,7 +216,8 @@ class Subscriber:
         """Take up a change of a channel's policy or members, before the next event."""
         for subscription in tuple(self.subscriptions.values()):
             if change.key in subscription.topics:
-                self._recheck(subscription, change)
+                if (code := self._parts.rights.lost(self.identity, change)) is not None:
+                    self._revoke(subscription, code)
                 self._want_seat(subscription)
             elif subscription.patterns:
                 self._reveal(subscription)
@@ -237,8 +227,7 @@ class Subscriber:
         self.identity = identity
         for subscription in tuple(self.subscriptions.values()):
             try:
-                for name in subscription.names:
-                    self._parts.directory.check_read(identity, name)
+                self._parts.rights.check(identity, subscription.names)
             except Rejection as rejection:
                 self._revoke(subscription, rejection.code)
             else:
@@ -254,25 +243,13 @@ class Subscriber:
         if rooms > MAX_SUBSCRIPTIONS or answers > MAX_ANSWERS:
             raise too_many(channel)
 
-    async def _learn(self, request: channel_pb2.Subscribe) -> None:
-        for name in (request.channel, *request.unit):
-            await self._parts.directory.learn(self.identity, name)
-
     def _check(self, request: channel_pb2.Subscribe) -> list[str]:
         """Return the names and patterns that the request follows, or raise `Rejection`."""
         names = names_of(request)
         answers = len(answers_of(self.identity, names))
         self.check_room(request.channel, rooms=rooms_among(names), answers=answers)
-        self._check_rights(names)
+        self._parts.rights.check(self.identity, names)
         return names
-
-    def _check_rights(self, names: Iterable[str]) -> None:
-        for name in names:
-            try:
-                self._parts.directory.check_read(self.identity, name)
-            except Rejection as rejection:
-                rejection.channel = name
-                raise
 
     async def _occupy(self, channel: str) -> str:
         """Take a seat in the channel; return its key, or nothing where it does not count."""
@@ -327,13 +304,6 @@ class Subscriber:
                 self._outlet.unfollow(subscription)
                 subscription.live = False
 
-    def _recheck(self, subscription: Subscription, change: Change) -> None:
-        """End a subscription by name to which the right is gone."""
-        if change.what == "deleted":
-            self._revoke(subscription, Code.NOT_FOUND)
-        elif not self._parts.directory.may_read(self.identity, change.key):
-            self._revoke(subscription, Code.NOT_MEMBER)
-
     def _revoke(self, subscription: Subscription, code: Code) -> None:
         if self.subscriptions.get(subscription.channel) is subscription:
             del self.subscriptions[subscription.channel]
@@ -363,14 +333,9 @@ class Subscriber:
         if subscription.ended:  # before, or meanwhile
             await self._leave(subscription.occupies, clean=True)
 
-    def _private(self, topics: Iterable[str]) -> set[str]:
-        """Return the private channels that the patterns among the topics may show."""
-        matching = self._parts.directory.private_matching
-        return {key for one in topics if is_pattern(one) for key in matching(self.identity, one)}
-
     def _reveal(self, subscription: Subscription) -> None:
         """Take up which private channels the patterns of a subscription may show now."""
         former = subscription.private
-        subscription.private = self._private(subscription.patterns)
+        subscription.private = self._parts.rights.private(self.identity, subscription.patterns)
         if subscription.live and subscription.private != former:
             self._outlet.follow_changed(subscription)
