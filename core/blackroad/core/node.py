@@ -10,6 +10,7 @@ from typing import Self
 import structlog
 
 from blackroad.core.admin.calls import AdminCalls
+from blackroad.core.alerts import Alerts
 from blackroad.core.channel.calls import ChannelCalls
 from blackroad.core.channel.control import BODIES
 from blackroad.core.channel.directory import Directory
@@ -39,11 +40,9 @@ from blackroad.core.limits.budget import Budget
 from blackroad.core.limits.quota import LocalQuota, MakeQuota
 from blackroad.core.limits.rates import SWEEP_SECONDS, Rates
 from blackroad.core.limits.shared import Settlement
-from blackroad.core.log.base import Append
-from blackroad.core.log.engine import EMBEDDED, MEMORY, EngineSettings, engine_of
+from blackroad.core.log.engine import MEMORY, EngineSettings, engine_of, is_shared
 from blackroad.core.log.entry import Entry, Positions
 from blackroad.core.log.shelf import Shelf
-from blackroad.core.names import scope
 from blackroad.core.presence.calls import PresenceCalls
 from blackroad.core.presence.roster import Roster
 from blackroad.core.publisher import Publisher
@@ -52,12 +51,10 @@ from blackroad.core.settings import CoreSettings
 from blackroad.core.stream.answers import Answers
 from blackroad.core.ticker import Ticker
 
-DRAIN_BATCH = 200
 # Of the time for a drain: what answers may take, and over what sessions are told.
 ANSWERS_SHARE = 0.7
 TELL_SHARE = 0.2
 EDGE_SECONDS = 0.5
-DEFAULT_TENANT = "default"
 
 
 class Node:
@@ -82,7 +79,7 @@ class Node:
         self.rates = Rates(settings.limits, clock, make)
         self.log = self.engine.log
         self.hub = Hub(self.log)
-        self.fleet = Fleet(self.log, self.hub, alone=not _is_shared(settings.log))
+        self.fleet = Fleet(self.log, self.hub, alone=not is_shared(settings.log))
         self.fleet.alert = self._node_lost
         self.ticker = Ticker()
         self.expiry = Expiry(clock)
@@ -99,6 +96,7 @@ class Node:
         self.folding = Folding(self.engine, self.hub, self.directory, self.peers.revocations)
         self.publisher = Publisher(self.log, self.directory, clock)
         self.publisher.charge = self.rates.charge
+        self.alerts = Alerts(self.log, self.publisher, self.sessions, self.name)
         self.occupants = Occupants(
             self.log,
             self.publisher,
@@ -275,14 +273,14 @@ class Node:
 
     def _node_lost(self, name: str) -> None:
         text = f"the node {name} was lost"
-        self._tasks.create_task(self._alert("critical", Code.UNAVAILABLE, text))
+        self._tasks.create_task(self.alerts.tell("critical", Code.UNAVAILABLE, text))
 
     def _engine_changed(self, healthy: bool, away_seconds: float) -> None:
         for listener in self.engine_listeners:
             listener()
         if healthy and self._running:
             text = f"the log's engine was away for {away_seconds:.1f} seconds"
-            self._tasks.create_task(self._alert("warning", Code.UNAVAILABLE, text))
+            self._tasks.create_task(self.alerts.tell("warning", Code.UNAVAILABLE, text))
 
     def _end_revoked(self, revocation: Revocation) -> None:
         if not self._running:
@@ -302,7 +300,7 @@ class Node:
         if self.draining:
             return
         self.draining = True
-        await self._alert("warning", Code.DRAINING, f"{self.name} is shutting down")
+        await self.alerts.tell("warning", Code.DRAINING, f"{self.name} is shutting down")
         # 1. What is being answered is finished, and heard: an edge that drains as well goes first.
         if await self.answers.drain(seconds * ANSWERS_SHARE):
             await self.trunks.none(EDGE_SECONDS)
@@ -310,32 +308,7 @@ class Node:
         self.roster.drain()
         self.trunks.drain(retry_after_seconds=0.0)
         # An edge moves its browsers to another node, or tells them itself.
-        sessions = [one for one in self.sessions.all() if not isinstance(one, BrowserSession)]
-        batches = range(0, len(sessions), DRAIN_BATCH)
-        for start in batches:
-            for number, session in enumerate(sessions[start : start + DRAIN_BATCH]):
-                session.end(
-                    Ending(Code.DRAINING, retry_after_seconds=round(number / DRAIN_BATCH, 3))
-                )
-            await asyncio.sleep(seconds * TELL_SHARE / len(batches) if len(batches) > 1 else 0)
-
-    async def _alert(self, severity: str, code: Code, message: str) -> None:
-        """Tell on `alerts`, to every tenant that has sessions here and to the default one."""
-        said = {
-            "severity": severity,
-            "code": code.name.lower(),
-            "message": message,
-            "node": self.name,
-        }
-        tenants = {session.identity.tenant for session in self.sessions.all()} | {DEFAULT_TENANT}
-        record = self.publisher.record("alerts", "alert", json=said)
-        keys = [scope(tenant, "alerts") for tenant in sorted(tenants)]
-        await self.log.append([Append(key, [record], self.publisher.keep(key)) for key in keys])
-
-
-def _is_shared(log: str) -> bool:
-    """Tell whether other nodes may use the log that the setting names."""
-    return log != MEMORY and not log.startswith(EMBEDDED)
+        await self.sessions.drain(seconds * TELL_SHARE, aside=BrowserSession)
 
 
 def _engine(settings: CoreSettings) -> EngineSettings:

@@ -1,13 +1,16 @@
 """All sessions of a node, at whatever door."""
 
+import asyncio
 from bisect import bisect_right
 from typing import Protocol
 
 from blackroad.core.clock import SystemClock
-from blackroad.core.errors import Ending
+from blackroad.core.errors import Code, Ending
 from blackroad.core.identity.expiry import Expiry
 from blackroad.core.identity.identity import Identity
 from blackroad.realtime.v1 import admin_pb2, common_pb2
+
+DRAIN_BATCH = 200
 
 
 class Session(Protocol):
@@ -110,3 +113,18 @@ class Sessions:
                 if len(chosen) == limit:
                     break
         return chosen
+
+    async def drain(self, seconds: float, *, aside: type[Session]) -> None:
+        """Tell all that are here to go, but for those of a kind that others tell.
+
+        In batches, over so many seconds where one is not enough. Each is told a time of its own
+        after which to come back.
+        """
+        going = [one for one in self.all() if not isinstance(one, aside)]
+        batches = range(0, len(going), DRAIN_BATCH)
+        for start in batches:
+            for number, session in enumerate(going[start : start + DRAIN_BATCH]):
+                session.end(
+                    Ending(Code.DRAINING, retry_after_seconds=round(number / DRAIN_BATCH, 3))
+                )
+            await asyncio.sleep(seconds / len(batches) if len(batches) > 1 else 0)

@@ -105,6 +105,11 @@ def check_log(setting: str) -> str:
     return setting
 
 
+def is_shared(setting: str) -> bool:
+    """Tell whether other nodes may use the log that the setting names."""
+    return setting != MEMORY and not setting.startswith(EMBEDDED)
+
+
 def engine_of(settings: EngineSettings, clock: Clock) -> Engine:
     """Return the engine that the settings name."""
     if settings.log == MEMORY:
