@@ -70,16 +70,16 @@ class Journal:
         self._filled = asyncio.Event()
         self._awaited: list[asyncio.Future[None]] = []
         self._roomy = asyncio.Event()
-        self._roomy.set()
 
     def write(self, page: Page, record: Record) -> None:
         """Say one more thing of an answer."""
         if page.pending is None:
             page.pending = [record]
             self._pages.append(page)
+            self._filled.set()
         else:
             page.pending.append(record)
-        self._add(record)
+        self._bytes += record.size + OVERHEAD_BYTES
 
     def publish(self, key: str, record: Record) -> None:
         """Say something beside the answers, on another channel."""
@@ -87,11 +87,14 @@ class Journal:
             self._beside[-1][1].append(record)
         else:
             self._beside.append((key, [record]))
-        self._add(record)
+            self._filled.set()
+        self._bytes += record.size + OVERHEAD_BYTES
 
     async def room(self) -> None:
         """Return when there is room."""
-        await self._roomy.wait()
+        if self._bytes >= self._max_bytes:
+            self._roomy.clear()
+            await self._roomy.wait()
 
     async def written(self) -> None:
         """Return when all that was said so far is in the log, or was refused."""
@@ -150,13 +153,6 @@ class Journal:
         if keep is None:
             keep = self._tasks[like] = self._keep(key)
         return keep
-
-    def _add(self, record: Record) -> None:
-        self._bytes += record.size + OVERHEAD_BYTES
-        if self._bytes >= self._max_bytes:
-            self._roomy.clear()
-        if not self._filled.is_set():
-            self._filled.set()
 
 
 def _runs(records: list[Record]) -> list[tuple[list[Record], bool]]:
