@@ -18,6 +18,7 @@ from blackroad.core.log.record import Record
 
 NO_HISTORY = Keep(0, 0.0)  # an answer's history is its folded form
 OVERHEAD_BYTES = 64
+TASK_TOKENS = 4  # tenant.task.ID.state
 FEW = 8  # records that are less than 1 MiB, whatever they are: an update has at most 64 KiB
 
 
@@ -62,7 +63,7 @@ class Journal:
     def __init__(self, log: Log, max_bytes: int, keep: Callable[[str], Keep]) -> None:
         self._log = log
         self._keep = keep
-        self._tasks: dict[str, Keep] = {}
+        self._tasks: dict[tuple[str, str], Keep] = {}
         self._max_bytes = max_bytes
         self._pages: list[Page] = []
         self._beside: list[tuple[str, list[Record]]] = []
@@ -116,55 +117,68 @@ class Journal:
                     future.set_result(None)
 
     async def _flush(self) -> None:
-        pages, self._pages = self._pages, []
-        beside, self._beside = self._beside, []
         taken = self._bytes
-        appends: list[Append] = []
-        told: list[tuple[Page, list[Record]]] = []
-        for page in pages:
-            records, page.pending = page.pending or [], None
-            for run, last in _runs(records):
-                fence = Fence(page.fence, last and page.ended)
-                appends.append(Append(page.key, run, NO_HISTORY, None, fence))
-                told.append((page, run))
-        for key, records in beside:
-            keep = self._keep_of(key)
-            appends += [Append(key, run, keep) for run, _ in _runs(records)]
+        told, appends = self._take()
         results = await self._log.append(appends)
         self._bytes -= taken  # what was said meanwhile still waits
         if self._bytes < self._max_bytes:
             self._roomy.set()
-        for (page, run), result in zip(told, results, strict=False):
+        for page, append, result in zip(told, appends, results, strict=False):
             if isinstance(result, Rejection):
                 page.refused(result)
             else:
-                page.written(run, result)
+                page.written(append.records, result)
+
+    def _take(self) -> tuple[list[Page], list[Append]]:
+        """Take what is pending, to be appended; the pages are those of the first appends."""
+        pages, self._pages = self._pages, []
+        beside, self._beside = self._beside, []
+        told: list[Page] = []
+        appends: list[Append] = []
+        for page in pages:
+            records, page.pending = page.pending or [], None
+            fence = Fence(page.fence, page.ended)
+            append = Append(page.key, records, NO_HISTORY, None, fence)
+            if len(records) < FEW:
+                told.append(page)
+                appends.append(append)
+            else:
+                runs = _cut(append)
+                told += [page] * len(runs)
+                appends += runs
+        for key, records in beside:
+            append = Append(key, records, self._keep_of(key))
+            if len(records) < FEW:
+                appends.append(append)
+            else:
+                appends += _cut(append)
+        return told, appends
 
     def _keep_of(self, key: str) -> Keep:
         """Return how much history a channel keeps.
 
         The same for the tasks of a tenant, since rules name no single one.
         """
-        tenant, first, _ = key.split(".", 2) if key.count(".") > 1 else (key, "", "")
-        if first != "task":
+        tokens = key.split(".")
+        if len(tokens) != TASK_TOKENS or tokens[1] != "task":
             return self._keep(key)
-        like = f"{tenant}.{key.rpartition('.')[2]}"
+        like = (tokens[0], tokens[-1])
         keep = self._tasks.get(like)
         if keep is None:
             keep = self._tasks[like] = self._keep(key)
         return keep
 
 
-def _runs(records: list[Record]) -> list[tuple[list[Record], bool]]:
-    """Cut records into appends that the log takes; say which is the last."""
-    if len(records) < FEW:
-        return [(records, True)]
+def _cut(append: Append) -> list[Append]:
+    """Cut an append into such as the log takes; the last of them ends what it is to end."""
     runs: list[list[Record]] = [[]]
     size = 0
-    for record in records:
+    for record in append.records:
         size += record.size
         if runs[-1] and (size > MAX_APPEND_BYTES or len(runs[-1]) == MAX_APPEND_EVENTS):
             runs.append([])
             size = record.size
         runs[-1].append(record)
-    return [(run, run is runs[-1]) for run in runs]
+    begun = Fence(append.fence.attempt) if append.fence else None
+    earlier = [Append(append.key, run, append.keep, None, begun) for run in runs[:-1]]
+    return [*earlier, Append(append.key, runs[-1], append.keep, None, append.fence)]
