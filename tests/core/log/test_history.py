@@ -22,7 +22,7 @@ def test_what_is_counted_is_what_is_held(steps: list[tuple[str, int, int] | str]
             continue
         key, keep, size = step
         entry = Entry(key, Record("", "message", bytes(size)), 0, 7, offset, offset, 0)
-        histories.append(key, [entry], Keep(events=keep))
+        histories.append(key, [entry], cost(entry), Keep(events=keep))
         kept = histories.page(key, 100, None, None, 0).entries
         assert kept[-1:] == [entry] * (keep > 0)
         pages = [histories.page(key, 100, None, None, 0).entries for key in KEYS]
@@ -32,9 +32,8 @@ def test_what_is_counted_is_what_is_held(steps: list[tuple[str, int, int] | str]
 
 def test_an_entry_over_all_the_bytes_is_not_kept() -> None:
     histories = Histories(1_000)
-    histories.append(
-        "t.a", [Entry("t.a", Record("", "message", bytes(2_000)), 0, 7, 1, 1, 0)], Keep()
-    )
+    entry = Entry("t.a", Record("", "message", bytes(2_000)), 0, 7, 1, 1, 0)
+    histories.append("t.a", [entry], cost(entry), Keep())
     assert histories.bytes == 0
     assert "t.a" not in histories
     assert list(histories.page("t.a", 10, None, None, 0).entries) == []

@@ -44,7 +44,7 @@ class Case:
             record = Record("", "message", bytes(size))
             entries.append(Entry(key, record, 0, 7, self.sequence, self.sequence, time_ns))
         channel.sequence = self.sequence
-        self.ring.append(channel, entries)
+        self.ring.append(channel, entries, sum(map(cost, entries)))
 
     @property
     def held(self) -> list[Entry]:

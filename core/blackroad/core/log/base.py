@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -23,7 +23,7 @@ class GapReason(IntEnum):
     NOT_KEPT = 3
 
 
-class Fence(NamedTuple):
+class Fence(msgspec.Struct, gc=False, frozen=True):
     """Lets a channel be written by one owner at a time, and ended once.
 
     An append is refused where the channel's stored attempt is higher, or where it has ended. A

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from blackroad.core.log.entry import Entry, Position, Positions
-from blackroad.core.log.ring import ENTRY_COST
+from blackroad.core.log.ring import RECORD_COST
 
 
 class Follower:
@@ -35,7 +35,7 @@ class Follower:
 
     def put(self, entries: Sequence[Entry]) -> None:
         """Add what was appended, in order."""
-        added = ENTRY_COST * len(entries) + 2 * sum([entry.size for entry in entries])
+        added = RECORD_COST * len(entries) + 2 * sum([entry.record.size for entry in entries])
         if self._bytes + added > self._max_bytes:
             self._pending.clear()
             self._bytes = 0

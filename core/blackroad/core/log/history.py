@@ -1,21 +1,20 @@
 """The latest entries of each channel, for those who come later: they outlive the ring."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
 
 import msgspec
 
 from blackroad.core.log.base import HistoryPage, Keep
 from blackroad.core.log.entry import Entry
-from blackroad.core.log.ring import ENTRY_COST, cost
+from blackroad.core.log.ring import cost
 
 
 class _History(msgspec.Struct, gc=False, eq=False):
     """What one channel keeps."""
 
     keep: Keep
-    entries: list[Entry] = []
-    bytes: int = 0
+    entries: list[Entry]
+    bytes: int
 
     def cut(self, count: int) -> int:
         """Drop the oldest `count` entries; return their bytes."""
@@ -49,22 +48,24 @@ class Histories:
         """Tell whether something is kept of a channel, expired or not."""
         return key in self._by_key
 
-    def append(self, key: str, entries: Sequence[Entry], keep: Keep) -> None:
-        """Take a channel's next entries, under the policy of now."""
+    def append(self, key: str, entries: list[Entry], added: int, keep: Keep) -> None:
+        """Take a channel's next entries, under the policy of now.
+
+        They cost `added` together; the list may become the history's own.
+        """
         if keep.events <= 0 or keep.seconds <= 0:
             if key in self._by_key:
                 self.forget(key)
             return
         history = self._by_key.get(key)
         if history is None:
-            history = self._by_key[key] = _History(keep)
+            history = self._by_key[key] = _History(keep, entries, added)
         else:
             self._by_key.move_to_end(key)
             history.keep = keep
-        history.entries += entries
-        added = ENTRY_COST * len(entries) + 2 * sum([entry.size for entry in entries])
+            history.entries += entries
+            history.bytes += added
         excess = len(history.entries) - keep.events
-        history.bytes += added
         self.bytes += added - (history.cut(excess) if excess > 0 else 0)
         if self.bytes > self._max_bytes:
             self._shrink()

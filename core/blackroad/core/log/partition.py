@@ -9,7 +9,7 @@ from blackroad.core.log.entry import Entry, Position
 from blackroad.core.log.history import Histories
 from blackroad.core.log.idempotency import Answers, request_of
 from blackroad.core.log.numbers import Channel, Channels
-from blackroad.core.log.ring import Ring
+from blackroad.core.log.ring import RECORD_COST, Ring
 from blackroad.core.log.selection import Selection
 
 
@@ -40,21 +40,10 @@ class Partition:
 
     def append(self, append: Append, now_ns: int, into: list[Entry]) -> Appended | Rejection:
         """Append all records or none; add the entries to `into`."""
-        request = request_of(append.key, *append.idempotency) if append.idempotency else None
-        if request and (first := self.answers.find(request)):
-            return first.repeated
+        if append.idempotency is not None:
+            return self._append_once(append, *append.idempotency, now_ns, into)
         channel = self.channels.get(append.key)
-        if refusal := _refusal(append, channel):
-            return refusal
-        if request and self.answers.full():
-            return self._crowded(now_ns)
-        if channel is None:
-            channel = self.channels.create(append.key, now_ns)
-        commit = self._commit if append.told else self._shelve
-        answer = commit(append, channel, now_ns, into)
-        if request:
-            self.answers.put(request, answer)
-        return answer
+        return _refusal(append, channel) or self._commit(append, channel, now_ns, into)
 
     def missing(
         self, selection: Selection, names: Sequence[str], after: Position
@@ -91,45 +80,57 @@ class Partition:
         text = "too many idempotency keys at once"
         return Rejection(Code.RATE_LIMITED, text, retry_after_seconds=wait)
 
-    def _commit(self, append: Append, channel: Channel, now_ns: int, into: list[Entry]) -> Appended:
-        """Give each record its place. The hottest lines of a core without Redis."""
+    def _append_once(
+        self, append: Append, subject: str, key: str, now_ns: int, into: list[Entry]
+    ) -> Appended | Rejection:
+        """Append what was not appended before, or give the first answer again."""
+        request = request_of(append.key, subject, key)
+        if first := self.answers.find(request):
+            return first.repeated
+        channel = self.channels.get(append.key)
+        if refusal := _refusal(append, channel):
+            return refusal
+        if self.answers.full():
+            return self._crowded(now_ns)
+        answer = self._commit(append, channel, now_ns, into)
+        self.answers.put(request, answer)
+        return answer
+
+    def _commit(
+        self, append: Append, channel: Channel | None, now_ns: int, into: list[Entry]
+    ) -> Appended:
+        """Give each record its place. The hottest lines of a core without Redis.
+
+        What is not told takes no place of the partition, and lies in the history only.
+        """
         key, number, epoch = append.key, self.number, self.epoch
-        sequence, first_offset = self.sequence, channel.offset + 1
-        offset = channel.offset
+        if channel is None:
+            channel = self.channels.create(key, now_ns)
+        sequence, offset = self.sequence, channel.offset
+        step = 1 if append.told else 0
+        size = 0
+        ids: list[str] = []
         entries: list[Entry] = []
         for record in append.records:
-            sequence += 1
+            sequence += step
             offset += 1
+            size += record.size
+            ids.append(record.event_id)
             entries.append(Entry(key, record, number, epoch, sequence, offset, now_ns))
+        first_offset = channel.offset + 1
+        # Also of what is not told: channels are looked through in the order of their writing.
         self.sequence = channel.sequence = sequence
         channel.offset = offset
         channel.updated_ns = now_ns
-        if append.fence:
-            channel.attempt, channel.ended = append.fence
-        self.ring.append(channel, entries)
+        if fence := append.fence:
+            channel.attempt, channel.ended = fence.attempt, fence.ends
+        added = RECORD_COST * len(entries) + 2 * size
+        if append.told:
+            self.ring.append(channel, entries, added)
+            into += entries
         self.channels.touch(channel, append.keep)
-        self.histories.append(key, entries, append.keep)
-        into += entries
-        ids = tuple([record.event_id for record in append.records])
-        return Appended(ids, first_offset, Position(epoch, sequence), number, now_ns)
-
-    def _shelve(self, append: Append, channel: Channel, now_ns: int, into: list[Entry]) -> Appended:
-        """Put records into the history only."""
-        del into
-        head, first_offset = self.head, channel.offset + 1
-        entries = [
-            Entry(append.key, record, self.number, *head, offset, now_ns)
-            for offset, record in enumerate(append.records, first_offset)
-        ]
-        channel.offset += len(entries)
-        # Channels are looked through in the order of what was written last.
-        channel.sequence, channel.updated_ns = head.sequence, now_ns
-        if append.fence:
-            channel.attempt, channel.ended = append.fence
-        self.channels.touch(channel, append.keep)
-        self.histories.append(append.key, entries, append.keep)
-        ids = tuple([record.event_id for record in append.records])
-        return Appended(ids, first_offset, head, self.number, now_ns)
+        self.histories.append(key, entries, added, append.keep)
+        return Appended(tuple(ids), first_offset, Position(epoch, sequence), number, now_ns)
 
 
 def _refusal(append: Append, channel: Channel | None) -> Rejection | None:

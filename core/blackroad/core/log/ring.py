@@ -4,10 +4,11 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from operator import attrgetter
 
-from blackroad.core.log.entry import Entry
+from blackroad.core.log.entry import OVERHEAD_BYTES, Entry
 from blackroad.core.log.numbers import Channel, Channels
 
 ENTRY_COST = 384  # bytes of Python for an entry, beside twice its size: its body and wire form
+RECORD_COST = ENTRY_COST + 2 * OVERHEAD_BYTES  # the same, beside twice the size of its record
 SEGMENT_ENTRIES = 512
 SEGMENTS = 64  # that a full ring has at least; what is let go is let go by segments
 
@@ -17,7 +18,7 @@ _first = attrgetter("first")
 
 def cost(entry: Entry) -> int:
     """Return the bytes that an entry takes, with the wire form that it has once delivered."""
-    return 2 * entry.size + ENTRY_COST
+    return 2 * entry.record.size + RECORD_COST
 
 
 class Segment:
@@ -28,11 +29,11 @@ class Segment:
 
     __slots__ = ("_by_key", "_indexed", "began_ns", "bytes", "entries", "first", "time_ns")
 
-    def __init__(self, first: int) -> None:
+    def __init__(self, first: int, began_ns: int = 0) -> None:
         self.first = first  # the sequence of its first entry
         self.entries: list[Entry | None] = []
         self.bytes = 0
-        self.began_ns = 0  # when its first entry came
+        self.began_ns = began_ns  # when its first entry came
         self.time_ns = 0  # when its last entry came
         self._by_key: dict[str, list[Entry]] = {}
         self._indexed = 0
@@ -75,12 +76,19 @@ class Ring:
         self.bytes = 0
         self.trimmed = first_sequence - 1  # the highest sequence that was let go
 
-    def append(self, channel: Channel, entries: list[Entry]) -> None:
-        """Take a channel's next entries."""
-        added = ENTRY_COST * len(entries)
-        for entry in entries:
-            added += 2 * entry.size
-        tail = self._tail(entries[0])
+    def append(self, channel: Channel, entries: list[Entry], added: int) -> None:
+        """Take a channel's next entries, which cost `added` together."""
+        first = entries[0]
+        tail = self._segments[-1]
+        if not tail.entries:
+            tail.began_ns = first.time_ns
+        elif (
+            tail.bytes > self._segment_bytes
+            or len(tail.entries) >= SEGMENT_ENTRIES
+            or first.time_ns - tail.began_ns > self._segment_ns
+        ):
+            tail = Segment(first.sequence, first.time_ns)
+            self._segments.append(tail)
         tail.entries += entries
         tail.bytes += added
         tail.time_ns = entries[-1].time_ns
@@ -139,20 +147,6 @@ class Ring:
         """Return the place of the segment that has a sequence, or the first where it is gone."""
         return max(bisect_right(self._segments, sequence, key=_first) - 1, 0)
 
-    def _tail(self, entry: Entry) -> Segment:
-        """Return the segment that takes the next entry."""
-        tail = self._segments[-1]
-        if tail.entries and (
-            tail.bytes > self._segment_bytes
-            or len(tail.entries) >= SEGMENT_ENTRIES
-            or entry.time_ns - tail.began_ns > self._segment_ns
-        ):
-            tail = Segment(entry.sequence)
-            self._segments.append(tail)
-        if not tail.entries:
-            tail.began_ns = entry.time_ns
-        return tail
-
     def _drop_first(self) -> None:
         segment = self._segments.pop(0)
         self.bytes -= segment.bytes
@@ -161,7 +155,7 @@ class Ring:
         for entry in segment.entries:
             last += 1
             if entry is not None and (channel := get(entry.key)):
-                channel.retained_bytes -= 2 * entry.size + ENTRY_COST
+                channel.retained_bytes -= 2 * entry.record.size + RECORD_COST
                 channel.trimmed = entry.sequence
         self.trimmed = max(self.trimmed, last - 1)
         if not self._segments:

@@ -14,7 +14,7 @@ from blackroad.core.log.partition import Partition
 from blackroad.core.log.reading import Stretch, newest_of, read_partition
 from blackroad.core.log.redis.codec import Limits, Numbers, Read, State
 from blackroad.core.log.redis.past import Past
-from blackroad.core.log.ring import Ring
+from blackroad.core.log.ring import Ring, cost
 from blackroad.core.log.selection import Selection
 
 
@@ -96,7 +96,8 @@ class Replica:
                 channel = part.channels.create(key, own[0].entry.time_ns)
             channel.offset, channel.sequence = last.offset, last.sequence
             channel.updated_ns = last.time_ns
-            part.ring.append(channel, [read.entry for read in own])
+            entries = [read.entry for read in own]
+            part.ring.append(channel, entries, sum(map(cost, entries)))
             part.channels.touch(channel, _keep(own[-1].kept_seconds))
         part.sequence = reads[-1].entry.sequence
 
