@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blackroad.core.log.base import Appended
-from blackroad.core.log.entry import Position
 from blackroad.core.log.idempotency import ROTATION_SECONDS, Answers, request_of
 
 words = st.text(alphabet="a1 \n\0", max_size=4)
@@ -32,4 +31,4 @@ def test_an_answer_is_known_for_one_turn_and_gone_after_two(pauses: list[float])
             assert known or age > ROTATION_SECONDS - 0.001
             assert not known or age < 2 * ROTATION_SECONDS + 0.001
         put[str(number)] = now
-        answers.put(str(number), Appended(("e",), 1, Position(1, 1), 0, 0))
+        answers.put(str(number), Appended(("e",), 1, 1, 1, 0, 0))

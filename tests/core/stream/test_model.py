@@ -18,7 +18,6 @@ from blackroad.core.clock import FakeClock
 from blackroad.core.errors import Rejection
 from blackroad.core.identity.development import developer_service
 from blackroad.core.log.base import Appended, Keep
-from blackroad.core.log.entry import Position
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
 from blackroad.core.log.record import Record
 from blackroad.core.stream.answer import Answer
@@ -62,7 +61,7 @@ class Pages(Journal):
         if record.ends:
             self.endings[page] = self.endings.get(page, 0) + 1
         offset = page.folded.offset + 1
-        page.written([record], Appended((record.event_id,), offset, Position(1, offset), 0, 0))
+        page.written([record], Appended((record.event_id,), offset, 1, offset, 0, 0))
 
 
 class Serving:

@@ -72,10 +72,16 @@ class Appended(msgspec.Struct, gc=False, eq=False):
 
     ids: Sequence[str]
     first_offset: int
-    position: Position
+    epoch: int
+    sequence: int
     partition: int
     time_ns: int
     duplicate: bool = False
+
+    @property
+    def position(self) -> Position:
+        """Where the last record lies."""
+        return Position(self.epoch, self.sequence)
 
     @property
     def last_offset(self) -> int:

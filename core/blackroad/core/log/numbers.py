@@ -12,7 +12,7 @@ MAX_RETIRED_AT_ONCE = 1_000  # what is left goes with the next calls
 
 
 class Channel(msgspec.Struct, gc=False, eq=False):
-    """The numbers and the fence of one channel; see `new_channel`."""
+    """The numbers and the fence of one channel."""
 
     key: str
     offset: int  # the last one
@@ -24,11 +24,6 @@ class Channel(msgspec.Struct, gc=False, eq=False):
     attempt: int = 0
     ended: bool = False
     lane: int = -1
-
-
-def new_channel(key: str, offset: int, sequence: int, now_ns: int) -> Channel:
-    """Return a channel in which nothing was said yet, after these numbers."""
-    return Channel(key, offset, sequence, now_ns, now_ns, trimmed=sequence)
 
 
 class Channels:
@@ -45,6 +40,7 @@ class Channels:
         self._limit = limit
         self._idle_seconds = idle_seconds
         self._by_key: dict[str, Channel] = {}
+        self.get = self._by_key.get  # a channel by its key; None where it has no numbers
         # By how long they are kept: idle_seconds times a power of two. The latest written is last.
         self._lanes: list[OrderedDict[str, Channel]] = [OrderedDict()]
         self.dropped_sequence = 0
@@ -53,13 +49,10 @@ class Channels:
     def __len__(self) -> int:
         return len(self._by_key)
 
-    def get(self, key: str) -> Channel | None:
-        """Return a channel; None where it has no numbers."""
-        return self._by_key.get(key)
-
     def create(self, key: str, now_ns: int) -> Channel:
         """Return a new channel, which continues after all that were dropped."""
-        channel = new_channel(key, self.dropped_offset, self.dropped_sequence, now_ns)
+        before = self.dropped_sequence
+        channel = Channel(key, self.dropped_offset, before, now_ns, now_ns, before)
         self._by_key[key] = channel
         self._catalog.add(key)
         return channel

@@ -130,7 +130,7 @@ class Partition:
             into += entries
         self.channels.touch(channel, append.keep)
         self.histories.append(key, entries, added, append.keep)
-        return Appended(tuple(ids), first_offset, Position(epoch, sequence), number, now_ns)
+        return Appended(tuple(ids), first_offset, epoch, sequence, number, now_ns)
 
 
 def _refusal(append: Append, channel: Channel | None) -> Rejection | None:

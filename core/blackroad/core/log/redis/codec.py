@@ -161,8 +161,7 @@ def answer_of(told: list[int | str], ids: tuple[str, ...], partition: int) -> Ap
             again = kind == AGAIN
             if again:
                 ids = tuple(cast("str", numbers[4]).split("\n"))
-            position = Position(epoch, sequence)
-            return Appended(ids, first, position, partition, time_us * 1000, again)
+            return Appended(ids, first, epoch, sequence, partition, time_us * 1000, again)
         case 2:
             return Rejection(Code.CONFLICT, f"the last offset is {numbers[0]}")
         case 3:

@@ -46,10 +46,11 @@ class RedisLog(Station):
         for place, append in enumerate(appends):
             self._part(append.key).writer.put(waiting, place, append)
         await waiting.future
-        for answer in waiting.answers:
+        for answer in reversed(waiting.answers):  # the latest of a partition comes first
             if isinstance(answer, Appended):
                 part = self._parts[answer.partition]
-                part.own = max(part.own, answer.position)
+                if (answer.epoch, answer.sequence) > part.own:
+                    part.own = answer.position
         return waiting.answers
 
     def follow(self) -> AsyncIterator[list[Entry]]:
