@@ -10,7 +10,7 @@ import msgspec
 from blackroad.core.errors import Code
 from blackroad.core.ids import event_id
 from blackroad.core.log.record import LateRecord, Record
-from blackroad.core.names import scope, token
+from blackroad.core.names import scope, token, unscope
 from blackroad.core.stream.update import AGENT, Ending
 from blackroad.realtime.v1 import event_pb2
 
@@ -27,39 +27,36 @@ _JSON: Final = msgspec.json.Encoder()
 
 def task_started(tenant: str, stream_id: str, agent: str, model: str) -> Beside:
     """Return the event that tells that a worker took an invocation."""
-    channel = f"task.{stream_id}.state"
-    told = TaskStarted("", "task.started", b"", 0, SIZE, channel, agent, stream_id, model=model)
-    return f"{tenant}.{channel}", told
+    key = f"{tenant}.task.{stream_id}.state"
+    return key, TaskStarted("", "task.started", b"", 0, SIZE, key, agent, stream_id, model=model)
 
 
 def task_completed(tenant: str, stream_id: str, agent: str, ending: Ending) -> Beside:
     """Return the event that tells that an answer ended, and how; never its input or output."""
-    channel = f"task.{stream_id}.state"
-    told = TaskCompleted(
-        "", "task.completed", b"", 0, SIZE, channel, agent, stream_id, ending=ending
-    )
-    return f"{tenant}.{channel}", told
+    key = f"{tenant}.task.{stream_id}.state"
+    told = TaskCompleted("", "task.completed", b"", 0, SIZE, key, agent, stream_id, ending=ending)
+    return key, told
 
 
 def task_progress(
     tenant: str, stream_id: str, agent: str, progress: event_pb2.AnswerProgress
 ) -> Beside:
     """Return the event that tells how far a worker is."""
-    channel = f"task.{stream_id}.progress"
+    key = f"{tenant}.task.{stream_id}.progress"
     told = TaskProgress(
-        *("", "task.progress", b"", 0, SIZE, channel, agent, stream_id),
+        *("", "task.progress", b"", 0, SIZE, key, agent, stream_id),
         percent=progress.percent,
         message=progress.message,
     )
-    return f"{tenant}.{channel}", told
+    return key, told
 
 
 def thinking(tenant: str, stream_id: str, agent: str, thought: str) -> Beside:
     """Return the event that tells a block of an agent's thinking."""
-    channel = f"agent.{token(agent)}.thinking"
+    key = f"{tenant}.agent.{token(agent)}.thinking"
     thought = thought[:MAX_THOUGHT_CHARACTERS]
-    told = Thought("", "agent.thinking", b"", 0, SIZE, channel, agent, stream_id, thought=thought)
-    return f"{tenant}.{channel}", told
+    told = Thought("", "agent.thinking", b"", 0, SIZE, key, agent, stream_id, thought=thought)
+    return key, told
 
 
 def message(
@@ -89,7 +86,7 @@ def cut(text: str, max_bytes: int = 60 << 10) -> str:
 class Told(LateRecord):
     """An event of the core's own about an answer."""
 
-    channel: str = ""
+    key: str = ""  # of its channel
     agent: str = ""
     stream_id: str = ""
 
@@ -101,7 +98,11 @@ class Told(LateRecord):
         """Return the body (log.record.LateRecord)."""
         json = _JSON.encode(self.said()).decode()
         event = event_pb2.Event(
-            id=self.event_id, channel=self.channel, type=self.type, sender=self.agent, json=json
+            id=self.event_id,
+            channel=unscope(self.key),
+            type=self.type,
+            sender=self.agent,
+            json=json,
         )
         if self.agent:
             event.sender_kind = AGENT
