@@ -50,11 +50,12 @@ class Entry(msgspec.Struct, gc=False, eq=False):
     offset: int
     time_ns: int
     heads: Positions | None = None
-    size: int = 0  # as frames and budgets count it
     _wire: bytes | None = None
 
-    def __post_init__(self) -> None:
-        self.size = self.record.size + OVERHEAD_BYTES
+    @property
+    def size(self) -> int:
+        """Its bytes, as frames and budgets count them."""
+        return self.record.size + OVERHEAD_BYTES
 
     @property
     def type(self) -> str:
