@@ -43,7 +43,10 @@ class Partition:
         if append.idempotency is not None:
             return self._append_once(append, *append.idempotency, now_ns, into)
         channel = self.channels.get(append.key)
-        return _refusal(append, channel) or self._commit(append, channel, now_ns, into)
+        guarded = append.fence or append.expected_offset is not None
+        if guarded and (refusal := _refusal(append, channel)):
+            return refusal
+        return self._commit(append, channel, now_ns, into)
 
     def missing(
         self, selection: Selection, names: Sequence[str], after: Position

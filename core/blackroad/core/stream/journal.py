@@ -76,8 +76,9 @@ class Journal:
         """Say one more thing of an answer."""
         if page.pending is None:
             page.pending = [record]
+            if not self._pages:
+                self._filled.set()
             self._pages.append(page)
-            self._filled.set()
         else:
             page.pending.append(record)
         self._bytes += record.size + OVERHEAD_BYTES
@@ -87,8 +88,9 @@ class Journal:
         if self._beside and self._beside[-1][0] == key:
             self._beside[-1][1].append(record)
         else:
+            if not self._beside:
+                self._filled.set()
             self._beside.append((key, [record]))
-            self._filled.set()
         self._bytes += record.size + OVERHEAD_BYTES
 
     async def room(self) -> None:
@@ -124,10 +126,10 @@ class Journal:
         if self._bytes < self._max_bytes:
             self._roomy.set()
         for page, append, result in zip(told, appends, results, strict=False):
-            if isinstance(result, Rejection):
-                page.refused(result)
-            else:
+            if isinstance(result, Appended):
                 page.written(append.records, result)
+            else:
+                page.refused(result)
 
     def _take(self) -> tuple[list[Page], list[Append]]:
         """Take what is pending, to be appended; the pages are those of the first appends."""
