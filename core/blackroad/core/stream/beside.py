@@ -11,10 +11,12 @@ from blackroad.core.errors import Code
 from blackroad.core.ids import event_id
 from blackroad.core.log.record import LateRecord, Record
 from blackroad.core.names import scope, token, unscope
+from blackroad.core.stream.journal import Alike
 from blackroad.core.stream.update import AGENT, Ending
 from blackroad.realtime.v1 import event_pb2
 
-Beside = tuple[str, Record]  # the key of a channel, and what is said there
+# The key of a channel, what is said there, and how the journal knows what history it keeps.
+Beside = tuple[str, Record, Alike | None]
 MAX_THOUGHT_CHARACTERS: Final = 16 << 10  # at most 64 KiB, however it is encoded
 REASONS: Final = {
     event_pb2.FINISH_REASON_STOP: "stop",
@@ -28,14 +30,15 @@ _JSON: Final = msgspec.json.Encoder()
 def task_started(tenant: str, stream_id: str, agent: str, model: str) -> Beside:
     """Return the event that tells that a worker took an invocation."""
     key = f"{tenant}.task.{stream_id}.state"
-    return key, TaskStarted("", "task.started", b"", 0, SIZE, key, agent, stream_id, model=model)
+    told = TaskStarted("", "task.started", b"", 0, SIZE, key, agent, stream_id, model=model)
+    return key, told, (tenant, "state")
 
 
 def task_completed(tenant: str, stream_id: str, agent: str, ending: Ending) -> Beside:
     """Return the event that tells that an answer ended, and how; never its input or output."""
     key = f"{tenant}.task.{stream_id}.state"
     told = TaskCompleted("", "task.completed", b"", 0, SIZE, key, agent, stream_id, ending=ending)
-    return key, told
+    return key, told, (tenant, "state")
 
 
 def task_progress(
@@ -48,7 +51,7 @@ def task_progress(
         percent=progress.percent,
         message=progress.message,
     )
-    return key, told
+    return key, told, (tenant, "progress")
 
 
 def thinking(tenant: str, stream_id: str, agent: str, thought: str) -> Beside:
@@ -56,7 +59,7 @@ def thinking(tenant: str, stream_id: str, agent: str, thought: str) -> Beside:
     key = f"{tenant}.agent.{token(agent)}.thinking"
     thought = thought[:MAX_THOUGHT_CHARACTERS]
     told = Thought("", "agent.thinking", b"", 0, SIZE, key, agent, stream_id, thought=thought)
-    return key, told
+    return key, told, None
 
 
 def message(
@@ -73,7 +76,7 @@ def message(
         correlation_id=correlation_id,
         headers={"stream_id": stream_id},
     )
-    return scope(tenant, channel), Record(event.id, event.type, event.SerializeToString())
+    return scope(tenant, channel), Record(event.id, event.type, event.SerializeToString()), None
 
 
 def cut(text: str, max_bytes: int = 60 << 10) -> str:

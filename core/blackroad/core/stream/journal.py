@@ -18,8 +18,10 @@ from blackroad.core.log.record import Record
 
 NO_HISTORY = Keep(0, 0.0)  # an answer's history is its folded form
 OVERHEAD_BYTES = 64
-TASK_TOKENS = 4  # tenant.task.ID.state
 FEW = 8  # records that are less than 1 MiB, whatever they are: an update has at most 64 KiB
+
+Alike = tuple[str, str]
+"""The tenant and the last token of the channels of its tasks: rules name no single one."""
 
 
 class Page(Protocol):
@@ -63,10 +65,10 @@ class Journal:
     def __init__(self, log: Log, max_bytes: int, keep: Callable[[str], Keep]) -> None:
         self._log = log
         self._keep = keep
-        self._tasks: dict[tuple[str, str], Keep] = {}
+        self._keeps: dict[Alike, Keep] = {}
         self._max_bytes = max_bytes
         self._pages: list[Page] = []
-        self._beside: list[tuple[str, list[Record]]] = []
+        self._beside: list[tuple[str, list[Record], Alike | None]] = []
         self._bytes = 0
         self._filled = asyncio.Event()
         self._awaited: list[asyncio.Future[None]] = []
@@ -83,14 +85,17 @@ class Journal:
             page.pending.append(record)
         self._bytes += record.size + OVERHEAD_BYTES
 
-    def publish(self, key: str, record: Record) -> None:
-        """Say something beside the answers, on another channel."""
+    def publish(self, key: str, record: Record, alike: Alike | None = None) -> None:
+        """Say something beside the answers, on another channel.
+
+        All channels that are `alike` keep as much history.
+        """
         if self._beside and self._beside[-1][0] == key:
             self._beside[-1][1].append(record)
         else:
             if not self._beside:
                 self._filled.set()
-            self._beside.append((key, [record]))
+            self._beside.append((key, [record], alike))
         self._bytes += record.size + OVERHEAD_BYTES
 
     async def room(self) -> None:
@@ -148,26 +153,21 @@ class Journal:
                 runs = _cut(append)
                 told += [page] * len(runs)
                 appends += runs
-        for key, records in beside:
-            append = Append(key, records, self._keep_of(key))
+        for key, records, alike in beside:
+            append = Append(key, records, self._keep_of(key, alike))
             if len(records) < FEW:
                 appends.append(append)
             else:
                 appends += _cut(append)
         return told, appends
 
-    def _keep_of(self, key: str) -> Keep:
-        """Return how much history a channel keeps.
-
-        The same for the tasks of a tenant, since rules name no single one.
-        """
-        tokens = key.split(".")
-        if len(tokens) != TASK_TOKENS or tokens[1] != "task":
+    def _keep_of(self, key: str, alike: Alike | None) -> Keep:
+        """Return how much history a channel keeps."""
+        if alike is None:
             return self._keep(key)
-        like = (tokens[0], tokens[-1])
-        keep = self._tasks.get(like)
+        keep = self._keeps.get(alike)
         if keep is None:
-            keep = self._tasks[like] = self._keep(key)
+            keep = self._keeps[alike] = self._keep(key)
         return keep
 
 
