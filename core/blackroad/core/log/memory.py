@@ -79,9 +79,7 @@ class MemoryLog:
         entries: list[Entry] = []
         only = self._parts[0] if len(self._parts) == 1 else None
         part = self._part
-        answers = [
-            (only or part(append.key)).append(append, now_ns, entries) for append in appends
-        ]
+        answers = [(only or part(append.key)).append(append, now_ns, entries) for append in appends]
         if entries and self._follower:
             self._follower.put(entries)
         return answers
