@@ -34,9 +34,9 @@ with atheris.instrument_imports(include=["blackroad"]):
     from google.protobuf.message import DecodeError
 
     from blackroad.core.errors import Code, Rejection
+    from blackroad.core.json_text import check_json
     from blackroad.core.log.cursor import decode_cursor
     from blackroad.core.names import check_name, check_pattern, check_type
-    from blackroad.core.publisher import check_json
     from blackroad.core.topics import Topics
     from blackroad.edge.chat.models import decode_chat, decode_socket
     from blackroad.edge.errors import MEANINGS, Refusal

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blackroad.core.errors import Code, Rejection
+from blackroad.core.json_text import check_json
 from blackroad.core.log.cursor import decode_cursor
 from blackroad.core.names import check_name, check_pattern, check_type
-from blackroad.core.publisher import check_json
 from blackroad.core.topics import Topics
 from blackroad.edge.errors import MEANINGS
 from blackroad.edge.frames import client

@@ -8,6 +8,7 @@ so that no lookup, pattern or page can cross tenants. Only doors call `scope` an
 
 import re
 from base64 import urlsafe_b64encode
+from functools import lru_cache
 
 from blackroad.core.errors import Code, Rejection
 
@@ -87,6 +88,7 @@ def check_pattern(pattern: str) -> str:
     return f"{pattern[:-2]}>" if pattern.endswith("**") else pattern
 
 
+@lru_cache(maxsize=1024)
 def check_type(event_type: str) -> str:
     """Return the event type a client publishes; INVALID_NAME or RESERVED_TYPE otherwise."""
     if len(event_type) > MAX_TYPE_BYTES or not _TYPE.fullmatch(event_type):

@@ -4,11 +4,13 @@ What clients publish is checked here, what the server says is encoded here.
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from blackroad.core.channel.directory import Directory
 from blackroad.core.clock import Clock
+from blackroad.core.draft import check_label, record_of
 from blackroad.core.errors import Code, Rejection
 from blackroad.core.identity.identity import Identity, Kind
 from blackroad.core.ids import event_id
@@ -21,16 +23,19 @@ from blackroad.core.log.base import (
     Log,
 )
 from blackroad.core.log.record import Record
-from blackroad.core.names import OWNER_HEADER, check_name, check_type
+from blackroad.core.names import check_name
 from blackroad.realtime.v1 import channel_pb2, event_pb2
 
-MAX_EVENT_BYTES = 64 << 10
-MAX_HEADERS = 16
-MAX_HEADER_BYTES = 4 << 10
-MAX_LABEL_BYTES = 128
-LABELS = ("content_type", "traceparent", "correlation_id", "schema")
-MAX_TTL_SECONDS = 30 * 86400
+REPLICATED = channel_pb2.DURABILITY_REPLICATED
 _JSON = msgspec.json.Encoder()
+
+
+class Place(NamedTuple):
+    """A channel to which somebody may publish, and how much history it keeps."""
+
+    name: str
+    key: str
+    keep: Keep
 
 
 class Publisher:
@@ -40,8 +45,8 @@ class Publisher:
         self._log = log
         self._directory = directory
         self._clock = clock
-        # Told with whose rights each event is published, before it is appended.
-        self.spoken: Callable[[Identity, str, str], None] = lambda identity, name, event_id: None
+        # Told with whose rights events are published on a channel, before they are appended.
+        self.spoken: Callable[[Identity, str, Sequence[Record]], None] = _unheard
         # Counts how many events somebody publishes, and may refuse them.
         self.charge: Callable[[Identity, int], None] = lambda identity, count: None
 
@@ -52,40 +57,83 @@ class Publisher:
 
         Raises `Rejection`: certainly not in the log, but for UNKNOWN, where it may be.
         """
-        append = self.prepare(identity, session_id, request)
-        (result,) = await self._log.append([append])
-        return published(request.channel, result)
+        (result,) = await self.publish_each(identity, session_id, [request])
+        if isinstance(result, Rejection):
+            raise result
+        response = channel_pb2.PublishResponse()
+        tell(response, request.channel, result)
+        return response
 
-    def prepare(
-        self, identity: Identity, session_id: str, request: channel_pb2.PublishRequest
-    ) -> Append:
-        """Return what is to be appended, or raise `Rejection`."""
-        name = check_name(_required(request.channel, "channel"))
-        if not request.events:
+    async def publish_each(
+        self, identity: Identity, session_id: str, requests: Sequence[channel_pb2.PublishRequest]
+    ) -> list[Appended | Rejection]:
+        """Append what a client publishes at once, in this order; each all or none, by itself.
+
+        A refusal is as of `publish`.
+        """
+        places: dict[str, Place] = {}  # nobody's rights change meanwhile: checked once a channel
+        prepared = [self._prepare(identity, session_id, request, places) for request in requests]
+        appends = [one for one in prepared if not isinstance(one, Rejection)]
+        appended = iter(await self._log.append(appends)) if appends else iter(())
+        return [one if isinstance(one, Rejection) else next(appended) for one in prepared]
+
+    def _prepare(
+        self,
+        identity: Identity,
+        session_id: str,
+        request: channel_pb2.PublishRequest,
+        places: dict[str, Place],
+    ) -> Append | Rejection:
+        """Return what is to be appended, or why it is not."""
+        try:
+            name = check_name(_required(request.channel, "channel"))
+            self._check(identity, name, request)
+            if name not in places:
+                places[name] = self._place(identity, name)
+            return self._append(identity, session_id, places[name], request)
+        except Rejection as rejection:
+            return rejection
+
+    def _check(self, identity: Identity, name: str, request: channel_pb2.PublishRequest) -> None:
+        """Raise where a publish is not one; count its events."""
+        count = len(request.events)
+        if not count:
             raise Rejection(Code.MISSING_FIELD, "a publish needs at least one event", channel=name)
-        if len(request.events) > MAX_APPEND_EVENTS:
+        if count > MAX_APPEND_EVENTS:
             raise Rejection(
                 Code.TOO_LARGE, f"at most {MAX_APPEND_EVENTS} events at once", channel=name
             )
-        replicated = request.durability == channel_pb2.DURABILITY_REPLICATED
-        if replicated and not self._log.replicates:
+        if request.durability == REPLICATED and not self._log.replicates:
             raise Rejection(Code.UNIMPLEMENTED, "this engine has no replicas", channel=name)
-        self.charge(identity, len(request.events))
-        self._directory.check_publish(identity, name)
-        records = [self._checked(identity, session_id, name, draft) for draft in request.events]
-        if sum(len(record.body) for record in records) > MAX_APPEND_BYTES:
-            raise Rejection(Code.TOO_LARGE, "at most 1 MiB at once", channel=name)
-        for record in records:
-            self.spoken(identity, name, record.event_id)
-        key = _label(request.idempotency_key, "idempotency_key")
+        self.charge(identity, count)
+
+    def _place(self, identity: Identity, name: str) -> Place:
+        policy = self._directory.check_publish(identity, name)
+        return Place(name, identity.key(name), policy.keep)
+
+    def _append(
+        self,
+        identity: Identity,
+        session_id: str,
+        place: Place,
+        request: channel_pb2.PublishRequest,
+    ) -> Append:
+        records = [
+            record_of(draft, place.name, identity, session_id, self._clock)
+            for draft in request.events
+        ]
+        if sum([record.size for record in records]) > MAX_APPEND_BYTES:
+            raise Rejection(Code.TOO_LARGE, "at most 1 MiB at once", channel=place.name)
+        self.spoken(identity, place.name, records)
+        key = check_label(request.idempotency_key, "idempotency_key")
         expected = request.expected_offset if request.HasField("expected_offset") else None
         return Append(
-            identity.key(name),
+            place.key,
             records,
-            keep=self.keep(identity.key(name)),
+            keep=place.keep,
             expected_offset=expected,
             idempotency=(identity.subject, key) if key else None,
-            replicated=replicated,
+            replicated=request.durability == REPLICATED,
         )
 
     def record(
@@ -120,8 +168,7 @@ class Publisher:
 
     def keep(self, key: str) -> Keep:
         """Return how much history a channel's policy keeps."""
-        policy = self._directory.policy(key)
-        return Keep(policy.history_limit, policy.history_seconds)
+        return self._directory.policy(key).keep
 
     async def emit(self, appends: Sequence[Append]) -> list[Appended]:
         """Append events of the server's own; raise the first refusal after all were tried."""
@@ -133,119 +180,18 @@ class Publisher:
             appended.append(result)
         return appended
 
-    def _checked(
-        self, identity: Identity, session_id: str, name: str, draft: event_pb2.Draft
-    ) -> Record:
-        """Return a client's draft as a record, or raise `Rejection`."""
-        event_type = draft.type
-        event = event_pb2.Event(
-            id=event_id(),
-            channel=name,
-            type=check_type(event_type) if event_type else "message",
-            sender=identity.subject,
-            sender_kind=identity.kind.wire,
-            sender_session=session_id,
-        )
-        for label in LABELS:
-            if value := getattr(draft, label):
-                setattr(event, label, _label(value, label))
-        match draft.WhichOneof("body"):
-            case "text":
-                event.text = draft.text
-            case "json":
-                event.json = check_json(draft.json)
-            case "data":
-                event.data = draft.data
-            case _:
-                raise Rejection(
-                    Code.MISSING_FIELD, "an event needs text, json or data", channel=name
-                )
-        if draft.headers:
-            _check_headers(name, draft)
-            event.headers.update(draft.headers)
-        body = event.SerializeToString()
-        # What is small with everything around it needs no closer look.
-        if len(body) > MAX_EVENT_BYTES and _body_size(draft) > MAX_EVENT_BYTES:
-            raise Rejection(Code.TOO_LARGE, "an event's body is at most 64 KiB", channel=name)
-        return Record(event.id, event.type, *self._expiring(event, draft, body))
 
-    def _expiring(
-        self, event: event_pb2.Event, draft: event_pb2.Draft, body: bytes
-    ) -> tuple[bytes, int]:
-        """Return the body and the Unix nanoseconds at which it expires; 0 for never."""
-        if not draft.HasField("ttl"):
-            return body, 0
-        seconds = draft.ttl.seconds + draft.ttl.nanos / 1e9
-        if not 0 < seconds <= MAX_TTL_SECONDS:
-            raise Rejection(Code.BAD_FRAME, "a ttl is more than zero and at most 30 days")
-        expires_ns = self._clock.time_ns() + int(seconds * 1e9)
-        event.expire_time.FromNanoseconds(expires_ns)
-        return event.SerializeToString(), expires_ns
+def _unheard(identity: Identity, name: str, records: Sequence[Record]) -> None:
+    """Tell nobody."""
 
 
-def published(channel: str, result: Appended | Rejection) -> channel_pb2.PublishResponse:
-    """Return the answer to a publish, or raise what the log refused it with."""
-    if isinstance(result, Rejection):
-        raise result
-    events = [
-        channel_pb2.PublishedEvent(id=identifier, offset=offset)
-        for offset, identifier in enumerate(result.ids, result.first_offset)
-    ]
-    return channel_pb2.PublishResponse(events=events, duplicate=result.duplicate, channel=channel)
-
-
-def check_json(text: str) -> str:
-    """Return JSON text, or raise BAD_FRAME.
-
-    Depth is at most 32 (a deeper one is as bad as a broken one).
-    """
-    try:
-        msgspec.json.decode(text, type=msgspec.Raw)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise Rejection(Code.BAD_FRAME, "json is not valid JSON") from error
-    if _depth(text) > 32:
-        raise Rejection(Code.BAD_FRAME, "json is nested more than 32 deep")
-    return text
-
-
-def _depth(text: str) -> int:
-    """Return how deep valid JSON is nested."""
-    if text.count("[") + text.count("{") <= 32:
-        return 0
-    depth = deepest = 0
-    in_string = escaped = False
-    for character in text:
-        if in_string:
-            in_string = escaped or character != '"'
-            escaped = character == "\\" and not escaped
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif character in "]}":
-            depth -= 1
-    return deepest
-
-
-def _body_size(draft: event_pb2.Draft) -> int:
-    return max(len(draft.text.encode()), len(draft.json.encode()), len(draft.data))
-
-
-def _check_headers(name: str, draft: event_pb2.Draft) -> None:
-    if OWNER_HEADER in draft.headers and name.startswith("conversation."):
-        raise Rejection(
-            Code.BAD_FRAME, f"only the server writes the header {OWNER_HEADER} here", channel=name
-        )
-    size = sum(len(name.encode()) + len(value.encode()) for name, value in draft.headers.items())
-    if len(draft.headers) > MAX_HEADERS or size > MAX_HEADER_BYTES:
-        raise Rejection(Code.TOO_LARGE, "at most 16 headers and 4 KiB of them")
-
-
-def _label(value: str, field: str) -> str:
-    if value and len(value.encode()) > MAX_LABEL_BYTES:
-        raise Rejection(Code.TOO_LARGE, f"{field} is at most {MAX_LABEL_BYTES} bytes")
-    return value
+def tell(response: channel_pb2.PublishResponse, channel: str, appended: Appended) -> None:
+    """Fill the answer to a publish."""
+    response.channel = channel
+    response.duplicate = appended.duplicate
+    for offset, identifier in enumerate(appended.ids, appended.first_offset):
+        event = response.events.add()
+        event.id, event.offset = identifier, offset
 
 
 def _required(value: str, field: str) -> str:

@@ -1,7 +1,8 @@
 """One session of ChannelService.Connect: its frames in, its frames out."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from itertools import groupby
 
 from blackroad.core.channel.parts import Parts
 from blackroad.core.channel.pump import Pump
@@ -18,7 +19,7 @@ from blackroad.core.ids import session_id
 from blackroad.core.log.cursor import encode_cursor
 from blackroad.core.log.entry import Positions
 from blackroad.core.outbox import Outbox
-from blackroad.core.publisher import Publisher
+from blackroad.core.publisher import Publisher, tell
 from blackroad.core.ticker import Ticker
 from blackroad.realtime.v1 import admin_pb2, channel_pb2, common_pb2, event_pb2
 from blackroad.wire.v1 import frames_pb2
@@ -114,14 +115,18 @@ class ConnectSession:
 
     async def handle(self, request: channel_pb2.ConnectRequest) -> None:
         """Serve one frame."""
-        if request.WhichOneof("frame") == "batch":
-            for frame in request.batch.frames:
+        if request.WhichOneof("frame") != "batch":
+            await self._handle(request)
+            return
+        for publishes, frames in groupby(request.batch.frames, _publishes):
+            if publishes:
+                await self._publish(tuple(frames))
+                continue
+            for frame in frames:
                 try:
                     await self._handle(frame)
                 except Rejection as rejection:
                     self.reject(frame, rejection)
-        else:
-            await self._handle(request)
 
     def reject(self, request: channel_pb2.ConnectRequest, rejection: Rejection) -> None:
         """Answer a frame that failed; one too many that has no id, at most once a second."""
@@ -137,12 +142,9 @@ class ConnectSession:
         """Return the last frame."""
         return channel_pb2.ConnectResponse(closing=closing(ending)).SerializeToString()
 
-    async def _handle(self, request: channel_pb2.ConnectRequest) -> None:  # noqa: C901 (one arm each)
-        if len(request.request_id) > MAX_REQUEST_ID_BYTES:
-            raise Ending(Code.BAD_FRAME, "request_id is at most 128 bytes")
-        kind = request.WhichOneof("frame")
-        self._greet(request.hello)
-        match kind:
+    async def _handle(self, request: channel_pb2.ConnectRequest) -> None:
+        self._admit(request)
+        match request.WhichOneof("frame"):
             case "hello":
                 pass
             case "subscribe":
@@ -152,10 +154,7 @@ class ConnectSession:
                 self._parts.charge_command(self.identity)
                 await self._unsubscribe(request)
             case "publish":
-                published = await self._publisher.publish(
-                    self.identity, self.session_id, request.publish
-                )
-                self._answer(request.request_id, published=published)
+                await self._publish((request,))
             case "ping":
                 self._bookmark()
                 self._answer(request.request_id, pong=common_pb2.Pong(payload=request.ping.payload))
@@ -170,13 +169,30 @@ class ConnectSession:
             case None:
                 raise Rejection(Code.UNKNOWN_TYPE)
 
-    def _greet(self, hello: common_pb2.Hello) -> None:
+    def _admit(self, request: channel_pb2.ConnectRequest) -> None:
         """Answer the first frame by Welcome, whatever it is: an empty Hello may be left out."""
+        if len(request.request_id) > MAX_REQUEST_ID_BYTES:
+            raise Ending(Code.BAD_FRAME, "request_id is at most 128 bytes")
         if not self._welcomed:
             self._welcomed = True
-            self._outbox.batching = check_hello(hello)
-            self.client = hello.client
+            self._outbox.batching = check_hello(request.hello)
+            self.client = request.hello.client
             self._answer("", welcome=self._welcome)
+
+    async def _publish(self, requests: Sequence[channel_pb2.ConnectRequest]) -> None:
+        """Append what these neighbours publish at once: one way to the log and back for all."""
+        for request in requests:
+            self._admit(request)
+        wanted = [request.publish for request in requests]
+        results = await self._publisher.publish_each(self.identity, self.session_id, wanted)
+        for request, publish, result in zip(requests, wanted, results, strict=True):
+            if isinstance(result, Rejection):
+                self.reject(request, result)
+            else:
+                response = channel_pb2.ConnectResponse()
+                response.request_id = request.request_id
+                tell(response.published, publish.channel, result)
+                self._outbox.put(response.SerializeToString())
 
     async def _unsubscribe(self, request: channel_pb2.ConnectRequest) -> None:
         channel = request.unsubscribe.channel
@@ -280,3 +296,7 @@ class ConnectSession:
 
 def _batch(frames: list[bytes]) -> bytes:
     return frames_pb2.ConnectResponse(batch=frames_pb2.Batch(frames=frames)).SerializeToString()
+
+
+def _publishes(frame: channel_pb2.ConnectRequest) -> bool:
+    return frame.HasField("publish")

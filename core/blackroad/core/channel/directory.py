@@ -116,8 +116,11 @@ class Directory:
             name = base
         self._check(identity, Action.SUBSCRIBE, name)
 
-    def check_publish(self, identity: Identity, name: str) -> None:
-        """Return where the identity may publish to the channel; else FORBIDDEN or NOT_MEMBER."""
+    def check_publish(self, identity: Identity, name: str) -> Policy:
+        """Return the policy of a channel that the identity may publish to.
+
+        Else raise FORBIDDEN or NOT_MEMBER.
+        """
         first = _first(name)
         if first in SERVER_ONLY:
             raise _forbidden(f"only the server publishes under {first}.", name)
@@ -126,8 +129,10 @@ class Directory:
         self._check(identity, Action.PUBLISH, name)
         key = identity.key(name)
         self.is_private(key)  # from here on a channel that is private by rule is known by name
-        if not _publishes(identity, self.policy(key).publishers, name):
+        policy = self.policy(key)
+        if not _publishes(identity, policy.publishers, name):
             raise _forbidden("the channel's policy does not let you publish", name)
+        return policy
 
     def check_manage(self, identity: Identity, name: str) -> None:
         """Return where the identity may change the channel; else raise FORBIDDEN."""

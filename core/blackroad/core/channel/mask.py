@@ -7,7 +7,7 @@ import msgspec
 
 from blackroad.core.channel.policy import FIELDS
 from blackroad.core.errors import Code, Rejection
-from blackroad.core.publisher import check_json
+from blackroad.core.json_text import check_json
 
 MAX_METADATA_BYTES: Final = 4 << 10
 METADATA: Final = "metadata_json"

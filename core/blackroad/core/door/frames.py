@@ -5,9 +5,9 @@ from importlib.metadata import version
 from google.protobuf.duration_pb2 import Duration
 
 from blackroad.core.channel.asked import MAX_SUBSCRIPTIONS
+from blackroad.core.draft import MAX_EVENT_BYTES
 from blackroad.core.errors import Code, CodedError, Ending
 from blackroad.core.identity.identity import Identity
-from blackroad.core.publisher import MAX_EVENT_BYTES
 from blackroad.realtime.v1 import common_pb2
 
 PROTOCOL_VERSION = 1

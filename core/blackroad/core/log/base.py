@@ -35,8 +35,7 @@ class Fence(msgspec.Struct, gc=False, frozen=True):
     ends: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(NamedTuple):
     """How much history the channel keeps. Zero events: none."""
 
     events: int = 100

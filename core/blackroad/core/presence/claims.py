@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from blackroad.core.errors import Code, Rejection
+from blackroad.core.json_text import check_json
 from blackroad.core.presence.entity import Status
-from blackroad.core.publisher import check_json
 
 MAX_METADATA_BYTES = 4 << 10
 MAX_CAPABILITIES = 64

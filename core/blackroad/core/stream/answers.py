@@ -14,13 +14,14 @@ from blackroad.core.fleet.fleet import Fleet
 from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.authorize import authorize
 from blackroad.core.identity.identity import Action, Identity
+from blackroad.core.json_text import check_json
 from blackroad.core.limits.budget import Budget
 from blackroad.core.log.base import Log
 from blackroad.core.log.cursor import encode_cursor
 from blackroad.core.log.entry import Positions
 from blackroad.core.log.shelf import Shelf
 from blackroad.core.presence.roster import Roster
-from blackroad.core.publisher import Publisher, check_json
+from blackroad.core.publisher import Publisher
 from blackroad.core.settings import AnswersSettings
 from blackroad.core.stream.abroad import Abroad
 from blackroad.core.stream.admission import Admission

@@ -88,9 +88,7 @@ def _plain(route: Route, tenant: str, subject: str, kind: Kind) -> Stencil[Form]
 
 def _form(frame: stream_pb2.ServeResponse) -> Form:
     invocation = frame.invocation
-    return Form(
-        frame, invocation.messages[0].parts[0], invocation.deadline, invocation.create_time
-    )
+    return Form(frame, invocation.messages[0].parts[0], invocation.deadline, invocation.create_time)
 
 
 def _copied(form: Form) -> Form:

@@ -4,6 +4,7 @@ What people say there is asked of the agent, what it answers is said there.
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -12,6 +13,7 @@ from blackroad.core.errors import Rejection
 from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.identity import Identity
 from blackroad.core.log.entry import Entry
+from blackroad.core.log.record import Record
 from blackroad.core.names import scope, token, unscope
 from blackroad.core.stream import beside
 from blackroad.core.stream.journal import Journal
@@ -64,11 +66,12 @@ class Rooms:
                 del self._agents[key]
                 self._hub.unwatch(key, self._hear)
 
-    def spoke(self, identity: Identity, name: str, event_id: str) -> None:
-        """Remember with which rights an event is published, until it is heard."""
+    def spoke(self, identity: Identity, name: str, records: Sequence[Record]) -> None:
+        """Remember with which rights events are published, until they are heard."""
         if name.startswith(PREFIX):
-            self._speakers[event_id] = identity
-            if len(self._speakers) > MAX_SPEAKERS:
+            for record in records:
+                self._speakers[record.event_id] = identity
+            while len(self._speakers) > MAX_SPEAKERS:
                 self._speakers.popitem(last=False)
 
     def reply(self, answer: "Answer") -> None:
