@@ -26,7 +26,7 @@ unnamed):
 
 from blackroad.edge.fanout.budget import Budget
 from blackroad.edge.fanout.fanout import Fanout
-from blackroad.edge.fanout.receiver import NO_MARKS, Owner, Passed, Receiver, Sink
-from blackroad.edge.fanout.window import Mark
+from blackroad.edge.fanout.receiver import Owner, Receiver, Sink
+from blackroad.edge.fanout.window import NO_MARKS, Mark, Passed
 
 __all__ = ["NO_MARKS", "Budget", "Fanout", "Mark", "Owner", "Passed", "Receiver", "Sink"]

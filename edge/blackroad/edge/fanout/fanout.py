@@ -5,9 +5,10 @@ import time
 from collections.abc import Hashable, Iterable
 from typing import Generic, TypeVar
 
+from blackroad.edge.fanout.backlog import Chunk
 from blackroad.edge.fanout.budget import Budget
 from blackroad.edge.fanout.group import Group, Seats
-from blackroad.edge.fanout.receiver import Chunk, Receiver
+from blackroad.edge.fanout.receiver import Receiver
 from blackroad.edge.fanout.window import Mark, Marks, Render, Window
 
 E = TypeVar("E")

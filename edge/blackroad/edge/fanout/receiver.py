@@ -1,11 +1,10 @@
 """One session's place in the fan-out: written to in step, or by a queue of its own."""
 
-from collections import deque
-from collections.abc import Hashable, Mapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Generic, NamedTuple, Protocol, TypeVar
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from blackroad.edge.fanout.window import Mark
+from blackroad.edge.fanout.backlog import Backlog, Chunk
+from blackroad.edge.fanout.window import NO_MARKS, Passed
 
 if TYPE_CHECKING:
     from blackroad.edge.fanout.budget import Budget
@@ -77,24 +76,6 @@ class Places(Protocol[R]):
         ...
 
 
-Passed = Mapping[int, Mapping[str, Mark]]
-"""For each number the last event of each channel."""
-
-NO_MARKS: Final[Passed] = MappingProxyType({})
-
-
-class Chunk(NamedTuple):
-    """Bytes that wait: of live events, or of something that is for this receiver only."""
-
-    data: bytes
-    before: str = ""
-    """The position before the first event."""
-    moves: int = -1
-    """How often the position had moved until there; -1 for what is not live, and never dropped."""
-    marks: Passed = NO_MARKS
-    """The last events before it that may come after the position before it."""
-
-
 class Receiver(Generic[R]):
     """What a session holds of the fan-out; the session forwards `on_backlog` and closes it.
 
@@ -105,8 +86,8 @@ class Receiver(Generic[R]):
     """
 
     __slots__ = (
-        "_fanout", "_held", "_held_numbers", "_lost", "_passed", "_queue", "_queued_bytes", "_slow",
-        "closed", "group", "owner", "rendering", "seats", "sink",
+        "_backlog", "_fanout", "_held_numbers", "_lost", "_passed", "_slow", "closed", "group",
+        "owner", "rendering", "seats", "sink",
     )  # fmt: skip
 
     def __init__(self, fanout: Places[R], sink: Sink, rendering: R, owner: Owner) -> None:
@@ -118,19 +99,17 @@ class Receiver(Generic[R]):
         self.closed = False
         self._fanout = fanout
         self._slow = sink.backlogged
-        self._queue: deque[Chunk] | None = None
-        self._held: deque[Chunk] | None = None
+        self._backlog: Backlog | None = None
         self._held_numbers: set[int] | None = None
         self._lost: dict[int, str | None] | None = None
         self._passed: Passed | None = None
-        self._queued_bytes = 0
         self.group: Group[R] = fanout.enter(self)
         self.place()
 
     @property
     def queued_bytes(self) -> int:
         """Count the bytes that wait here, held ones included."""
-        return self._queued_bytes
+        return 0 if self._backlog is None else self._backlog.size
 
     @property
     def lost(self) -> dict[int, str | None]:
@@ -176,9 +155,9 @@ class Receiver(Generic[R]):
         self._held_numbers.discard(number)
         if self._held_numbers:
             return
-        held, self._held, self._held_numbers = self._held, None, None
-        if held:
-            self._queue = deque((*(self._queue or ()), *held))
+        self._held_numbers = None
+        if self._backlog is not None:
+            self._backlog.release()
         if not self._slow:
             self._drain()
         self.place()
@@ -199,12 +178,12 @@ class Receiver(Generic[R]):
         self.closed = True
         self._fanout.exit(self)
         self.seats.clear()
-        self._queue = self._held = self._held_numbers = self._lost = self._passed = None
-        self._charge(0)
+        self._backlog = self._held_numbers = self._lost = self._passed = None
+        self._fanout.budget.hold(self, 0)
 
     def shed(self) -> None:
         """Give up the queue, because all queues together are too large."""
-        live = next((chunk for chunk in self._waiting() if chunk.moves >= 0), None)
+        live = self._first_live()
         if live is None:
             self._give_up()
         else:
@@ -212,7 +191,7 @@ class Receiver(Generic[R]):
 
     def rewind(self) -> None:
         """Give up the live events that wait, though there is room: `lost` says from where."""
-        live = next((chunk for chunk in self._waiting() if chunk.moves >= 0), None)
+        live = self._first_live()
         if live is not None:
             self._drop(live)
 
@@ -240,42 +219,33 @@ class Receiver(Generic[R]):
             self._lost.pop(number, None)
         self.release(number)
 
-    # The queue
-
-    def _waiting(self) -> "list[Chunk]":
-        return [*(self._queue or ()), *(self._held or ())]
+    # What waits
 
     def _append(self, chunk: Chunk) -> None:
         if self.closed:
             return
+        if self._backlog is None:
+            self._backlog = Backlog()
+        backlog, budget = self._backlog, self._fanout.budget
         if self._held_numbers and chunk.moves >= 0:
-            self._held = self._held or deque()
-            self._held.append(chunk)
+            backlog.hold(chunk)
         else:
-            self._queue = self._queue or deque()
-            self._queue.append(chunk)
-        self._charge(self._queued_bytes + len(chunk.data))
-        if self._exceeds():
+            backlog.add(chunk)
+        budget.hold(self, backlog.size)
+        if backlog.size > budget.each and backlog.exceeds(budget.each) and not self.closed:
             self.shed()
 
-    def _exceeds(self) -> bool:
-        """Say whether too much waits, the largest own chunk aside: a snapshot may be that long."""
-        each = self._fanout.budget.each
-        if self._queued_bytes <= each:
-            return False
-        own = (len(chunk.data) for chunk in self._waiting() if chunk.moves < 0)
-        return self._queued_bytes - max(own, default=0) > each
-
-    def _charge(self, size: int) -> None:
-        self._queued_bytes = size
-        self._fanout.budget.hold(self, size)
+    def _first_live(self) -> Chunk | None:
+        return None if self._backlog is None else self._backlog.first_live
 
     def _drain(self) -> None:
         """Write all that waits, but what is held; tell what was lost."""
-        queue, self._queue = self._queue, None
-        if queue:
-            self._charge(sum(len(chunk.data) for chunk in self._held or ()))
-            self.sink.write(b"".join([chunk.data for chunk in queue]))
+        backlog = self._backlog
+        if backlog is not None and (data := backlog.take()):
+            if not backlog.size:
+                self._backlog = None
+            self._fanout.budget.hold(self, backlog.size)
+            self.sink.write(data)
         if self._lost is not None and not self._slow:
             lost, self._lost = self._lost, None
             if lost:
@@ -288,7 +258,8 @@ class Receiver(Generic[R]):
             self._give_up()
             return
         self._drop(first)
-        if self._slow and self._exceeds():
+        backlog = self._backlog
+        if self._slow and backlog is not None and backlog.exceeds(self._fanout.budget.each):
             self._give_up()
 
     def _drop(self, first: Chunk) -> None:
@@ -301,11 +272,12 @@ class Receiver(Generic[R]):
         passed = {n: mark for n, mark in first.marks.items() if lost.get(n) is not None}
         self._passed = {**passed, **(self._passed or {})}
         self._lost = {**lost, **(self._lost or {})}
-        own = deque(chunk for chunk in self._queue or () if chunk.moves < 0)
-        self._queue, self._held, self._held_numbers = own or None, None, None
+        if self._backlog is not None:
+            self._backlog.drop_live()
+        self._held_numbers = None
         self.seats.clear()
         self._fanout.leave(self)
-        self._charge(sum(len(chunk.data) for chunk in own))
+        self._fanout.budget.hold(self, self.queued_bytes)
         if not self._slow:
             self._drain()
 

@@ -1,6 +1,7 @@
 """Events between two flushes, and the bytes that each kind of receiver gets of them."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, Generic, NamedTuple, TypeVar
 
 E = TypeVar("E")
@@ -19,6 +20,11 @@ class Mark(NamedTuple):
 
 Marks = dict[int, dict[str, Mark]]
 """The last event of each channel of a number, since the position was exact."""
+
+Passed = Mapping[int, Mapping[str, Mark]]
+"""For each number the last event of each channel."""
+
+NO_MARKS: Final[Passed] = MappingProxyType({})
 
 MAX_MARKS: Final = 1_000
 """How many channels of a number are known; with more of them events may come twice."""
