@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 
 from blackroad.edge.frames.answer import ENDINGS
 from blackroad.edge.frames.rollup import roll
-from blackroad.edge.trunk.live import Live
 from blackroad.edge.trunk.session import Session
+from blackroad.edge.trunk.viewers import Viewers
 from blackroad.realtime.v1 import event_pb2, gateway_pb2
 
 Put = Callable[[gateway_pb2.TrunkRequest], None]
@@ -18,9 +18,9 @@ class CatchUp:
     The trunk's when a frame was taken, the session's when the client has it.
     """
 
-    def __init__(self, live: Live, sessions: Mapping[int, Session], put: Put) -> None:
+    def __init__(self, viewers: Viewers, sessions: Mapping[int, Session], put: Put) -> None:
         self.delivered = 0
-        self._live = live
+        self._viewers = viewers
         self._sessions = sessions
         self._put = put
         self._owed: dict[int, int] = {}
@@ -70,7 +70,7 @@ class CatchUp:
 
     def _note_ending(self, event: event_pb2.Event, session: Session) -> None:
         if event.answer.WhichOneof("update") in ENDINGS:
-            self._live.answer_ended(event.channel, session)
+            self._viewers.ended(event.channel, session)
 
     def _snapshot(self, session: Session, response: gateway_pb2.TrunkResponse) -> None:
         snapshot = response.snapshot
@@ -82,7 +82,7 @@ class CatchUp:
         shown = subscription.request_id if subscription.invoked else None
         session.hearer.on_snapshot(snapshot, channel, shown, subscription.invoked)
         if snapshot.WhichOneof("ending"):
-            self._live.answer_ended(channel, session)
+            self._viewers.ended(channel, session)
 
     def _gap(self, session: Session, response: gateway_pb2.TrunkResponse) -> None:
         subscription = session.following.find(response.request_id, response.gap.channel)

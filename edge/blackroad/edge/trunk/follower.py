@@ -52,9 +52,11 @@ class Follower:
 
     @property
     def viewing(self) -> bool:
-        """Whether an answer that it has asked for, or follows by name, is in progress."""
-        following, in_progress = self.following, self._upstream.in_progress
-        return following.asking or any(in_progress(name, self) for name in following.by_name)
+        """Whether an answer that it has asked for, or follows by name, is to end here."""
+        if self.following.asking:
+            return True
+        waits = self._upstream.viewers.waits
+        return self._upstream.up and any(waits(name, self) for name in self.following.by_name)
 
     # What the core says.
 
@@ -83,7 +85,7 @@ class Follower:
         if replaced is not None:
             self._leave(replaced)
         if is_answer(channel):
-            self._upstream.watch_answer(channel, self)
+            self._upstream.viewers.watch(channel, self)
 
     def take_join(self, number: int, key: str, channel: str) -> Subscription | None:
         """Take that a number serves a subscription; None where it serves none any more."""
@@ -93,7 +95,7 @@ class Follower:
         if not subscription.channel:  # LIVE may be ahead of the answer to an Invoke
             self._name(subscription, channel)
         elif not subscription.told_subscribed and is_answer(channel):
-            self._upstream.watch_answer(channel, self)  # its ending may be ahead of Subscribed
+            self._upstream.viewers.watch(channel, self)  # its ending may be ahead of Subscribed
         if not subscription.settled:
             subscription.joined_turn = self._upstream.turn
         subscription.numbers.add(number)
@@ -185,7 +187,7 @@ class Follower:
         for subscription in list(self.subscriptions.values()):
             if subscription.ending_held and subscription.caught_up:
                 subscription.ending_held = False
-                self._upstream.answer_ended(subscription.channel, self)
+                self._upstream.viewers.ended(subscription.channel, self)
 
     def answer_ended(self, channel: str) -> None:
         """Take that an answer has ended; one of this session's own is not followed any more."""
@@ -203,7 +205,7 @@ class Follower:
         self._leave(subscription)
         self.following.forget(subscription)
         if subscription.channel not in self.subscriptions:
-            self._upstream.unwatch_answer(subscription.channel, self)
+            self._upstream.viewers.unwatch(subscription.channel, self)
 
     def _leave(self, subscription: Subscription) -> None:
         """Get nothing more of a subscription, whatever is on its way."""

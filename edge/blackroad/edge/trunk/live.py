@@ -8,6 +8,7 @@ from blackroad.edge.frames.answer import ENDINGS
 from blackroad.edge.trunk.follower import Follower
 from blackroad.edge.trunk.rollups import Rollups
 from blackroad.edge.trunk.session import Session
+from blackroad.edge.trunk.viewers import Viewers
 from blackroad.realtime.v1 import event_pb2, gateway_pb2
 
 GENERATION_BITS: Final = 32
@@ -21,7 +22,12 @@ class Live:
     the core's with the link's generation in front: a new core counts anew.
     """
 
-    def __init__(self, fanout: "Fanout[event_pb2.Event, str]", sessions: Mapping[int, Session]):
+    def __init__(
+        self,
+        fanout: Fanout[event_pb2.Event, str],
+        sessions: Mapping[int, Session],
+        viewers: Viewers,
+    ) -> None:
         self.cursor = ""
         self.turn = 0
         self.delivered = 0
@@ -31,8 +37,7 @@ class Live:
         self._fanout = fanout
         self._sessions = sessions
         self._generation = 0
-        self._viewers: dict[str, set[Follower]] = {}
-        self._unbegun: dict[str, set[Follower]] = {}
+        self._viewers = viewers
 
     def take(self, response: gateway_pb2.TrunkResponse) -> None:
         """Apply one frame."""
@@ -59,11 +64,11 @@ class Live:
         numbers = [generation | number for number in item.numbers]
         if event.HasField("answer"):
             kind = event.answer.WhichOneof("update")
-            if event.channel in self._unbegun and kind not in PRELUDE:
-                self._begun(event)
+            if event.channel in self._viewers.unbegun and kind not in PRELUDE:
+                self._viewers.begin(event)
             self.rollups.feed(event, numbers, self.cursor)
             if kind in ENDINGS:
-                self._end(event.channel, numbers)
+                self._viewers.end(event.channel, numbers)
         else:
             self.rollups.flush(numbers)
             self._publish(event, numbers)
@@ -113,44 +118,6 @@ class Live:
             self.rollups.flush(list(numbers))
             for number in numbers:
                 self._fanout.part(session.receiver, number)
-
-    def watch_answer(self, channel: str, session: Follower) -> None:
-        """Tell this session when the answer has begun and ended."""
-        self._viewers.setdefault(channel, set()).add(session)
-        self._unbegun.setdefault(channel, set()).add(session)
-
-    def in_progress(self, channel: str, session: Follower) -> bool:
-        """Whether an answer that the session watches has not ended."""
-        return session in self._viewers.get(channel, ())
-
-    def _begun(self, event: event_pb2.Event) -> None:
-        for session in self._unbegun.pop(event.channel, ()):
-            if session.hearer is not None:
-                session.hearer.on_answer_begun(event)
-
-    def _end(self, channel: str, numbers: Collection[int]) -> None:
-        """Tell an answer's ending to those who get it here; the others get it on CATCH_UP."""
-        for session in tuple(self._viewers.get(channel, ())):
-            if session.take_ending(channel, numbers):
-                self.answer_ended(channel, session)
-
-    def answer_ended(self, channel: str, session: Follower) -> None:
-        """Tell a session that an answer's ending was handed on to it; nobody else has it yet."""
-        self.unwatch_answer(channel, session)
-        session.answer_ended(channel)
-
-    def forget(self, session: Follower) -> None:
-        """Take a session out of everything."""
-        for channel in session.following.channels:
-            self.unwatch_answer(channel, session)
-
-    def unwatch_answer(self, channel: str, session: Follower) -> None:
-        """Tell this session nothing more of an answer. Idempotent."""
-        for watched in (self._viewers, self._unbegun):
-            if viewers := watched.get(channel):
-                viewers.discard(session)
-                if not viewers:
-                    del watched[channel]
 
     def begin(self, generation: int) -> None:
         """Begin with a new link, which counts its numbers anew."""

@@ -19,6 +19,7 @@ from blackroad.edge.trunk.opening import Opening
 from blackroad.edge.trunk.options import PublicDevelopmentError, TrunkOptions
 from blackroad.edge.trunk.session import Session
 from blackroad.edge.trunk.turns import Turns
+from blackroad.edge.trunk.viewers import Viewers
 from blackroad.realtime.v1 import common_pb2, event_pb2, gateway_pb2
 
 _logger = logging.getLogger(__name__)
@@ -38,13 +39,14 @@ class Trunk:
         self.restarts = 0
         self.draining = False
         self.turns = Turns()
+        self.viewers = Viewers()
         self._options = options
         self._addresses = Addresses(options.addresses)
         self._link: Link | None = None
         self._up = asyncio.Event()
         self._asks = Asks(options.request_seconds, options.wait_seconds)
-        self._live = Live(fanout, self.sessions)
-        self._catch_up = CatchUp(self._live, self.sessions, self._put_catch_up)
+        self._live = Live(fanout, self.sessions, self.viewers)
+        self._catch_up = CatchUp(self.viewers, self.sessions, self._put_catch_up)
         self._opening: dict[int, str] = {}
         self._last_session = 0
         self._last_key = 0
@@ -182,26 +184,11 @@ class Trunk:
         """Let out what waits to be rolled up."""
         self._live.rollups.flush()
 
-    def watch_answer(self, channel: str, session: Follower) -> None:
-        """Let a session know when an answer has begun and ended."""
-        self._live.watch_answer(channel, session)
-
-    def unwatch_answer(self, channel: str, session: Follower) -> None:
-        """Let a session know nothing more of an answer."""
-        self._live.unwatch_answer(channel, session)
-
-    def answer_ended(self, channel: str, session: Follower) -> None:
-        """Take that a session has an answer's ending."""
-        self._live.answer_ended(channel, session)
-
-    def in_progress(self, channel: str, session: Follower) -> bool:
-        """Whether an answer that the session watches has not ended, and its end can come."""
-        return self.up and self._live.in_progress(channel, session)
-
     def drop(self, session: Session, clean: bool) -> None:
         """Forget a session that went, and tell the core."""
         if self.sessions.pop(session.number, None) is not None:
-            self._live.forget(session)
+            for channel in session.following.channels:
+                self.viewers.unwatch(channel, session)
             closed = gateway_pb2.SessionClosed(clean=clean)
             self.say(gateway_pb2.TrunkRequest(session=session.number, session_closed=closed))
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from blackroad.edge.trunk.asks import OnAnswer
 from blackroad.edge.trunk.turns import Turns
+from blackroad.edge.trunk.viewers import Viewers
 from blackroad.realtime.v1 import gateway_pb2
 
 if TYPE_CHECKING:
@@ -23,6 +24,16 @@ class Upstream(Protocol):
     @property
     def turn(self) -> int:
         """How often LIVE's cursor has moved."""
+        ...
+
+    @property
+    def up(self) -> bool:
+        """Whether a core is there, and knows all sessions."""
+        ...
+
+    @property
+    def viewers(self) -> Viewers:
+        """Who views which answer."""
         ...
 
     @property
@@ -52,22 +63,6 @@ class Upstream(Protocol):
 
     def settle(self) -> None:
         """Let out all that waits to be rolled up."""
-        ...
-
-    def watch_answer(self, channel: str, session: "Follower", /) -> None:
-        """Let the session know when this answer has begun and ended."""
-        ...
-
-    def unwatch_answer(self, channel: str, session: "Follower", /) -> None:
-        """Let the session know nothing more of an answer. Idempotent."""
-        ...
-
-    def answer_ended(self, channel: str, session: "Follower", /) -> None:
-        """Take that the session has an answer's ending."""
-        ...
-
-    def in_progress(self, channel: str, session: "Follower", /) -> bool:
-        """Whether an answer that the session watches has not ended."""
         ...
 
     def drop(self, session: "Session", clean: bool, /) -> None:
