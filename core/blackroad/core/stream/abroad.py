@@ -198,11 +198,12 @@ class Abroad:
     async def replay(self, answer: Answer) -> bool:
         """Fold what the log has after an answer's place; tell whether nothing is missing."""
         hub, key = self._hub, answer.key
-        if answer.position is None:
+        position = answer.position
+        if position is None:
             return False
         until = hub.heads
         number = answer.partition
-        after = (*until[:number], answer.position, *until[number + 1 :])
+        after = (*until[:number], position, *until[number + 1 :])
         await hub.log.ready((key,))
         while after[number] < until[number]:
             page = hub.log.read((key,), after, until, REPLAY_BYTES, _all)
@@ -348,7 +349,8 @@ class Abroad:
 
 def _fold(answer: Answer, entry: Entry) -> None:
     answer.folded.apply(update_of(entry), entry.offset)
-    answer.position, answer.partition = entry.position, entry.partition
+    answer.partition = entry.partition
+    answer.epoch, answer.sequence = entry.epoch, entry.sequence
 
 
 def _all(key: str) -> bool:

@@ -106,8 +106,9 @@ class Answer(msgspec.Struct, eq=False):
     stop_timer: Timer | None = None
     abandoned_timer: Timer | None = None
     viewers: dict[str, int] | None = None
-    partition: int = 0
-    position: Position | None = None  # of the last update in the log
+    partition: int = 0  # of the log; and the place there of the last update, 0 where there is none
+    epoch: int = 0
+    sequence: int = 0
     on_written: "Callable[[Answer], None] | None" = None  # called once the ending is in the log
     on_refused: "Callable[[Answer], None] | None" = None
     size: int = RECORD_BYTES
@@ -130,6 +131,11 @@ class Answer(msgspec.Struct, eq=False):
     def tenant(self) -> str:
         """Whose it is."""
         return self.invoker.tenant
+
+    @property
+    def position(self) -> Position | None:
+        """Where its last update lies in its partition of the log; None where none does."""
+        return Position(self.epoch, self.sequence) if self.sequence else None
 
     @property
     def viewers_count(self) -> int:
@@ -269,8 +275,8 @@ class Answer(msgspec.Struct, eq=False):
             if isinstance(record, Update) and offset > folded.offset:
                 folded.apply(record, offset)
             offset += 1
-        self.position = appended.position
         self.partition = appended.partition
+        self.epoch, self.sequence = appended.epoch, appended.sequence
         if folded.ending is not None:
             self.size = RECORD_BYTES + folded.size
             if self.on_written:

@@ -316,9 +316,10 @@ class Answers:
     def place_of(self, answer: Answer) -> Positions:
         """Return the place in the log that the folded form contains."""
         heads = self.hub.heads
-        if answer.position is None:
+        position = answer.position
+        if position is None:
             return heads
-        return (*heads[: answer.partition], answer.position, *heads[answer.partition + 1 :])
+        return (*heads[: answer.partition], position, *heads[answer.partition + 1 :])
 
     async def ended(self, answer: Answer, seconds: float) -> None:
         """Return when the ending of an answer is in the log, or the time is over."""

@@ -5,7 +5,6 @@ from typing import Final
 import msgspec
 
 from blackroad.core.identity.identity import Identity, Kind
-from blackroad.core.log.entry import Position
 from blackroad.core.stream.answer import Answer, Phase
 from blackroad.core.stream.folded import Folded
 from blackroad.core.stream.journal import Journal
@@ -86,7 +85,7 @@ def record_of(answer: Answer, home: str, going: Going | None = None) -> bytes:
         answer.ended_ns,
         answer.folded.snapshot(answer.stream_id).SerializeToString(),
         answer.partition,
-        (answer.position.epoch, answer.position.sequence) if answer.position else None,
+        (answer.epoch, answer.sequence) if answer.sequence else None,
         going,
     )
     return msgspec.msgpack.encode(record)
@@ -131,7 +130,8 @@ def answer_of(record: Record, stream_id: str, journal: Journal) -> Answer:
     answer.folded = Folded.of(event_pb2.AnswerSnapshot.FromString(record.snapshot))
     answer.ended_ns = record.ended_ns
     answer.partition = record.partition
-    answer.position = Position(*record.position) if record.position is not None else None
+    if record.position is not None:
+        answer.epoch, answer.sequence = record.position
     if answer.folded.ended:
         answer.phase = Phase.ENDED
     return answer
