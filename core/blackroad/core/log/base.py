@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -35,7 +35,7 @@ class Fence(msgspec.Struct, gc=False, frozen=True):
     ends: bool = False
 
 
-class Keep(NamedTuple):
+class Keep(msgspec.Struct, gc=False, frozen=True):
     """How much history the channel keeps. Zero events: none."""
 
     events: int = 100
