@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
-from benchmarks.calls import raw, sdk
+from benchmarks.calls import channels, raw, sdk
 from benchmarks.calls.order import Ask, Asked
 from benchmarks.harness.measure import Bench, Metric, WrongCount, percentile
 from benchmarks.harness.processes import cpu_seconds, installation
@@ -73,8 +73,10 @@ async def measure(bench: Bench) -> None:
     """Each pair on a server of its own."""
     async with AsyncExitStack() as stack:
         contenders = [
-            await _ours(stack, bench, "raw stubs", raw.call, raw.work, 20_000),
-            await _ours(stack, bench, "the SDK", sdk.call, sdk.work, 8_000),
+            await _ours(stack, bench, "Open and Serve", (raw.call, raw.work), 20_000),
+            await _ours(stack, bench, "the same, by the SDK", (sdk.call, sdk.work), 8_000),
+            await _ours(stack, bench, "two channels", channels.BY_EVENT, 20_000),
+            await _ours(stack, bench, "two channels, many a publish", channels.BY_BATCH, 40_000),
             await _messages(stack, bench),
             *await _autogen(stack, bench),
         ]
@@ -82,10 +84,10 @@ async def measure(bench: Bench) -> None:
 
 
 async def _ours(
-    stack: AsyncExitStack, bench: Bench, name: str, call: Main, work: Main, calls: int
+    stack: AsyncExitStack, bench: Bench, name: str, pair: tuple[Main, Main], calls: int
 ) -> Calling:
     home = await stack.enter_async_context(installation(edge=False))
-    return await _pair(stack, bench, name, (call, work), home.grpc, home.pids["core"], calls)
+    return await _pair(stack, bench, name, pair, home.grpc, home.pids["core"], calls)
 
 
 async def _messages(stack: AsyncExitStack, bench: Bench) -> Calling:

@@ -49,9 +49,9 @@ class NoAnswers:
 class Node:
     """The parts that a session stands on, running."""
 
-    def __init__(self, partitions: int = 1) -> None:
+    def __init__(self, partitions: int = 1, log: MemoryLog | None = None) -> None:
         clock = SystemClock()
-        self.log = MemoryLog(MemoryLogSettings(partitions=partitions), clock)
+        self.log = log or MemoryLog(MemoryLogSettings(partitions=partitions), clock)
         self.hub = Hub(self.log)
         self.directory = Directory(Rules({}))
         self.hub.is_private = self.directory.is_private
@@ -137,8 +137,8 @@ async def connected(
 
 
 @asynccontextmanager
-async def a_node(partitions: int = 1) -> AsyncGenerator[Node]:
-    node = Node(partitions)
+async def a_node(partitions: int = 1, log: MemoryLog | None = None) -> AsyncGenerator[Node]:
+    node = Node(partitions, log)
     running = [asyncio.ensure_future(part.run()) for part in (node.hub, node.occupants)]
     try:
         yield node

@@ -1,13 +1,18 @@
 """A Connect session: what a client is told, whatever it follows, resumes and fails to read."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from typing import ClassVar
 
 import pytest
 
+from blackroad.core.clock import SystemClock
+from blackroad.core.errors import Rejection
 from blackroad.core.identity.development import developer_user
+from blackroad.core.log.base import Append, Appended
 from blackroad.core.log.cursor import decode_cursor
-from blackroad.realtime.v1 import channel_pb2, common_pb2
+from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
+from blackroad.realtime.v1 import channel_pb2, common_pb2, event_pb2
 from tests.core.channel.sessions import (
     Node,
     a_node,
@@ -206,3 +211,69 @@ async def test_a_long_history_comes_in_frames_that_any_client_takes(node: Node) 
         await client.until("caught_up")
         assert [event.offset for event in client.events()] == list(range(1, 21))
         assert max(frame.ByteSize() for frame in client.frames) < 256 << 10
+
+
+def publish(channel: str, text: str = "hi") -> channel_pb2.PublishRequest:
+    return channel_pb2.PublishRequest(channel=channel, events=[event_pb2.Draft(text=text)])
+
+
+async def test_of_one_batch_a_publish_that_fails_harms_no_neighbour(node: Node) -> None:
+    frames = [
+        channel_pb2.ConnectRequest(request_id="1", publish=publish("room", "first")),
+        channel_pb2.ConnectRequest(request_id="2", publish=publish("bad name")),
+        channel_pb2.ConnectRequest(request_id="3", publish=publish("stream.x")),
+        channel_pb2.ConnectRequest(request_id="4", publish=publish("room", "second")),
+        channel_pb2.ConnectRequest(request_id="5", publish=publish("other")),
+    ]
+    async with connected(node) as client:
+        client.send(batch=channel_pb2.ConnectRequestBatch(frames=frames))
+        await client.until("published", 3)
+        told = [(frame.request_id, frame.WhichOneof("frame")) for frame in client.frames[1:]]
+        assert told == [
+            ("1", "published"),
+            ("2", "rejected"),
+            ("3", "rejected"),
+            ("4", "published"),
+            ("5", "published"),
+        ]
+        history = await node.log.history("default.room", 10)
+        texts = [entry.event.text for entry in history.entries]
+        assert texts == ["first", "second"]
+        published = [frame.published for frame in client.frames if frame.HasField("published")]
+        assert [each.events[0].offset for each in published] == [1, 2, 1]
+        assert [each.channel for each in published] == ["room", "room", "other"]
+
+
+async def test_frames_of_a_batch_keep_their_order_around_publishes(node: Node) -> None:
+    frames = [
+        channel_pb2.ConnectRequest(publish=publish("room", "before")),
+        channel_pb2.ConnectRequest(subscribe=subscribe("room")),
+        channel_pb2.ConnectRequest(publish=publish("room", "after")),
+        channel_pb2.ConnectRequest(publish=publish("room", "last")),
+    ]
+    async with connected(node) as client:
+        client.send(batch=channel_pb2.ConnectRequestBatch(frames=frames))
+        await client.until("published", 3)
+        client.send(ping=common_pb2.Ping())
+        await client.until("pong")
+        answers = [kind for kind in client.kinds() if kind in ("published", "subscribed")]
+        assert answers == ["published", "subscribed", "published", "published"]
+        assert [event.text for event in client.events()][-2:] == ["after", "last"]
+
+
+async def test_neighbouring_publishes_of_a_batch_are_one_append() -> None:
+    """Where the log is in a server, each append is a way there and back."""
+
+    class Noted(MemoryLog):
+        batches: ClassVar[list[int]] = []
+
+        async def append(self, appends: Sequence[Append]) -> list[Appended | Rejection]:
+            self.batches.append(len(appends))
+            return await super().append(appends)
+
+    async with a_node(log=Noted(MemoryLogSettings(), SystemClock())) as node:
+        frames = [channel_pb2.ConnectRequest(publish=publish(f"room.{n}")) for n in range(64)]
+        async with connected(node) as client:
+            client.send(batch=channel_pb2.ConnectRequestBatch(frames=frames))
+            await client.until("published", 64)
+        assert max(Noted.batches) == 64

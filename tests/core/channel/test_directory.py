@@ -19,11 +19,12 @@ DEVELOPER = developer_service()
 
 def refusal(world: World, action: Action, who: Identity, name: str) -> Code | None:
     """Return the code with which reading or publishing is refused; None where it is not."""
-    check = world.directory.check_read
-    if action is Action.PUBLISH:
-        check = world.directory.check_publish
+    directory = world.directory
     try:
-        check(who, name)
+        if action is Action.PUBLISH:
+            directory.check_publish(who, name)
+        else:
+            directory.check_read(who, name)
     except Rejection as rejection:
         return rejection.code
     return None
