@@ -13,6 +13,7 @@ from blackroad.core.door.counts import CallCollector
 from blackroad.core.door.guarded import GuardedServer
 from blackroad.core.gateway.service import GatewayServicer
 from blackroad.core.identity.development import SECRET
+from blackroad.core.identity.identity import Identity
 from blackroad.core.node import Node
 from blackroad.core.settings import CoreSettings
 from blackroad.realtime.v1 import (
@@ -262,3 +263,24 @@ async def test_drain_tells_every_stream_to_go() -> None:
         for stream in (control, live, catch_up):
             said = await stream.next()
             assert said.closing.code == common_pb2.ERROR_CODE_DRAINING, "and nothing of sessions"
+
+
+async def test_what_one_browser_has_to_wait_for_holds_up_no_other() -> None:
+    async with rig() as served:
+        known = asyncio.Event()
+
+        async def learn(identity: Identity, key: str) -> None:
+            await known.wait()  # as for another node's word on an answer
+
+        served.node.directory.owns["elsewhere"] = lambda identity, key: True
+        served.node.directory.learns["elsewhere"] = learn
+        control, _, _ = await served.trunk()
+        await browser(control, 1, "ada")
+        await browser(control, 2, "bob")
+        publish = channel_pb2.PublishRequest(channel="room", events=[event_pb2.Draft(text="hi")])
+        await control.send(1, "1", subscribe=channel_pb2.Subscribe(channel="elsewhere.x"))
+        await control.send(1, "2", publish=publish)
+        await control.send(2, "3", publish=publish)
+        assert (await control.next("published")).request_id == "3"
+        known.set()
+        assert (await control.next("published")).request_id == "2"

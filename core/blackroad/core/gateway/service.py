@@ -68,7 +68,7 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
                 trunk,
                 identity,
                 trunk.control,
-                trunk.handle,
+                trunk.take,
                 lambda: self._await_others(trunk),
             )
         finally:

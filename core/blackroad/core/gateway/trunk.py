@@ -11,6 +11,7 @@ from blackroad.core.door.frames import rejected
 from blackroad.core.errors import Code, Ending, Rejection
 from blackroad.core.gateway.feed import Feed
 from blackroad.core.gateway.frames import TrunkFrame, batch_responses
+from blackroad.core.gateway.lanes import Lanes
 from blackroad.core.gateway.requests import Requests
 from blackroad.core.gateway.restore import Restore
 from blackroad.core.gateway.session import BrowserSession
@@ -69,6 +70,7 @@ class Trunk:
         self._parts = parts
         self._requests = requests
         self._connected_ns = connected_ns
+        self._lanes: Lanes[gateway_pb2.TrunkRequest] = Lanes(self.handle)
 
     def attach(self, role: gateway_pb2.TrunkRole.ValueType, identity: Identity) -> None:
         """Take that LIVE or CATCH_UP has come; `whole` is set when both have.
@@ -118,6 +120,7 @@ class Trunk:
         Their browsers were lost with the edge, or come again by another core.
         """
         self.feed.close()
+        await self._lanes.close()
         for outbox in (self.control, self.feed.outbox, self.catch_up):
             outbox.forget()
         while self.sessions:
@@ -157,9 +160,18 @@ class Trunk:
                 LOG.error("session.failed", session=session.session_id, exc_info=error)
                 self._end_session(session, Ending(Code.INTERNAL))
 
+    async def take(self, request: gateway_pb2.TrunkRequest) -> None:
+        """Have a frame of CONTROL served: after those of its session, beside those of others.
+
+        What one browser asks for may take the log's time, or another node's; no other waits for it.
+        """
+        await self.catch_up.room()
+        if request.HasField("restored"):
+            await self._lanes.idle()  # all that was to be restored has been
+        await self._lanes.put(request.session, request)
+
     async def handle(self, request: gateway_pb2.TrunkRequest) -> None:
         """Serve one frame of CONTROL. Where it fails beyond a `Rejection` its session ends."""
-        await self.catch_up.room()
         try:
             await self._handle(request)
         except Rejection as rejection:
@@ -190,8 +202,9 @@ class Trunk:
             case "session_opened":
                 await self._open(request.session, request.request_id, request.session_opened)
             case "session_closed":
-                if (session := self.sessions.pop(request.session, None)) is not None:
+                if (session := self.sessions.get(request.session)) is not None:
                     await self._requests.close(session, clean=request.session_closed.clean)
+                    self.sessions.pop(request.session, None)
             case "restored":
                 self._returning.clear()
                 self.restore = None
