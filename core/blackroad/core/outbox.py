@@ -73,7 +73,6 @@ class Outbox(Generic[Live]):
         self._filled = asyncio.Event()
         self._roomy = asyncio.Event()
         self._roomy.set()
-        self._is_roomy = True
         self._closed = False
 
     def put(self, frame: bytes | Live) -> None:
@@ -109,7 +108,7 @@ class Outbox(Generic[Live]):
         dropped = [item for item in self._items if not isinstance(item, bytes)]
         self._live = 0
         self._items = deque(item for item in self._items if isinstance(item, bytes))
-        self._sized(self.size - sum(frame.size for frame in dropped))
+        self._shrank(sum(frame.size for frame in dropped))
         return dropped
 
     @property
@@ -123,18 +122,18 @@ class Outbox(Generic[Live]):
         if newest is not None:
             self._items.remove(newest)
             self._live -= 1
-            self._sized(self.size - newest.size)
+            self._shrank(newest.size)
             self._overflow(newest)
         elif self.exhausted is not None:
             self._items.clear()  # of which none is live
-            self._sized(0)
+            self._shrank(self.size)
             self.exhausted()
 
     def forget(self) -> None:
         """Hold nothing any more: nobody will take it. Idempotent."""
         self._items.clear()
         self._live = 0
-        self._sized(0)
+        self._shrank(self.size)
         self._budget.leave(self)
 
     def close(self) -> None:
@@ -164,7 +163,7 @@ class Outbox(Generic[Live]):
         if not self._live and self.size <= MAX_BYTES:
             frames = [item for item in self._items if isinstance(item, bytes)]
             self._items.clear()
-            self._sized(0)
+            self._shrank(self.size)
             return frames
         frames = [self._next(MAX_BYTES)]
         room = MAX_BYTES - len(frames[0])
@@ -177,7 +176,7 @@ class Outbox(Generic[Live]):
         """Take the first item, with the live frames that follow it where it is one."""
         first = self._items.popleft()
         if isinstance(first, bytes):
-            self._sized(self.size - len(first))
+            self._shrank(len(first))
             return first
         others: list[Live] = []
         size = first.size
@@ -190,7 +189,7 @@ class Outbox(Generic[Live]):
             size += item.size
             self._items.popleft()
             self._live -= 1
-        self._sized(self.size - size)
+        self._shrank(size)
         return first.joined(others) if others else first.response
 
     def _add_live(self, frame: Live) -> None:
@@ -199,20 +198,19 @@ class Outbox(Generic[Live]):
         self._grew(frame.size)
 
     def _grew(self, size: int) -> None:
-        self._sized(self.size + size)
+        self.size += size
+        self._budget.total += size
+        if self.size >= self._max_bytes:
+            self._roomy.clear()
         if self._budget.total > self._budget.limit:
             self._budget.relieve()
         self._filled.set()
 
-    def _sized(self, size: int) -> None:
-        self._budget.total += size - self.size
-        self.size = size
-        if (size < self._max_bytes) is not self._is_roomy:
-            self._is_roomy = not self._is_roomy
-            if self._is_roomy:
-                self._roomy.set()
-            else:
-                self._roomy.clear()
+    def _shrank(self, size: int) -> None:
+        self.size -= size
+        self._budget.total -= size
+        if self.size < self._max_bytes:
+            self._roomy.set()
 
 
 def _size(item: bytes | LiveFrame) -> int:
