@@ -1,32 +1,21 @@
 """Messages that are filled again and again: setting fields costs half of making a message."""
 
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 USES = 64
 
 Filled = TypeVar("Filled")
 
 
-class Stencil(Generic[Filled]):
-    """Hands out one message many times; whoever takes it sets the same fields as all others.
+def stencil(make: Callable[[], Filled]) -> Iterator[Filled]:
+    """Yield one message many times, each time to be filled and serialized before the next.
 
-    It may be made with parts of it that are set each time, so that nobody looks them up again.
-    A message keeps the bytes of every string that it was ever given until it goes, so it is made
-    anew every 64 uses.
+    Whoever takes it sets the same fields as all others. It may be made with parts of it that are
+    set each time, so that nobody looks them up again. A message keeps the bytes of every string
+    that it was ever given until it goes, so it is made anew every 64 uses.
     """
-
-    __slots__ = ("_left", "_make", "_message")
-
-    def __init__(self, make: Callable[[], Filled]) -> None:
-        self._make = make
-        self._message = make()
-        self._left = USES
-
-    def take(self) -> Filled:
-        """Return what was made, to be filled and serialized before the next call."""
-        if not self._left:
-            self._message = self._make()
-            self._left = USES
-        self._left -= 1
-        return self._message
+    while True:
+        message = make()
+        for _ in range(USES):
+            yield message

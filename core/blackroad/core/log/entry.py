@@ -7,7 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from blackroad.core.log.cursor import encode_cursor, encode_place
 from blackroad.core.log.record import Record
-from blackroad.core.stencil import Stencil
+from blackroad.core.stencil import stencil
 from blackroad.realtime.v1 import event_pb2
 from blackroad.wire.v1 import frames_pb2
 
@@ -33,7 +33,7 @@ def _stamped() -> tuple[frames_pb2.EventStamp, Timestamp]:
     return stamp, stamp.create_time
 
 
-_STAMPS = Stencil(_stamped)
+_STAMPS = stencil(_stamped)
 
 
 class Entry(msgspec.Struct, gc=False, eq=False):
@@ -105,7 +105,7 @@ class Entry(msgspec.Struct, gc=False, eq=False):
 
     def stamp(self, cursor: str) -> bytes:
         """Return the serialized fields that the log gives, to be appended to `body`."""
-        stamp, time = _STAMPS.take()
+        stamp, time = next(_STAMPS)
         stamp.offset, stamp.sequence, stamp.epoch = self.offset, self.sequence, self.epoch
         stamp.cursor = cursor
         time.seconds, time.nanos = divmod(self.time_ns, 1_000_000_000)

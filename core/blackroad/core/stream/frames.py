@@ -6,7 +6,7 @@ from typing import Final
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from blackroad.core.log.entry import Entry
-from blackroad.core.stencil import Stencil
+from blackroad.core.stencil import stencil
 from blackroad.core.stream.update import AGENT, ENDINGS, TYPE, Update, update_of
 from blackroad.realtime.v1 import event_pb2, stream_pb2
 from blackroad.wire.v1 import frames_pb2
@@ -23,8 +23,8 @@ def _delivered() -> tuple[
     return frame, event, event.answer, event.create_time
 
 
-_OWN_FRAMES = Stencil(stream_pb2.OpenResponse)
-_DELIVERIES = Stencil(_delivered)
+_OWN_FRAMES = stencil(stream_pb2.OpenResponse)
+_DELIVERIES = stencil(_delivered)
 
 
 class Framing:
@@ -45,7 +45,7 @@ class Framing:
         """
         if run is not self._run:
             self._run, self._frames = run, list(map(frame_of, run))
-            self._ends = update_of(run[-1]).ends
+            self._ends = update_of(run[-1]).arm in ENDINGS
         return self._frames, self._ends
 
 
@@ -57,7 +57,7 @@ def frame_of(entry: Entry) -> bytes:
     """
     update = update_of(entry)
     if update.arm in OWN:
-        frame = _OWN_FRAMES.take()
+        frame = next(_OWN_FRAMES)
         frame.cursor = entry.cursor
         getattr(frame, update.arm).CopyFrom(update.said)
         return frame.SerializeToString()
@@ -69,7 +69,7 @@ def frame_of(entry: Entry) -> bytes:
 
 def _text_delivered(entry: Entry, update: Update) -> bytes:
     """Return the frame of the most frequent update, with the event made in place."""
-    frame, event, answer, time = _DELIVERIES.take()
+    frame, event, answer, time = next(_DELIVERIES)
     event.id = update.id_at(entry.time_ns)
     event.channel, event.sender = update.channel, update.agent
     answer.index, answer.text_delta = update.index, update.text

@@ -1,6 +1,6 @@
 """Work as a worker gets it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -8,7 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from blackroad.core.identity.identity import Identity, Kind
-from blackroad.core.stencil import Stencil
+from blackroad.core.stencil import stencil
 from blackroad.core.stream.route import Route
 from blackroad.realtime.v1 import stream_pb2
 
@@ -30,7 +30,7 @@ class Form(NamedTuple):
 def invocation_frame(answer: "Answer", left_seconds: float) -> bytes:
     """Return the frame that gives an invocation to a worker."""
     who = answer.invoker
-    form = _plain(answer.route, who.tenant, who.subject, who.kind).take()
+    form = next(_plain(answer.route, who.tenant, who.subject, who.kind))
     if answer.more:
         form = _copied(form)
         _add_more(form.frame.invocation, answer)
@@ -77,13 +77,13 @@ def _add_more(invocation: stream_pb2.Invocation, answer: "Answer") -> None:
 
 
 @lru_cache(maxsize=1024)
-def _plain(route: Route, tenant: str, subject: str, kind: Kind) -> Stencil[Form]:
+def _plain(route: Route, tenant: str, subject: str, kind: Kind) -> Iterator[Form]:
     """Return what all invocations that are a text from one caller to one target have."""
     caller = Identity(tenant, subject, kind).wire
     part = stream_pb2.MessagePart(text="")
     message = stream_pb2.Message(role=stream_pb2.ROLE_USER, parts=[part])
     invocation = stream_pb2.Invocation(target=route.target, caller=caller, messages=[message])
-    return Stencil(lambda: _form(stream_pb2.ServeResponse(invocation=invocation)))
+    return stencil(lambda: _form(stream_pb2.ServeResponse(invocation=invocation)))
 
 
 def _form(frame: stream_pb2.ServeResponse) -> Form:

@@ -8,7 +8,7 @@ from blackroad.core.hub.hub import Hub
 from blackroad.core.log.base import GapReason, Page
 from blackroad.core.log.cursor import encode_cursor
 from blackroad.core.log.entry import Entry, Positions
-from blackroad.core.stencil import Stencil
+from blackroad.core.stencil import stencil
 from blackroad.core.stream.answer import Answer
 from blackroad.core.stream.answers import Answers
 from blackroad.core.stream.frames import frame_of
@@ -17,7 +17,7 @@ from blackroad.realtime.v1 import event_pb2, stream_pb2
 
 PAGE_BYTES = 64 << 10
 MAX_LIVE_BYTES = 1 << 20
-_PREFIXES = Stencil(stream_pb2.OpenResponse)
+_PREFIXES = stencil(stream_pb2.OpenResponse)
 
 
 class Window(Protocol):
@@ -231,7 +231,7 @@ class Viewing:
 
 def _prefix(request_id: str, stream_id: str) -> bytes:
     """Return what all frames of a viewing begin with, serialized."""
-    frame = _PREFIXES.take()
+    frame = next(_PREFIXES)
     frame.request_id, frame.stream_id = request_id, stream_id
     return frame.SerializeToString()
 
