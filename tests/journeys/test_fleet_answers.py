@@ -1,6 +1,7 @@
 """Answers across two cores: asked at one, worked on at the other, seen and stopped from both."""
 
 import asyncio
+import signal
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -10,7 +11,7 @@ from grpc.aio import Channel
 
 from blackroad.client import AnswerFailed, Call, Client, InputRequired, Snapshot, Text
 from blackroad.client.job import Answerer
-from blackroad.realtime.v1 import event_pb2, stream_pb2, stream_pb2_grpc
+from blackroad.realtime.v1 import common_pb2, event_pb2, stream_pb2, stream_pb2_grpc
 from tests.conformance.grpc_door import GrpcDoor, dialled
 from tests.conformance.records import text_of
 from tests.conformance.websocket_door import WebSocketDoor
@@ -169,3 +170,28 @@ async def test_what_the_agents_of_a_killed_core_had_not_begun_goes_to_others() -
                 cores[0].process.kill()
                 async with asyncio.timeout(20):
                     assert (await answer.text()).split() == ["here", "again"]
+
+
+@pytest.mark.slow
+async def test_who_waits_for_a_node_that_stands_still_holds_up_nobody_of_the_session() -> None:
+    with fleet_of_three() as cores:
+        stopped = cores[2].process
+        async with dialled(cores[0].addresses["grpc"]) as channel:
+            opened = stream_pb2_grpc.StreamServiceStub(channel).Open()
+            stopped.signal(signal.SIGSTOP)
+            try:
+                join = stream_pb2.JoinAnswer(stream_id="st_unknown")  # every node is asked for it
+                start = stream_pb2.Invoke(target=stream_pb2.Target(agent=fresh("agent")), text="hi")
+                await opened.write(stream_pb2.OpenRequest(request_id="waits", join=join))
+                await opened.write(stream_pb2.OpenRequest(request_id="goes", start=start))
+                told: list[tuple[str, str]] = []
+                async with asyncio.timeout(60):
+                    while len(told) < 2:
+                        frame = await opened.read()
+                        assert isinstance(frame, stream_pb2.OpenResponse)
+                        if frame.HasField("rejected"):
+                            code = common_pb2.ErrorCode.Name(frame.rejected.code)
+                            told.append((frame.request_id, code))
+            finally:
+                stopped.signal(signal.SIGCONT)
+        assert told == [("goes", "ERROR_CODE_NO_AGENT"), ("waits", "ERROR_CODE_NOT_FOUND")]

@@ -11,13 +11,13 @@ from blackroad.core.door.frames import rejected
 from blackroad.core.errors import Code, Ending, Rejection
 from blackroad.core.gateway.feed import Feed
 from blackroad.core.gateway.frames import TrunkFrame, batch_responses
-from blackroad.core.gateway.lanes import Lanes
 from blackroad.core.gateway.requests import Requests
 from blackroad.core.gateway.restore import Restore
 from blackroad.core.gateway.session import BrowserSession
 from blackroad.core.identity.audit import AUDIT
 from blackroad.core.identity.identity import Identity
 from blackroad.core.ids import session_id
+from blackroad.core.lanes import Lanes
 from blackroad.core.log.cursor import encode_cursor
 from blackroad.core.outbox import Outbox
 from blackroad.realtime.v1 import gateway_pb2
@@ -70,7 +70,7 @@ class Trunk:
         self._parts = parts
         self._requests = requests
         self._connected_ns = connected_ns
-        self._lanes: Lanes[gateway_pb2.TrunkRequest] = Lanes(self.handle)
+        self._lanes: Lanes[int, gateway_pb2.TrunkRequest] = Lanes(self.handle)
 
     def attach(self, role: gateway_pb2.TrunkRole.ValueType, identity: Identity) -> None:
         """Take that LIVE or CATCH_UP has come; `whole` is set when both have.

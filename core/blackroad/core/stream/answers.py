@@ -154,10 +154,10 @@ class Answers:
         Raises what `Invoke` says. `opened`, where it is set, tells when another node has taken it,
         or raises what that node says.
         """
+        if not invoke.conversation:
+            return self.open_at_once(identity, invoke)
         self.charge(identity)
-        turn: Turn | None = None
-        if invoke.conversation:
-            turn = await self.conversations.enter_turn(identity, invoke)
+        turn = await self.conversations.enter_turn(identity, invoke)
         try:
             return self._begin(identity, invoke, turn)
         except Rejection:
@@ -165,6 +165,11 @@ class Answers:
             raise
         finally:
             self.conversations.begun(turn)
+
+    def open_at_once(self, identity: Identity, invoke: stream_pb2.Invoke) -> Answer:
+        """Start an answer of no conversation, as `open`: nothing is to be asked before."""
+        self.charge(identity)
+        return self._begin(identity, invoke)
 
     def _begin(
         self, identity: Identity, invoke: stream_pb2.Invoke, turn: Turn | None = None

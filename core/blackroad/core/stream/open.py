@@ -1,6 +1,10 @@
 """One session of StreamService.Open: its frames in, its frames out."""
 
+from asyncio import Future
 from collections.abc import AsyncIterator
+from functools import partial
+
+import structlog
 
 from blackroad.core.channel.pump import Pump
 from blackroad.core.door.duplex import Duplex, Writer
@@ -12,6 +16,7 @@ from blackroad.core.identity.audit import AUDIT
 from blackroad.core.identity.identity import Identity
 from blackroad.core.identity.renewal import Renew
 from blackroad.core.ids import session_id
+from blackroad.core.lanes import Lanes
 from blackroad.core.log.cursor import decode_cursor, layout_number
 from blackroad.core.log.entry import Position, Positions
 from blackroad.core.outbox import Outbox
@@ -21,6 +26,7 @@ from blackroad.core.stream.viewing import Viewing
 from blackroad.realtime.v1 import admin_pb2, common_pb2, stream_pb2
 from blackroad.wire.v1 import frames_pb2
 
+LOG = structlog.get_logger(__name__)
 MAX_REQUEST_ID_BYTES = 128
 MAX_VIEWINGS = 4096
 
@@ -64,6 +70,9 @@ class OpenSession:
         self._pump = Pump()
         self._viewings: dict[str, Viewing] = {}
         self._half_closed = False
+        # What waits for the log or another node, by request, or by answer: no other waits for it.
+        self._lanes: Lanes[str, stream_pb2.OpenRequest] = Lanes(self._serve)
+        self._lanes.on_idle = self._end_if_done
 
     @property
     def subscriptions(self) -> list[str]:
@@ -115,6 +124,7 @@ class OpenSession:
         try:
             await self._duplex.run(requests, self._pump.run())
         finally:
+            await self._lanes.close()
             for viewing in tuple(self._viewings.values()):
                 viewing.leave()
                 self._answers.left(viewing.answer, self.session_id)
@@ -132,6 +142,18 @@ class OpenSession:
                 except Rejection as rejection:
                     self.reject(frame, rejection)
 
+    async def _serve(self, request: stream_pb2.OpenRequest) -> None:
+        """Serve, in its lane, a frame that may have to wait for the log or for another node."""
+        try:
+            await self._handle_slow(request)
+        except Rejection as rejection:
+            self.reject(request, rejection)
+        except Ending as ending:
+            self.end(ending)
+        except Exception:
+            LOG.exception("session.failed", session=self.session_id)
+            self.end(Ending(Code.INTERNAL))
+
     def reject(self, request: stream_pb2.OpenRequest, rejection: Rejection) -> None:
         """Answer a frame that failed."""
         AUDIT.refused(self.identity, f"Open {request.WhichOneof('frame')}", rejection)
@@ -148,28 +170,13 @@ class OpenSession:
         if len(request.request_id) > MAX_REQUEST_ID_BYTES:
             raise Ending(Code.BAD_FRAME, "request_id is at most 128 bytes")
         match kind:
-            case "start":
-                await self._start(request)
-            case "join":
-                self._answers.charge_command(self.identity)
-                await self._join(request)
-            case "input":
-                self._answers.charge_command(self.identity)
-                await self._answers.input(
-                    self.identity, request.input.stream_id, request.input.json
-                )
-                self._answer(request, accepted=common_pb2.Accepted())
-            case "cancel":
-                self._answers.charge_command(self.identity)
-                await self._answers.cancel(self.identity, request.cancel.stream_id)
-                self._answer(request, accepted=common_pb2.Accepted())
+            case "start" if self._is_at_once(request):
+                self._check_new(request.request_id)
+                self._begin(request, self._answers.open_at_once(self.identity, request.start))
+            case "start" | "join" | "input" | "cancel":
+                await self._lanes.put(_lane(request), request)
             case "refresh":
                 self._answer(request, accepted=await self._renew(self, request.refresh))
-            case _:
-                self._handle_other(request, kind)
-
-    def _handle_other(self, request: stream_pb2.OpenRequest, kind: str | None) -> None:
-        match kind:
             case "ping":
                 self._answer(request, pong=common_pb2.Pong(payload=request.ping.payload))
             case "hello":
@@ -179,6 +186,29 @@ class OpenSession:
             case _:
                 raise Rejection(Code.UNKNOWN_TYPE)
 
+    async def _handle_slow(self, request: stream_pb2.OpenRequest) -> None:
+        match request.WhichOneof("frame"):
+            case "start":
+                self._check_new(request.request_id)
+                self._begin(request, await self._answers.open(self.identity, request.start))
+            case "join":
+                self._answers.charge_command(self.identity)
+                await self._join(request)
+            case "input":
+                self._answers.charge_command(self.identity)
+                await self._answers.input(
+                    self.identity, request.input.stream_id, request.input.json
+                )
+                self._answer(request, accepted=common_pb2.Accepted())
+            case _:
+                self._answers.charge_command(self.identity)
+                await self._answers.cancel(self.identity, request.cancel.stream_id)
+                self._answer(request, accepted=common_pb2.Accepted())
+
+    def _is_at_once(self, request: stream_pb2.OpenRequest) -> bool:
+        """Tell whether a start has nothing to wait for, nor anything before it of its id."""
+        return not request.start.conversation and request.request_id not in self._lanes
+
     def _greet(self, hello: common_pb2.Hello) -> None:
         """Answer the first frame by Welcome, whatever it is: an empty Hello may be left out."""
         self._welcomed = True
@@ -186,18 +216,22 @@ class OpenSession:
         self.client = hello.client
         self.put(stream_pb2.OpenResponse(welcome=self._welcome).SerializeToString())
 
-    async def _start(self, request: stream_pb2.OpenRequest) -> None:
-        self._check_new(request.request_id)
-        answer = await self._answers.open(self.identity, request.start)
+    def _begin(self, request: stream_pb2.OpenRequest, answer: Answer) -> None:
+        """Show a new answer from its first update."""
         viewing = self._view(request.request_id, answer)
         viewing.begin()
         if answer.opened is not None:
-            try:
-                await answer.opened
-            except Rejection:
-                viewing.leave()
-                self._over(viewing)
-                raise
+            answer.opened.add_done_callback(partial(self._opened, request, viewing))
+
+    def _opened(
+        self, request: stream_pb2.OpenRequest, viewing: Viewing, opened: "Future[None]"
+    ) -> None:
+        """Reject a start that the answer's home, another node, has not taken."""
+        rejection = opened.exception()
+        if isinstance(rejection, Rejection) and not viewing.over:
+            self.reject(request, rejection)
+            viewing.leave()
+            self._over(viewing)
 
     async def _join(self, request: stream_pb2.OpenRequest) -> None:
         self._check_new(request.request_id)
@@ -239,7 +273,7 @@ class OpenSession:
         self._end_if_done()
 
     def _end_if_done(self) -> None:
-        if self._half_closed and not self._viewings:
+        if self._half_closed and not self._viewings and not self._lanes.busy:
             self._duplex.end()
 
     def _written(self) -> None:
@@ -260,6 +294,17 @@ class OpenSession:
             request_id=request.request_id, rejected=rejected, accepted=accepted, pong=pong
         )
         self.put(response.SerializeToString())
+
+
+def _lane(request: stream_pb2.OpenRequest) -> str:
+    """Return after whose frames a frame is served: those of its answer, or of its own id."""
+    match request.WhichOneof("frame"):
+        case "input":
+            return request.input.stream_id
+        case "cancel":
+            return request.cancel.stream_id
+        case _:
+            return request.request_id
 
 
 def _places(cursor: str, partitions: int) -> Positions:

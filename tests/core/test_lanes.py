@@ -6,7 +6,7 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blackroad.core.gateway.lanes import Lanes
+from blackroad.core.lanes import Lanes
 
 SECONDS = 10.0
 Request = tuple[int, int]  # whose it is, and which one of all
@@ -19,7 +19,7 @@ class Desk:
         self.began: list[Request] = []
         self.served: list[Request] = []
         self.gates: dict[int, asyncio.Event] = defaultdict(asyncio.Event)
-        self.lanes = Lanes(self.serve, most)
+        self.lanes: Lanes[int, Request] = Lanes(self.serve, most)
 
     async def serve(self, request: Request) -> None:
         self.began.append(request)
