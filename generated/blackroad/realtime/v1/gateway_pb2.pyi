@@ -56,7 +56,9 @@ Global___TrunkRole: _TypeAlias = TrunkRole  # noqa: Y015
 
 @_typing.final
 class TrunkRequest(_message.Message):
-    """TrunkRequest is one frame of the edge."""
+    """TrunkRequest is one frame of the edge. On CONTROL the frames of one session are served one after the other, those of
+    different sessions side by side, so that no browser waits for another's way to the log.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

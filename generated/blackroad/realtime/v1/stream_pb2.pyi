@@ -388,7 +388,9 @@ Global___Invoke: _TypeAlias = Invoke  # noqa: Y015
 
 @_typing.final
 class OpenRequest(_message.Message):
-    """OpenRequest is one frame of the caller or viewer."""
+    """OpenRequest is one frame of the caller or viewer. Frames are begun in their order; one that has to wait, for the log or
+    for another node, holds up only those of its request_id or, with input and cancel, of its answer.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
