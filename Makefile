@@ -74,12 +74,12 @@ check: lint types protos breaking check-generated docs test-elsewhere examples #
 
 # What `make test` leaves out, and with many more examples what it generates.
 .PHONY: test-elsewhere
-test-elsewhere: .venv/.test .tools/bin/grpcurl $(node) $(typescript) $(console)
+test-elsewhere: .venv/.check .tools/bin/grpcurl $(node) $(typescript) $(console)
 	@$(parallel) --jobs=2 $(groups:%=elsewhere-%)
 	$(test_once_or_twice) -m bench tests
 
 .PHONY: $(groups:%=elsewhere-%)
-$(groups:%=elsewhere-%): elsewhere-%: .venv/.test
+$(groups:%=elsewhere-%): elsewhere-%: .venv/.check
 	THOROUGH=1 $(test_once_or_twice) -m "($(elsewhere) or examples) and not bench" $($*) $(ignore_$*) \
 	  || test $$? -eq 5 # 5: there is none
 
@@ -97,7 +97,7 @@ console: $(console) ## Build what the edge serves at / from clients/console
 	cd clients/console && npm run --silent build
 
 .PHONY: audit
-audit: .venv/.test ## Look for known weaknesses in what the locks name (asks PyPI and npm)
+audit: .venv/.check ## Look for known weaknesses in what the locks name (asks PyPI and npm)
 	pip-audit --strict --disable-pip --require-hashes -r requirements/run.lock
 	for lock in $(npm_locks); do (cd "$$(dirname "$$lock")" && npm audit --package-lock-only) || exit 1; done
 
@@ -114,14 +114,14 @@ soak: .venv/.test ## Run clients on a fleet while faults strike, SECONDS long, a
 	$(bin)/python -m tests.chaos --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
 .PHONY: lint
-lint: .venv/.test ## Check style, format, layers and declared dependencies
+lint: .venv/.check ## Check style, format, layers and declared dependencies
 	ruff check .
 	ruff format --check .
 	lint-imports
 	deptry core edge generated clients/python
 
 .PHONY: types
-types: .venv/.test ## Check types with mypy and basedpyright, both strict
+types: .venv/.check ## Check types with mypy and basedpyright, both strict
 	mypy
 	basedpyright
 
@@ -167,16 +167,18 @@ protos: .venv/.test ## Lint the protos and compile them for Python, Go and Java 
 ##@ House
 
 .PHONY: format
-format: .venv/.test ## Format Python and protos in place
+format: .venv/.check ## Format Python and protos in place
 	ruff format .
 	ruff check --fix-only .
 	buf format --write
 
 .PHONY: lock
-lock: .venv/.test ## Resolve requirements/*.lock anew
+lock: .venv/.check ## Resolve requirements/*.lock anew
 	uv pip compile $(lock) --group build pyproject.toml -o requirements/run.lock
 	uv pip compile $(lock) --group build --group dev -c requirements/run.lock pyproject.toml \
 	  -o requirements/test.lock
+	uv pip compile $(lock) --group build --group dev --group check -c requirements/test.lock \
+	  pyproject.toml -o requirements/check.lock
 	uv pip compile $(lock) requirements/docs.in -o requirements/docs.lock
 	uv pip compile $(lock) --group build pyproject.toml requirements/frameworks.in \
 	  -o requirements/frameworks.lock
@@ -196,6 +198,11 @@ lock = --quiet $(upgrade) --no-header --no-annotate --universal --python-version
 
 .venv/.test: .venv/.run requirements/test.lock
 	$(pip) install --no-compile --require-hashes -r requirements/test.lock
+	@touch $@
+
+# What looks at the code and does not run it: `make test` need not wait for it.
+.venv/.check: .venv/.test requirements/check.lock
+	$(pip) install --no-compile --require-hashes -r requirements/check.lock
 	@touch $@
 
 # mkdocs and its theme know nothing of the product, and the product nothing of them.

@@ -29,6 +29,7 @@ PACKAGES = [
 ]
 RUN_LOCK = ROOT / "requirements/run.lock"
 TEST_LOCK = ROOT / "requirements/test.lock"
+CHECK_LOCK = ROOT / "requirements/check.lock"
 FRAMEWORKS_LOCK = ROOT / "requirements/frameworks.lock"
 
 
@@ -87,7 +88,9 @@ def test_the_wheel_holds_every_package_and_no_test(tmp_path: Path) -> None:
     assert not [name for name in names if re.search(r"/tests?[/_]", name)]
 
 
-@pytest.mark.parametrize("lock", [RUN_LOCK, TEST_LOCK, FRAMEWORKS_LOCK], ids=lambda lock: lock.name)
+@pytest.mark.parametrize(
+    "lock", [RUN_LOCK, TEST_LOCK, CHECK_LOCK, FRAMEWORKS_LOCK], ids=lambda lock: lock.name
+)
 def test_a_lock_has_hashes_and_names_no_registry(lock: Path) -> None:
     text = lock.read_text()
     assert not re.search(r"://|--(extra-)?index-url|--find-links| @ ", text)
@@ -97,8 +100,8 @@ def test_a_lock_has_hashes_and_names_no_registry(lock: Path) -> None:
         assert re.match(r"[a-z0-9-]+==\S+.*\\\n    --hash=sha256:", block), block
 
 
-def test_the_test_lock_only_adds_to_the_run_lock() -> None:
-    assert pins(RUN_LOCK).items() <= pins(TEST_LOCK).items()
+def test_a_later_lock_only_adds_to_the_one_before() -> None:
+    assert pins(RUN_LOCK).items() <= pins(TEST_LOCK).items() <= pins(CHECK_LOCK).items()
 
 
 @pytest.mark.parametrize(
@@ -106,8 +109,9 @@ def test_the_test_lock_only_adds_to_the_run_lock() -> None:
     [
         (RUN_LOCK, PROJECT["project"]["dependencies"]),
         (TEST_LOCK, PROJECT["dependency-groups"]["dev"]),
+        (CHECK_LOCK, PROJECT["dependency-groups"]["check"]),
     ],
-    ids=["run", "test"],
+    ids=["run", "test", "check"],
 )
 def test_a_lock_meets_what_is_declared(lock: Path, declared: list[str]) -> None:
     pinned = pins(lock)
