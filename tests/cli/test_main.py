@@ -1,5 +1,6 @@
-"""The command as a user types it, in a process of its own."""
+"""The command as a user types it; what starts nothing, in this process."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import jwt
 import pytest
+from typer.testing import CliRunner, Result
 
+from blackroad.cli.main import app
 from blackroad.core.identity.development import SECRET
 
 NO_SETTINGS = {name: value for name, value in os.environ.items() if not name.startswith("BLACK")}
@@ -26,6 +29,14 @@ def blackroad(*arguments: str, folder: Path, **environ: str) -> "subprocess.Comp
     )
 
 
+def asked(*arguments: str, folder: Path, **environ: str) -> Result:
+    """Run a command that starts nothing: it need not load what this process has."""
+    unset = {name: None for name in os.environ if name not in NO_SETTINGS}
+    settings = unset | {"COLUMNS": "200"} | environ
+    with contextlib.chdir(folder):
+        return CliRunner().invoke(app, arguments, env=settings, color=False)
+
+
 def test_help_names_every_command_and_imports_nothing_heavy(tmp_path: Path) -> None:
     run = blackroad("--help", folder=tmp_path)
     assert run.returncode == 0
@@ -41,10 +52,17 @@ def test_help_names_every_command_and_imports_nothing_heavy(tmp_path: Path) -> N
     assert loaded.stdout.strip() == "[]"
 
 
+def test_a_wrong_setting_ends_the_process_with_status_2(tmp_path: Path) -> None:
+    run = blackroad("config", folder=tmp_path, BLACKROAD_GRCP="127.0.0.1:1")
+    assert run.returncode == 2
+    assert "BLACKROAD_GRCP = 127.0.0.1:1: there is no such setting" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
 @pytest.mark.parametrize("command", ["up", "core", "edge", "agents", "config"])
 def test_a_wrong_setting_stops_every_command_with_status_2(command: str, tmp_path: Path) -> None:
-    run = blackroad(command, folder=tmp_path, BLACKROAD_GRCP="127.0.0.1:1")
-    assert run.returncode == 2
+    run = asked(command, folder=tmp_path, BLACKROAD_GRCP="127.0.0.1:1")
+    assert run.exit_code == 2
     assert "BLACKROAD_GRCP = 127.0.0.1:1: there is no such setting" in run.stderr
     assert "did you mean BLACKROAD_GRPC?" in run.stderr
     assert "Traceback" not in run.stderr
@@ -65,8 +83,8 @@ def test_an_engine_that_is_not_there_is_refused_by_its_name(tmp_path: Path) -> N
 def test_config_tells_values_and_where_they_come_from(tmp_path: Path) -> None:
     (tmp_path / "blackroad.toml").write_text('node = "n1"')
     secret = "s" * 40
-    run = blackroad("config", "--json", folder=tmp_path, BLACKROAD_AUTH__SECRET=secret)
-    assert run.returncode == 0, run.stderr
+    run = asked("config", "--json", folder=tmp_path, BLACKROAD_AUTH__SECRET=secret)
+    assert run.exit_code == 0, run.stderr
     rows = {row["name"]: row for row in map(json.loads, run.stdout.splitlines())}
     assert rows["node"] == {"name": "node", "value": "n1", "from": "node in blackroad.toml"}
     assert rows["grpc"]["from"] == "default"
@@ -75,8 +93,8 @@ def test_config_tells_values_and_where_they_come_from(tmp_path: Path) -> None:
 
 
 def test_token_makes_what_a_core_takes(tmp_path: Path) -> None:
-    run = blackroad("token", "alice", "--grant", "task.>:subscribe,publish", folder=tmp_path)
-    assert run.returncode == 0, run.stderr
+    run = asked("token", "alice", "--grant", "task.>:subscribe,publish", folder=tmp_path)
+    assert run.exit_code == 0, run.stderr
     claims = jwt.decode(run.stdout.strip(), SECRET, algorithms=["HS256"])
     assert (claims["sub"], claims["kind"], claims["tenant"]) == ("alice", "user", "default")
     assert claims["grants"] == [{"pattern": "task.>", "actions": ["publish", "subscribe"]}]
@@ -84,7 +102,7 @@ def test_token_makes_what_a_core_takes(tmp_path: Path) -> None:
 
 def test_token_is_signed_with_the_configured_secret(tmp_path: Path) -> None:
     secret = "s" * 40
-    run = blackroad(
+    run = asked(
         "token", "edge-1", "--kind", "gateway", folder=tmp_path, BLACKROAD_AUTH__SECRET=secret
     )
     assert jwt.decode(run.stdout.strip(), secret, algorithms=["HS256"])["kind"] == "gateway"
