@@ -40,18 +40,20 @@ run-model: .venv/.run ## The same, with a model of your own Ollama behind the ag
 
 # grpc.aio has one poller for a process and all its event loops: a loop that one test closes can cost
 # another its events. So each kind of test has a process of its own; they wait more than they
-# compute, so that four run at a time, the longest first; those that attack and measure are two.
+# compute, so that six run at a time, the longest first; those that attack and measure are two.
 journeys := tests/journeys tests/docs
 doors := tests/conformance tests/guide
+log := tests/core/log tests/contract/log
 core := tests/core
 edge := tests/edge
 contract := tests/contract tests/examples tests/trust
 transport := tests/edge/transport tests/hostile
 client := tests/client tests/agents
 chaos := tests/chaos
-groups := chaos core contract edge journeys rest doors client transport
+groups := chaos core edge client journeys rest log contract doors transport
+ignore_core := --ignore=tests/core/log
 ignore_edge := --ignore=tests/edge/transport
-ignore_contract := --ignore=tests/examples/languages --ignore=tests/examples/frameworks
+ignore_contract := --ignore=tests/contract/log --ignore=tests/examples/languages --ignore=tests/examples/frameworks
 ignore_rest := $(foreach group,$(filter-out rest,$(groups)),$(addprefix --ignore=,$($(group))))
 parallel := $(MAKE) --no-print-directory --output-sync=target
 # What failed is known for each group by itself.
@@ -59,7 +61,7 @@ test_once_or_twice = tools/test.sh -o cache_dir=.pytest_cache/$@
 
 .PHONY: test
 test: .venv/.test ## Run every test that needs Python and PyPI only
-	@$(parallel) --jobs=4 $(groups:%=test-%)
+	@$(parallel) --jobs=6 $(groups:%=test-%)
 
 .PHONY: $(groups:%=test-%)
 $(groups:%=test-%): test-%: .venv/.test
