@@ -72,12 +72,23 @@ class Tab:
 
     async def find(self, kind: str, **fields: object) -> dict[str, object]:
         """Return the next frame of a type; what comes before it is held against it, too."""
+        (frame,) = await self.find_each({"type": kind, **fields})
+        return frame
+
+    async def find_each(self, *wanted: dict[str, object]) -> list[dict[str, object]]:
+        """Return the next frames that have these fields, in whatever order they come."""
+        missing = list(wanted)
+        found: list[dict[str, object]] = []
         async with asyncio.timeout(SECONDS):  # bookmarks come for ever
-            while True:
+            while missing:
                 frame = await self._browser.next()
                 self._document.check(self._door, "send", json.dumps(frame))
-                if frame.get("type") == kind and fields.items() <= frame.items():
-                    return frame
+                for fields in missing:
+                    if fields.items() <= frame.items():
+                        missing.remove(fields)
+                        found.append(frame)
+                        break
+        return found
 
     async def ask(self, kind: str, answer: str, **fields: object) -> dict[str, object]:
         """Send a frame with an id of its own, and return what answers it."""
@@ -137,8 +148,9 @@ async def talks(tab: Tab, agent: str) -> None:
     await tab.ask("input", "accepted", stream_id=stream_id, content="this")
     await tab.find("agent.response", status="streaming")
     await tab.ask("subscribe", "subscribed", room=f"stream.{stream_id}")
-    await tab.ask("cancel", "accepted", stream_id=stream_id)
-    await tab.find("agent.response", status="cancelled")
+    await tab.say({"type": "cancel", "id": "c", "stream_id": stream_id})
+    cancelled: dict[str, object] = {"type": "agent.response", "status": "cancelled"}
+    await tab.find_each({"type": "accepted", "id": "c"}, cancelled)  # by ways of their own
     await tab.find("bookmark")
     await tab.ask("unsubscribe", "unsubscribed", room="room")
 
