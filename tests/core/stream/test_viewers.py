@@ -5,9 +5,10 @@ import asyncio
 import grpc
 import pytest
 
+from blackroad.core.log.base import HistoryPage
 from blackroad.core.log.memory import MemoryLogSettings
 from blackroad.realtime.v1 import common_pb2, event_pb2, stream_pb2
-from tests.core.stream.peers import Caller, agent, until
+from tests.core.stream.peers import TIMEOUT, Caller, agent, until
 from tests.core.stream.rig import rig
 
 pytestmark = pytest.mark.usefixtures("one_loop")
@@ -170,6 +171,34 @@ async def test_a_half_closed_stream_ends_ok_after_the_last_ending() -> None:
         await caller.ending("2")
         await caller.over()
         assert caller.frames[-1].HasField("closing")
+        assert await caller.call.code() is grpc.StatusCode.OK
+
+
+async def test_a_half_closed_stream_serves_what_still_waits_for_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with rig() as run, run.worker(agent()) as worker, run.caller() as caller:
+        read, asked, may_answer = run.parts.log.history, asyncio.Event(), asyncio.Event()
+
+        async def slowly(key: str, limit: int, **where: int | None) -> HistoryPage:
+            asked.set()
+            await may_answer.wait()
+            return await read(key, limit, **where)
+
+        monkeypatch.setattr(run.parts.log, "history", slowly)  # as one over a network
+        await caller.start("1", conversation="c1")  # whose past is read first
+        await caller.start("2")
+        await caller.call.done_writing()
+        await asyncio.wait_for(asked.wait(), TIMEOUT)
+        plain = await worker.next()
+        await worker.finish(plain)
+        await caller.ending("2")
+        assert not caller.done
+        may_answer.set()
+        work = await worker.next()
+        await worker.finish(work)
+        await caller.ending("1")
+        await caller.over()
         assert await caller.call.code() is grpc.StatusCode.OK
 
 
