@@ -288,3 +288,20 @@ async def test_an_answer_that_is_not_kept_any_more_is_freed_without_the_collecto
         finally:
             gc.enable()
         assert len(answers) <= 2
+
+
+async def test_a_model_that_cannot_be_one_is_refused_and_the_answer_goes_on() -> None:
+    async with rig() as run, run.worker(agent()) as worker, run.caller() as caller:
+        await caller.start("1")
+        work = await worker.next()
+        for model in ("m" * 129, "two\nlines"):
+            await worker.send(work, accept=stream_pb2.AcceptInvocation(model=model))
+            code = (await worker.next("rejected")).rejected.code
+            assert code == common_pb2.ERROR_CODE_INVALID_NAME
+            await worker.send(register=agent(model=model))
+            code = (await worker.next("rejected")).rejected.code
+            assert code == common_pb2.ERROR_CODE_INVALID_NAME
+        await worker.send(work, accept=stream_pb2.AcceptInvocation(model="m" * 128))
+        await worker.finish(work)
+        assert (await caller.next("1", "started")).started.model == "m" * 128
+        await caller.ending("1")

@@ -1,6 +1,7 @@
 """What workers say of the answers that they have, and what becomes of them by it."""
 
 from blackroad.core.errors import Code, Rejection
+from blackroad.core.names import check_id
 from blackroad.core.stream import endings
 from blackroad.core.stream.answer import TOKEN_CHARACTERS, Answer, Phase
 from blackroad.core.stream.dispatcher import Dispatcher, superseded
@@ -22,7 +23,9 @@ class Reports:
         self._limits = limits
 
     def accept(self, worker: Worker, frame: stream_pb2.ServeRequest) -> None:
-        """Note that the worker took the invocation."""
+        """Note that the worker took the invocation; INVALID_NAME of a model that cannot be one."""
+        if frame.accept.model:
+            check_id(frame.accept.model)
         if answer := self._held(worker, frame):
             self._begin(answer, frame.accept.model)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from blackroad.core.identity.identity import Identity
-from blackroad.core.names import scope
+from blackroad.core.names import check_id, scope
 from blackroad.core.presence.record import Stay
 from blackroad.core.stream.route import served_names
 from blackroad.realtime.v1 import stream_pb2
@@ -64,6 +64,8 @@ class Worker:
 
         Raises `Rejection` where it is not valid; then nothing has changed.
         """
+        if register.model:
+            check_id(register.model)
         self.names = served_names(register)
         self.register = register
         self.keys = tuple(scope(self.identity.tenant, name) for name in self.names)

@@ -865,7 +865,7 @@ class Register(_message.Message):
     publish_thinking: _builtins.bool
     """True: its thinking is told on `agent.<NAME>.thinking`."""
     model: _builtins.str
-    """The model behind the agent, for AnswerStarted. Optional."""
+    """The model behind the agent, for AnswerStarted. Optional. At most 128 bytes, else ERROR_CODE_INVALID_NAME."""
     @_builtins.property
     def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What it can do. At most 64."""
@@ -932,7 +932,7 @@ class AcceptInvocation(_message.Message):
 
     MODEL_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """The model that answers, where it is known only now."""
+    """The model that answers, where it is known only now. At most 128 bytes, else ERROR_CODE_INVALID_NAME."""
     def __init__(
         self,
         *,
