@@ -40,7 +40,7 @@ run-model: .venv/.run ## The same, with a model of your own Ollama behind the ag
 
 # grpc.aio has one poller for a process and all its event loops: a loop that one test closes can cost
 # another its events. So each kind of test has a process of its own; they wait more than they
-# compute, so that six run at a time, the longest first; those that attack and measure are two.
+# compute, so that five run at a time, the longest first; those that attack and measure are two.
 journeys := tests/journeys tests/docs
 doors := tests/conformance tests/guide
 log := tests/core/log tests/contract/log
@@ -61,7 +61,7 @@ test_once_or_twice = tools/test.sh -o cache_dir=.pytest_cache/$@
 
 .PHONY: test
 test: .venv/.test ## Run every test that needs Python and PyPI only
-	@$(parallel) --jobs=6 $(groups:%=test-%)
+	@$(parallel) --jobs=5 $(groups:%=test-%)
 
 .PHONY: $(groups:%=test-%)
 $(groups:%=test-%): test-%: .venv/.test
