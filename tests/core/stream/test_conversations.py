@@ -1,17 +1,22 @@
 """Conversations: what of them an agent gets, whose they are, what of them is kept."""
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from blackroad.core.errors import Code, Rejection
 from blackroad.core.identity.identity import Identity, Kind
+from blackroad.core.log.base import HistoryPage
+from blackroad.core.log.shelf import Shelf
 from blackroad.core.settings import AnswersSettings
 from blackroad.core.stream import turns
 from blackroad.core.stream.conversations import Conversation
 from blackroad.core.stream.limits import StreamLimits
+from blackroad.core.stream.shared_turns import SharedTurns
 from blackroad.realtime.v1 import common_pb2, stream_pb2
-from tests.core.stream.peers import Caller, Worker, agent
+from tests.core.stream.peers import TIMEOUT, Caller, Worker, agent, until
 from tests.core.stream.rig import rig
 
 pytestmark = pytest.mark.usefixtures("one_loop")
@@ -103,3 +108,36 @@ def test_what_is_at_hand_is_the_newest_that_fits(
     assert conversation.bytes == sum(message.ByteSize() for message in kept)
     if len(kept) < len(messages) and kept:
         assert kept[0].role == USER
+
+
+async def test_who_goes_while_the_past_is_read_leaves_no_busy_conversation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with rig() as run, run.worker(agent()) as worker:
+        answers, read = run.parts.answers, run.parts.log.history
+        asked, may_answer = asyncio.Event(), asyncio.Event()
+
+        async def is_begun(tenant: str, stream_id: str) -> bool:
+            return stream_id in turns_of_all.begun
+
+        turns_of_all = SharedTurns(
+            Shelf(run.parts.log, "turn"), answers.journal, is_begun, answers.abroad.soon, 60.0
+        )
+        answers.conversations.turns = turns_of_all
+
+        async def slowly(key: str, limit: int, **where: int | None) -> HistoryPage:
+            if turns_of_all.begun:
+                asked.set()
+                await may_answer.wait()
+            return await read(key, limit, **where)
+
+        monkeypatch.setattr(run.parts.log, "history", slowly)  # as one over a network
+        async with run.caller() as gone:
+            await gone.start("1", conversation="c1")
+            await asyncio.wait_for(asked.wait(), TIMEOUT)
+        await until(lambda: len(run.parts.sessions) == 1)  # the worker's
+        may_answer.set()
+        async with run.caller() as caller:
+            await caller.start("2", conversation="c1")
+            await worker.finish(await worker.next())
+            assert (await caller.ending("2")).HasField("finished")

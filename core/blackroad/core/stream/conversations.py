@@ -144,7 +144,7 @@ class Conversations:
         turn = await self.turns.take(key)
         try:
             await self.load(identity, invoke.conversation)
-        except Rejection:
+        except BaseException:  # also where who asks has gone
             self.leave_turn(turn)
             raise
         return turn
