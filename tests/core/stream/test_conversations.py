@@ -126,7 +126,7 @@ async def test_who_goes_while_the_past_is_read_leaves_no_busy_conversation(
         answers.conversations.turns = turns_of_all
 
         async def slowly(key: str, limit: int, **where: int | None) -> HistoryPage:
-            if turns_of_all.begun:
+            if turns_of_all.begun and "conversation" in key:
                 asked.set()
                 await may_answer.wait()
             return await read(key, limit, **where)
