@@ -50,7 +50,7 @@ contract := tests/contract tests/examples tests/trust
 transport := tests/edge/transport tests/hostile
 client := tests/client tests/agents
 chaos := tests/chaos
-groups := chaos core edge client journeys rest log contract doors transport
+groups := edge client core journeys contract log rest doors transport chaos
 ignore_core := --ignore=tests/core/log
 ignore_edge := --ignore=tests/edge/transport
 ignore_contract := --ignore=tests/contract/log --ignore=tests/examples/languages --ignore=tests/examples/frameworks
