@@ -15,11 +15,11 @@ Request = tuple[int, int]  # whose it is, and which one of all
 class Desk:
     """Serves what is asked when its gate is open."""
 
-    def __init__(self, most: int = 1024) -> None:
+    def __init__(self, most: int = 1024, most_bytes: int = 1 << 20) -> None:
         self.began: list[Request] = []
         self.served: list[Request] = []
         self.gates: dict[int, asyncio.Event] = defaultdict(asyncio.Event)
-        self.lanes: Lanes[int, Request] = Lanes(self.serve, most)
+        self.lanes: Lanes[int, Request] = Lanes(self.serve, most, most_bytes)
 
     async def serve(self, request: Request) -> None:
         self.began.append(request)
@@ -37,7 +37,7 @@ async def test_who_waits_holds_up_the_next_of_the_same_and_nobody_else() -> None
     desk = Desk()
     desk.gates[2].set()
     for request in ((1, 0), (1, 1), (2, 2), (2, 3)):
-        await desk.lanes.put(request[0], request)
+        await desk.lanes.put(request[0], request, 1)
     await settled()
     assert desk.served == [(2, 2), (2, 3)]
     assert desk.began == [(1, 0), (2, 2), (2, 3)]
@@ -48,9 +48,9 @@ async def test_who_waits_holds_up_the_next_of_the_same_and_nobody_else() -> None
 
 async def test_one_request_too_many_waits_for_its_place() -> None:
     desk = Desk(most=2)
-    await desk.lanes.put(1, (1, 0))
-    await desk.lanes.put(2, (2, 1))
-    third = asyncio.ensure_future(desk.lanes.put(3, (3, 2)))
+    await desk.lanes.put(1, (1, 0), 1)
+    await desk.lanes.put(2, (2, 1), 1)
+    third = asyncio.ensure_future(desk.lanes.put(3, (3, 2), 1))
     await settled()
     assert not third.done()
     desk.gates[2].set()
@@ -60,10 +60,21 @@ async def test_one_request_too_many_waits_for_its_place() -> None:
     await desk.lanes.close()
 
 
+async def test_one_request_beyond_the_bytes_is_taken_and_the_next_waits() -> None:
+    desk = Desk(most_bytes=10)
+    await desk.lanes.put(1, (1, 0), 100)
+    second = asyncio.ensure_future(desk.lanes.put(2, (2, 1), 1))
+    await settled()
+    assert not second.done()
+    desk.gates[1].set()
+    await asyncio.wait_for(second, SECONDS)
+    await desk.lanes.close()
+
+
 async def test_closing_cancels_what_is_in_progress_and_drops_what_waits() -> None:
     desk = Desk()
-    await desk.lanes.put(1, (1, 0))
-    await desk.lanes.put(1, (1, 1))
+    await desk.lanes.put(1, (1, 0), 1)
+    await desk.lanes.put(1, (1, 1), 1)
     await settled()
     await desk.lanes.close()
     await desk.lanes.close()
@@ -83,7 +94,7 @@ def test_each_is_served_once_and_in_the_order_of_its_own(
 
         async def ask() -> None:
             for request in requests:
-                await desk.lanes.put(request[0], request)
+                await desk.lanes.put(request[0], request, 1)
 
         asking = asyncio.ensure_future(ask())
         for number in (*opened, 0, 1, 2, 3):

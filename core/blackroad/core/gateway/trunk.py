@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from copy import copy
 
 import structlog
 
@@ -168,7 +169,8 @@ class Trunk:
         await self.catch_up.room()
         if request.HasField("restored"):
             await self._lanes.idle()  # all that was to be restored has been
-        await self._lanes.put(request.session, request)
+        own = copy(request)  # a frame of a batch keeps the whole of it
+        await self._lanes.put(own.session, own, own.ByteSize())
 
     async def handle(self, request: gateway_pb2.TrunkRequest) -> None:
         """Serve one frame of CONTROL. Where it fails beyond a `Rejection` its session ends."""

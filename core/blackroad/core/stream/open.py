@@ -2,6 +2,7 @@
 
 from asyncio import Future
 from collections.abc import AsyncIterator
+from copy import copy
 from functools import partial
 
 import structlog
@@ -156,8 +157,12 @@ class OpenSession:
 
     def reject(self, request: stream_pb2.OpenRequest, rejection: Rejection) -> None:
         """Answer a frame that failed."""
-        AUDIT.refused(self.identity, f"Open {request.WhichOneof('frame')}", rejection)
-        self._answer(request, rejected=rejected(rejection))
+        self._refuse(request.request_id, request.WhichOneof("frame"), rejection)
+
+    def _refuse(self, request_id: str, kind: str | None, rejection: Rejection) -> None:
+        AUDIT.refused(self.identity, f"Open {kind}", rejection)
+        response = stream_pb2.OpenResponse(request_id=request_id, rejected=rejected(rejection))
+        self.put(response.SerializeToString())
 
     def closing(self, ending: CodedError | None) -> bytes:
         """Return the last frame."""
@@ -174,7 +179,8 @@ class OpenSession:
                 self._check_new(request.request_id)
                 self._begin(request, self._answers.open_at_once(self.identity, request.start))
             case "start" | "join" | "input" | "cancel":
-                await self._lanes.put(_lane(request), request)
+                own = copy(request)  # a frame of a batch keeps the whole of it
+                await self._lanes.put(_lane(own), own, own.ByteSize())
             case "refresh":
                 self._answer(request, accepted=await self._renew(self, request.refresh))
             case "ping":
@@ -221,15 +227,13 @@ class OpenSession:
         viewing = self._view(request.request_id, answer)
         viewing.begin()
         if answer.opened is not None:
-            answer.opened.add_done_callback(partial(self._opened, request, viewing))
+            answer.opened.add_done_callback(partial(self._opened, viewing))
 
-    def _opened(
-        self, request: stream_pb2.OpenRequest, viewing: Viewing, opened: "Future[None]"
-    ) -> None:
+    def _opened(self, viewing: Viewing, opened: "Future[None]") -> None:
         """Reject a start that the answer's home, another node, has not taken."""
         rejection = opened.exception()
         if isinstance(rejection, Rejection) and not viewing.over:
-            self.reject(request, rejection)
+            self._refuse(viewing.request_id, "start", rejection)
             viewing.leave()
             self._over(viewing)
 
@@ -286,12 +290,11 @@ class OpenSession:
         self,
         request: stream_pb2.OpenRequest,
         *,
-        rejected: common_pb2.Rejected | None = None,
         accepted: common_pb2.Accepted | None = None,
         pong: common_pb2.Pong | None = None,
     ) -> None:
         response = stream_pb2.OpenResponse(
-            request_id=request.request_id, rejected=rejected, accepted=accepted, pong=pong
+            request_id=request.request_id, accepted=accepted, pong=pong
         )
         self.put(response.SerializeToString())
 
