@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final, Protocol
 
-import anthropic  # noqa: F401 - where it is not compiled yet that takes longer than patience lasts
+# Before the clock runs: where it is not compiled yet that takes longer than patience lasts.
+import anthropic  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import pytest
 
 from blackroad.agents.models.anthropic.model import Manner
