@@ -43,7 +43,8 @@ async def test_what_comes_late_for_one_loop_harms_no_other(core: str) -> None:
             assert process.wait(50) == 0, process.output
             return process.output
 
-    assert await anyio.to_thread.run_sync(run) == "errors: []\n"
+    output = await anyio.to_thread.run_sync(run)
+    assert output.splitlines()[-1] == "errors: []"  # before it, perhaps that it had to slow down
 
 
 def test_a_closed_loop_takes_no_offence() -> None:
