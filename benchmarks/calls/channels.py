@@ -1,6 +1,5 @@
 """Request and reply by events on two channels, which both follow: raw stubs and no more."""
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -10,7 +9,7 @@ import grpc
 
 from benchmarks.calls.order import PROMPT, Ask, Asked
 from benchmarks.harness.measure import WrongCount
-from benchmarks.harness.remote import Pipe, obey, run
+from benchmarks.harness.remote import Pipe, obey, obey_beside, run
 from blackroad.realtime.v1 import channel_pb2, channel_pb2_grpc, common_pb2, event_pb2
 
 HELLO: Final = common_pb2.Hello(features=["batch"])
@@ -115,10 +114,7 @@ async def _work(publishing: Publishing, address: str, pipe: Pipe) -> None:
         async def ready(_: Ask) -> Asked:
             return Asked([])
 
-        async with asyncio.TaskGroup() as tasks:
-            answering = tasks.create_task(answer())
-            await obey(pipe, ready)
-            answering.cancel()
+        await obey_beside(answer(), pipe, ready)
 
 
 class _Caller:

@@ -9,7 +9,7 @@ import grpc
 
 from benchmarks.calls.order import AGENT, CONCURRENCY, PROMPT, Ask, Asked
 from benchmarks.harness.measure import WrongCount
-from benchmarks.harness.remote import Pipe, obey, run
+from benchmarks.harness.remote import Pipe, obey, obey_beside, run
 from blackroad.realtime.v1 import common_pb2, stream_pb2, stream_pb2_grpc
 
 HELLO: Final = common_pb2.Hello(features=["batch"])
@@ -72,10 +72,7 @@ async def _work(address: str, pipe: Pipe) -> None:
             await worker.registered.wait()
             return Asked([])
 
-        async with asyncio.TaskGroup() as tasks:
-            answering = tasks.create_task(answer())
-            await obey(pipe, ready)
-            answering.cancel()
+        await obey_beside(answer(), pipe, ready)
 
 
 class _Caller:

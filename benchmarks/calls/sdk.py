@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from benchmarks.calls.order import AGENT, CONCURRENCY, PROMPT, Ask, Asked
 from benchmarks.harness.measure import WrongCount
-from benchmarks.harness.remote import Pipe, obey, run
+from benchmarks.harness.remote import Pipe, obey, obey_beside, run
 from blackroad.client import Agent, Call, Client
 
 
@@ -39,10 +39,7 @@ async def _work(address: str, pipe: Pipe) -> None:
         await registered.wait()
         return Asked([await _directly() for _ in range(order.calls)])
 
-    async with asyncio.TaskGroup() as tasks:
-        serving = tasks.create_task(agent.serve(ready=registered.set))
-        await obey(pipe, direct)
-        serving.cancel()
+    await obey_beside(agent.serve(ready=registered.set), pipe, direct)
 
 
 async def _directly() -> float:

@@ -118,6 +118,16 @@ class Remote(Generic[Order, Answer]):
         return cast("Answer", answer)
 
 
+async def obey_beside(
+    work: Coroutine[object, object, None], pipe: Pipe, do: Callable[[Order], Awaitable[Answer]]
+) -> None:
+    """Obey while something else is done, which ends with it."""
+    async with asyncio.TaskGroup() as tasks:
+        working = tasks.create_task(work)
+        await obey(pipe, do)
+        working.cancel()
+
+
 async def obey(pipe: Pipe, do: Callable[[Order], Awaitable[Answer]]) -> None:
     """Do what comes by the pipe, one order after the other, until it ends."""
     while True:

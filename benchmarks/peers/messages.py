@@ -10,7 +10,7 @@ import grpc
 
 from benchmarks.calls.order import PROMPT, Ask, Asked
 from benchmarks.harness.measure import WrongCount
-from benchmarks.harness.remote import Pipe, obey, run
+from benchmarks.harness.remote import Pipe, obey, obey_beside, run
 
 SERVICE: Final = "bench.Relay"
 Stream = grpc.aio.StreamStreamCall[bytes, bytes]
@@ -91,10 +91,7 @@ async def _work(address: str, pipe: Pipe) -> None:
         async def ready(_: Ask) -> Asked:
             return Asked([])
 
-        async with asyncio.TaskGroup() as tasks:
-            answering = tasks.create_task(answer())
-            await obey(pipe, ready)
-            answering.cancel()
+        await obey_beside(answer(), pipe, ready)
 
 
 async def _call(address: str, pipe: Pipe) -> None:
