@@ -57,7 +57,7 @@ async def test_one_request_too_many_waits_for_its_place() -> None:
     await asyncio.wait_for(third, SECONDS)
     await settled()
     assert desk.began == [(1, 0), (2, 1), (3, 2)]
-    await desk.lanes.close()
+    desk.lanes.close()
 
 
 async def test_one_request_beyond_the_bytes_is_taken_and_the_next_waits() -> None:
@@ -68,7 +68,7 @@ async def test_one_request_beyond_the_bytes_is_taken_and_the_next_waits() -> Non
     assert not second.done()
     desk.gates[1].set()
     await asyncio.wait_for(second, SECONDS)
-    await desk.lanes.close()
+    desk.lanes.close()
 
 
 async def test_closing_cancels_what_is_in_progress_and_drops_what_waits() -> None:
@@ -76,8 +76,8 @@ async def test_closing_cancels_what_is_in_progress_and_drops_what_waits() -> Non
     await desk.lanes.put(1, (1, 0), 1)
     await desk.lanes.put(1, (1, 1), 1)
     await settled()
-    await desk.lanes.close()
-    await desk.lanes.close()
+    desk.lanes.close()
+    desk.lanes.close()
     desk.gates[1].set()
     await settled()
     assert desk.began == [(1, 0)]

@@ -64,12 +64,13 @@ class Lanes(Generic[Key, Request]):
         while self.busy:
             await self._until_served()
 
-    async def close(self) -> None:
-        """Stop: what is in progress is cancelled, what waits is dropped. Idempotent."""
+    def close(self) -> None:
+        """Stop: what is in progress is cancelled, what waits is dropped. Idempotent.
+
+        It does not wait for their ends: who closes may itself be cancelled, and has more to undo.
+        """
         for task in self._tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
 
     async def _until_served(self) -> None:
         """Return when one more has been served."""

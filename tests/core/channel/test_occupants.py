@@ -36,7 +36,7 @@ async def crowd(world: World, key: str, first: int, last: int) -> None:
 async def disperse(world: World, key: str, first: int, last: int) -> None:
     """Let them leave."""
     for number in range(first, last):
-        await world.occupants.leave(key, identity(f"c{number:03}"), "se_c", clean=True)
+        world.occupants.leave(key, identity(f"c{number:03}"), "se_c", clean=True)
 
 
 async def test_an_identity_counts_from_its_first_session_to_its_last(world: World) -> None:
@@ -47,17 +47,17 @@ async def test_an_identity_counts_from_its_first_session_to_its_last(world: Worl
     await world.occupants.join(AGENTS, BOB, "se_3")
     assert world.occupants.count(AGENTS) == 2
     assert await world.told() == [joined("ada", 1), joined("bob", 2)]
-    await world.occupants.leave(AGENTS, ADA, "se_1", clean=True)
+    world.occupants.leave(AGENTS, ADA, "se_1", clean=True)
     assert await world.told() == []
-    await world.occupants.leave(AGENTS, ADA, "se_2", clean=True)
-    await world.occupants.leave(AGENTS, ADA, "se_2", clean=True)
+    world.occupants.leave(AGENTS, ADA, "se_2", clean=True)
+    world.occupants.leave(AGENTS, ADA, "se_2", clean=True)
     assert await world.told() == [left("ada", 1)]
 
 
 async def test_a_lost_session_keeps_its_seat_for_the_grace(world: World) -> None:
     world.watch("acme.presence.channel.agents")
     await world.occupants.join(AGENTS, ADA, "se_1")
-    await world.occupants.leave(AGENTS, ADA, "se_1", clean=False)
+    world.occupants.leave(AGENTS, ADA, "se_1", clean=False)
     world.clock.advance(4.9)
     assert await world.told() == [joined("ada", 1)]
     world.clock.advance(0.2)
@@ -69,7 +69,7 @@ async def test_a_reload_does_not_flap(world: World) -> None:
     for number in range(5):
         await world.occupants.join(AGENTS, ADA, f"se_{number}")
         world.clock.advance(3)
-        await world.occupants.leave(AGENTS, ADA, f"se_{number}", clean=False)
+        world.occupants.leave(AGENTS, ADA, f"se_{number}", clean=False)
         world.clock.advance(3)
         assert await world.told() == ([joined("ada", 1)] if number == 0 else [])
     world.clock.advance(3)
@@ -78,7 +78,7 @@ async def test_a_reload_does_not_flap(world: World) -> None:
 
 async def test_who_came_back_in_time_stays(world: World) -> None:
     await world.occupants.join(AGENTS, ADA, "se_1")
-    await world.occupants.leave(AGENTS, ADA, "se_1", clean=False)
+    world.occupants.leave(AGENTS, ADA, "se_1", clean=False)
     world.clock.advance(3)
     await world.occupants.join(AGENTS, ADA, "se_2")
     world.clock.advance(3)
@@ -90,7 +90,7 @@ async def test_a_channel_without_presence_has_no_occupants(world: World) -> None
     world.watch("acme.presence.>")
     await world.occupants.join("acme.tasks", ADA, "se_1")
     assert world.occupants.count("acme.tasks") == 0
-    await world.occupants.leave("acme.tasks", ADA, "se_1", clean=True)
+    world.occupants.leave("acme.tasks", ADA, "se_1", clean=True)
     assert await world.told() == []
 
 
@@ -111,8 +111,8 @@ async def test_a_full_channel_takes_nobody_until_a_seat_is_free(world: World) ->
 
     assert await is_full()
     await world.occupants.join(PLANS, ADA, "se_4")  # who is in may come again
-    await world.occupants.leave(PLANS, ADA, "se_4", clean=True)
-    await world.occupants.leave(PLANS, ADA, "se_1", clean=False)
+    world.occupants.leave(PLANS, ADA, "se_4", clean=True)
+    world.occupants.leave(PLANS, ADA, "se_1", clean=False)
     assert await is_full()  # the seat is held
     world.clock.advance(5)
     await world.occupants.settle()
@@ -150,7 +150,7 @@ async def test_a_made_channel_tells_in_its_own_words(world: World) -> None:
             },
         ),
     ]
-    await world.occupants.leave(PLANS, ADA, "se_1", clean=True)
+    world.occupants.leave(PLANS, ADA, "se_1", clean=True)
     assert await world.told() == [
         ("channel.member_left", {**base, "client_id": "ada", "member_count": 1}),
         (
@@ -244,7 +244,7 @@ async def test_a_deleted_channel_has_no_occupants(world: World) -> None:
     await world.occupants.join(PLANS, ADA, "se_1")
     await world.calls.delete_channel(ADMIN, channel_pb2.DeleteChannelRequest(name="plans"))
     assert world.occupants.count(PLANS) == 0
-    await world.occupants.leave(PLANS, ADA, "se_1", clean=False)
+    world.occupants.leave(PLANS, ADA, "se_1", clean=False)
     world.clock.advance(9)
     await world.occupants.settle()
 
@@ -288,7 +288,7 @@ async def test_the_task_tells_turns_and_the_end_of_the_grace(world: World) -> No
     async with running(occupants), asyncio.timeout(5):
         await occupants.join(AGENTS, ADA, "se_1")
         assert await told.get() == "room.joined"
-        await occupants.leave(AGENTS, ADA, "se_1", clean=False)
+        occupants.leave(AGENTS, ADA, "se_1", clean=False)
         assert await told.get() == "room.left"
 
 

@@ -75,7 +75,7 @@ class OccupantsMachine(RuleBasedStateMachine):
     @rule(subject=subjects, session=sessions, clean=st.booleans())
     def leave(self, subject: str, session: str, clean: bool) -> None:
         """Unsubscribe, or be lost."""
-        self.run(self.occupants.leave(KEY, identity(subject), session, clean))
+        self.occupants.leave(KEY, identity(subject), session, clean=clean)
         if session in self.model.get(subject, set()):
             self.model[subject].remove(session)
             if not self.model[subject]:

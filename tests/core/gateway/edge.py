@@ -57,7 +57,7 @@ class Edge:
         self._pumping.cancel()
         await asyncio.wait([self._pumping])
         self.node.trunks.remove(self.trunk)
-        await self.trunk.close()
+        self.trunk.close()
 
     async def reconnect(self, between: Callable[[], Awaitable[None]] = nothing) -> None:
         """Lose the trunk and come back by another, with everything that was followed.

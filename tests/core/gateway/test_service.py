@@ -117,6 +117,25 @@ async def rig(attach_seconds: float = 10.0) -> AsyncGenerator[Rig]:
             await server.stop(2)
 
 
+def waiting_for(node: Node, first: str) -> asyncio.Event:
+    """Have what is asked about channels wait, as for another node's word, until this is set.
+
+    It also takes so long to give up, as what waits for a connection does.
+    """
+    known = asyncio.Event()
+
+    async def learn(identity: Identity, key: str) -> None:
+        try:
+            await known.wait()
+        except asyncio.CancelledError:
+            await known.wait()
+            raise
+
+    node.directory.owns[first] = lambda identity, key: True
+    node.directory.learns[first] = learn
+    return known
+
+
 def token(kind: str, subject: str = "edge") -> str:
     claims: dict[str, object] = {"sub": subject, "kind": kind, "grants": []}
     claims |= {"jti": subject, "exp": int(time.time()) + 3600}
@@ -215,6 +234,29 @@ async def test_all_three_end_together_and_leave_nothing(first: int) -> None:
         assert served.node.hub.topics == 0
 
 
+async def test_a_trunk_that_is_lost_while_it_ends_leaves_nothing_of_who_waits() -> None:
+    async with rig() as served:
+        known = waiting_for(served.node, "elsewhere")
+        streams = await served.trunk()
+        await browser(streams[0], 1, "ada")
+        await browser(streams[0], 2, "bob")
+        await streams[0].send(1, "s", subscribe=channel_pb2.Subscribe(channel="elsewhere.x"))
+        await streams[0].send(2, "t", subscribe=channel_pb2.Subscribe(channel="room"))
+        await streams[2].next("caught_up")
+        (trunk,) = served.node.trunks.all()
+        trunk.restart()
+        await streams[0].next("closing")
+        for stream in streams:
+            stream.call.cancel()
+        await closed(served.node)
+        known.set()
+        assert served.node.hub.topics == 0
+        for name in ("ada", "bob"):
+            record = served.node.roster.record(f"default.presence.user.{name}")
+            assert record is not None
+            assert all(stay.lost_ns for stay in record.stays.values()), "their grace has begun"
+
+
 async def test_what_a_subscription_gets_comes_in_order() -> None:
     async with rig() as served:
         control, live, catch_up = await served.trunk()
@@ -265,13 +307,7 @@ async def test_drain_tells_every_stream_to_go() -> None:
 
 async def test_what_one_browser_has_to_wait_for_holds_up_no_other() -> None:
     async with rig() as served:
-        known = asyncio.Event()
-
-        async def learn(identity: Identity, key: str) -> None:
-            await known.wait()  # as for another node's word on an answer
-
-        served.node.directory.owns["elsewhere"] = lambda identity, key: True
-        served.node.directory.learns["elsewhere"] = learn
+        known = waiting_for(served.node, "elsewhere")
         control, _, _ = await served.trunk()
         await browser(control, 1, "ada")
         await browser(control, 2, "bob")

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from blackroad.core.errors import Code, Ending, Rejection
+from blackroad.core.identity.identity import Identity
 from blackroad.core.log.entry import Position
 from blackroad.core.node import Node
 from blackroad.realtime.v1 import channel_pb2, common_pb2, event_pb2, gateway_pb2
@@ -122,8 +123,41 @@ async def test_a_session_that_comes_back_keeps_its_seat_when_its_former_trunk_cl
         assert edge.node.occupants.present(key, "ada")
         assert edge.node.sessions.get(browser.session_id) is other.trunk.sessions[1]
         session = other.trunk.sessions[1]
-        await edge.node.occupants.leave(key, session.identity, session.session_id, clean=True)
+        edge.node.occupants.leave(key, session.identity, session.subscriber, clean=True)
         assert not edge.node.occupants.present(key, "ada"), "the seat was this session's"
+
+
+async def test_what_a_former_session_waits_for_takes_nothing_from_the_one_that_came_back() -> None:
+    async with running() as edge, _second(edge) as other:
+        gates = [known := asyncio.Event()]
+
+        async def learn(identity: Identity, key: str) -> None:
+            if gates:  # the former's; as for another node's word
+                await gates.pop().wait()
+
+        edge.node.directory.learns["room"] = learn
+        policy = channel_pb2.ChannelPolicy(presence=True)
+        request = channel_pb2.CreateChannelRequest(name="room.a", policy=policy)
+        await edge.node.channels.create_channel(DEVELOPER, request)
+        browser = await edge.open(1, "ada")
+        former = edge.trunk.sessions[1]
+        subscribe = Request(session=1, request_id="s", subscribe=channel_pb2.Subscribe())
+        subscribe.subscribe.channel = "room.a"
+        waiting = asyncio.create_task(edge.trunk.handle(subscribe))
+        await edge.turn()
+        other.browsers[1] = browser
+        await other.trunk.handle(Request(session=1, session_opened=other.opened(browser)))
+        await other.subscribe(browser, "room.a")
+        known.set()
+        await waiting
+        assert former.subscriptions == [], "it is over"
+        assert edge.node.occupants.present(DEVELOPER.key("room.a"), "ada")
+        goodbye = gateway_pb2.SessionClosed(clean=True)
+        await other.trunk.handle(Request(session=1, session_closed=goodbye))
+        assert not edge.node.occupants.present(DEVELOPER.key("room.a"), "ada")
+        await edge.close()
+        await other.close()
+        nothing_is_left(edge.node)
 
 
 async def test_another_browsers_session_id_is_not_taken() -> None:

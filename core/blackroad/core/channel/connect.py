@@ -109,7 +109,7 @@ class ConnectSession:
                 await self._duplex.run(requests, self._pump.run())
         finally:
             self._groups.move(self, frozenset())
-            await self._subscriber.close(clean=self._left)
+            self._subscriber.close(clean=self._left)
 
     # What comes in (door.duplex.Handler).
 
@@ -152,7 +152,7 @@ class ConnectSession:
                 await self._subscriber.subscribe(request.request_id, request.subscribe)
             case "unsubscribe":
                 self._parts.charge_command(self.identity)
-                await self._unsubscribe(request)
+                self._unsubscribe(request)
             case "publish":
                 await self._publish((request,))
             case "ping":
@@ -194,11 +194,11 @@ class ConnectSession:
                 tell(response.published, publish.channel, result)
                 self._outbox.put(response.SerializeToString())
 
-    async def _unsubscribe(self, request: channel_pb2.ConnectRequest) -> None:
+    def _unsubscribe(self, request: channel_pb2.ConnectRequest) -> None:
         channel = request.unsubscribe.channel
         if not channel:
             raise Rejection(Code.MISSING_FIELD, "channel is required")
-        await self._subscriber.unsubscribe(channel)
+        self._subscriber.unsubscribe(channel)
         self._answer(request.request_id, unsubscribed=channel_pb2.Unsubscribed(channel=channel))
 
     # What goes out (channel.subscription.Outlet and hub.group.Receiver).

@@ -1,6 +1,7 @@
 """Who occupies the channels whose policy has presence on, how many may, and who is told."""
 
 import asyncio
+from collections.abc import Hashable
 from heapq import heappop, heappush
 from typing import Final
 
@@ -58,18 +59,20 @@ class Occupants:
         if self._board is not None:
             self._board.listen(TOPIC, self._hear, again=True)
 
-    async def join(self, key: str, identity: Identity, session_id: str) -> None:
-        """Let a session occupy a channel whose policy counts occupants. Idempotent.
+    async def join(self, key: str, identity: Identity, holder: Hashable) -> None:
+        """Let a session of an identity occupy a channel whose policy counts. Idempotent.
 
-        Raises CHANNEL_FULL where the identity is not in yet and there is no seat. Whoever follows a
-        channel by name calls it again when the channel's policy has changed.
+        `holder` is the session as it is now: one that comes back under its id is another, so that
+        the late end of the former takes nothing from it. Raises CHANNEL_FULL where the identity is
+        not in yet and there is no seat. Whoever follows a channel by name calls it again when the
+        channel's policy has changed.
         """
         policy = self._directory.policy(key)
         if not policy.presence:
             return
         room = self._rooms.setdefault(key, Room())
         try:
-            room.join(identity.subject, session_id, policy.max_members, self._clock.time_ns())
+            room.join(identity.subject, holder, policy.max_members, self._clock.time_ns())
         except Rejection as rejection:
             rejection.channel = unscope(key)
             raise
@@ -78,14 +81,14 @@ class Occupants:
                 await self._share(self._board, key, room, identity.subject, policy.max_members)
             except BaseException:
                 # Whoever asked has no seat, and will not leave it.
-                await self.leave(key, identity, session_id, clean=True)
+                self.leave(key, identity, holder, clean=True)
                 raise
         self._note(key, room)
 
-    async def leave(self, key: str, identity: Identity, session_id: str, clean: bool) -> None:
+    def leave(self, key: str, identity: Identity, holder: Hashable, *, clean: bool) -> None:
         """End a session's occupancy. Idempotent. `clean`: it said so, and is not awaited back."""
         room = self._rooms.get(key)
-        if room is None or not room.leave(identity.subject, session_id):
+        if room is None or not room.leave(identity.subject, holder):
             return
         if clean or self._grace_seconds <= 0:
             self._free(key, room, identity.subject)

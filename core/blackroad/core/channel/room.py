@@ -1,6 +1,6 @@
 """One channel's occupants, and what of their coming and going is still to be told."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from heapq import nsmallest
 from typing import Final, NamedTuple
 
@@ -26,11 +26,11 @@ class Turn(NamedTuple):
 class Seat:
     """An identity's place, held by its sessions, or by none until `frees_at`."""
 
-    __slots__ = ("frees_at", "sessions", "since_ns")
+    __slots__ = ("frees_at", "holders", "since_ns")
 
     def __init__(self, since_ns: int) -> None:
         self.since_ns = since_ns
-        self.sessions: dict[str, None] = {}
+        self.holders: dict[Hashable, None] = {}
         self.frees_at: float | None = None
 
 
@@ -68,7 +68,7 @@ class Room:
         """When the number may be told again, in seconds of the monotonic clock."""
         return self._told_at + COUNT_SECONDS
 
-    def join(self, subject: str, session_id: str, max_members: int, now_ns: int) -> None:
+    def join(self, subject: str, holder: Hashable, max_members: int, now_ns: int) -> None:
         """Seat a session; CHANNEL_FULL where its identity has no seat and none is left.
 
         `max_members` is the number of seats; 0: no limit. Idempotent.
@@ -83,16 +83,16 @@ class Room:
                 self._both += 1
             else:
                 self._turn(True, subject)
-        seat.sessions[session_id] = None
+        seat.holders[holder] = None
         seat.frees_at = None
 
-    def leave(self, subject: str, session_id: str) -> bool:
+    def leave(self, subject: str, holder: Hashable) -> bool:
         """Take a session from its seat; tell whether it was the last one there. Idempotent."""
         seat = self.seats.get(subject)
-        if seat is None or session_id not in seat.sessions:
+        if seat is None or holder not in seat.holders:
             return False
-        del seat.sessions[session_id]
-        return not seat.sessions
+        del seat.holders[holder]
+        return not seat.holders
 
     def hold(self, subject: str, until: float) -> None:
         """Keep the seat of an identity without sessions until a time."""

@@ -1,6 +1,6 @@
 """Seats: a session counts in the channels that it follows by name and whose policy counts."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 from blackroad.core.channel.directory import Directory
 from blackroad.core.channel.occupants import Occupants
@@ -20,7 +20,7 @@ class Seats:
         """Tell whether the policy of a channel counts who follows it by name."""
         return self._directory.policy(key).presence
 
-    async def take(self, identity: Identity, session_id: str, channel: str) -> str:
+    async def take(self, identity: Identity, holder: Hashable, channel: str) -> str:
         """Take a seat in the channel where its policy counts; return its key, or nothing.
 
         Raises `Rejection` where all are taken.
@@ -28,14 +28,14 @@ class Seats:
         key = identity.key(channel)
         if is_pattern(channel) or not self.counts(key):
             return ""
-        await self._occupants.join(key, identity, session_id)
+        await self._occupants.join(key, identity, holder)
         return key
 
-    async def leave(
+    def leave(
         self,
         key: str,
         identity: Identity,
-        session_id: str,
+        holder: Hashable,
         others: Iterable[Subscription],
         *,
         clean: bool,
@@ -45,4 +45,4 @@ class Seats:
         Idempotent; nothing without a key.
         """
         if key and not any(one.occupies == key and not one.ended for one in others):
-            await self._occupants.leave(key, identity, session_id, clean)
+            self._occupants.leave(key, identity, holder, clean=clean)

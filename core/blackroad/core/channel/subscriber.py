@@ -111,7 +111,7 @@ class Subscriber:
         self._begin(subscription, start)
         self._parts.rights.audit(self.identity, subscription)
         if old is not None:
-            await self._leave(old.occupies, clean=True)
+            self._leave(old.occupies, clean=True)
 
     async def restore(
         self,
@@ -136,7 +136,7 @@ class Subscriber:
         subscription.live = True
         follow(subscription)
         if old is not None:
-            await self._leave(old.occupies, clean=True)
+            self._leave(old.occupies, clean=True)
         return True
 
     async def _stand(
@@ -151,9 +151,12 @@ class Subscriber:
         channel = request.channel
         occupied = await self._occupy(channel)
         try:
-            self._parts.rights.check(self.identity, names)  # they may have gone meanwhile
+            # Meanwhile the rights may have gone, or the session.
+            self._parts.rights.check(self.identity, names)
+            if self._outlet is NOWHERE:
+                raise Rejection(Code.NOT_FOUND, "there is no such session", channel=channel)
         except Rejection:
-            await self._leave(occupied, clean=True)
+            self._leave(occupied, clean=True)
             raise
         if (old := self.subscriptions.get(channel)) is not None:
             self._detach(old)
@@ -174,10 +177,10 @@ class Subscriber:
             self._parts.viewed.viewer_joined(key, self.session_id)
         return subscription, old
 
-    async def unsubscribe(self, channel: str) -> None:
+    def unsubscribe(self, channel: str) -> None:
         """End a subscription. Idempotent."""
         if (subscription := self.subscriptions.pop(channel, None)) is not None:
-            await self._end(subscription)
+            self._end(subscription)
 
     def halt(self) -> None:
         """Hand on nothing more. Idempotent; `close` does the rest."""
@@ -186,12 +189,12 @@ class Subscriber:
         for subscription in self.subscriptions.values():
             self._detach(subscription)
 
-    async def close(self, *, clean: bool) -> None:
+    def close(self, *, clean: bool) -> None:
         """End all subscriptions. Idempotent."""
         self.halt()
         while self.subscriptions:
             _, subscription = self.subscriptions.popitem()
-            await self._end(subscription, clean=clean)
+            self._end(subscription, clean=clean)
         self._outlet = NOWHERE
 
     def lose(self, after: Positions) -> None:
@@ -255,11 +258,11 @@ class Subscriber:
         """Take a seat in the channel; return its key, or nothing where it does not count."""
         if not self._occupies:
             return ""
-        return await self._parts.seats.take(self.identity, self.session_id, channel)
+        return await self._parts.seats.take(self.identity, self, channel)
 
-    async def _leave(self, key: str, *, clean: bool) -> None:
+    def _leave(self, key: str, *, clean: bool) -> None:
         others = self.subscriptions.values()
-        await self._parts.seats.leave(key, self.identity, self.session_id, others, clean=clean)
+        self._parts.seats.leave(key, self.identity, self, others, clean=clean)
 
     def _begin(self, subscription: Subscription, start: Start) -> None:
         self._outlet.subscribed(subscription, start.frame(subscription.channel))
@@ -291,9 +294,9 @@ class Subscriber:
         subscription.live = True
         self._outlet.follow(subscription)
 
-    async def _end(self, subscription: Subscription, *, clean: bool = True) -> None:
+    def _end(self, subscription: Subscription, *, clean: bool = True) -> None:
         self._detach(subscription)
-        await self._leave(subscription.occupies, clean=clean)
+        self._leave(subscription.occupies, clean=clean)
 
     def _detach(self, subscription: Subscription) -> None:
         if not subscription.ended:
@@ -331,7 +334,7 @@ class Subscriber:
             except Rejection as rejection:
                 self._revoke(subscription, rejection.code)
         if subscription.ended:  # before, or meanwhile
-            await self._leave(subscription.occupies, clean=True)
+            self._leave(subscription.occupies, clean=True)
 
     def _reveal(self, subscription: Subscription) -> None:
         """Take up which private channels the patterns of a subscription may show now."""

@@ -134,7 +134,7 @@ class Requests:
         ticket = Ticket(session.identity)
         return self._identities.passes.sign(ticket, Use.RETURN, session.session_id)[0]
 
-    async def open(self, session: BrowserSession) -> None:
+    def open(self, session: BrowserSession) -> None:
         """Register a session and make its entry of presence. Raises `Rejection`.
 
         One that comes back under its id while its former trunk is not yet known to be lost takes
@@ -144,16 +144,16 @@ class Requests:
         if former is not None:
             if not isinstance(former, BrowserSession) or not _same(former, session):
                 raise Rejection(Code.CONFLICT, "there is another session of this id")
-            await self.close(former, clean=False)
+            self.close(former, clean=False)
         if session.present:
             session.stay = self._roster.arrive(session.identity, session.session_id)
         self._sessions.add(session)
 
-    async def close(self, session: BrowserSession, *, clean: bool) -> None:
+    def close(self, session: BrowserSession, *, clean: bool) -> None:
         """Undo `open`, and end the session's subscriptions. Idempotent."""
         session.ended = True
         self._sessions.remove(session)
-        await session.subscriber.close(clean=clean)
+        session.subscriber.close(clean=clean)
         if session.stay is not None:
             self._roster.depart(session.session_id, clean, session.stay)
 
@@ -173,7 +173,7 @@ class Requests:
                 await session.subscribe(request.request_id, request.subscribe)
                 return None
             case "unsubscribe":
-                answer.unsubscribed.CopyFrom(await _unsubscribe(session, request.unsubscribe))
+                answer.unsubscribed.CopyFrom(_unsubscribe(session, request.unsubscribe))
             case "publish":
                 published = self._publisher.publish(identity, session.session_id, request.publish)
                 answer.published.CopyFrom(await published)
@@ -231,10 +231,10 @@ def _same(one: BrowserSession, other: BrowserSession) -> bool:
     return (mine.tenant, mine.kind, mine.subject) == (yours.tenant, yours.kind, yours.subject)
 
 
-async def _unsubscribe(
+def _unsubscribe(
     session: BrowserSession, request: channel_pb2.Unsubscribe
 ) -> channel_pb2.Unsubscribed:
     if not request.channel:
         raise Rejection(Code.MISSING_FIELD, "channel is required")
-    await session.subscriber.unsubscribe(request.channel)
+    session.subscriber.unsubscribe(request.channel)
     return channel_pb2.Unsubscribed(channel=request.channel)

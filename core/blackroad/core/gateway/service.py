@@ -73,7 +73,7 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
             )
         finally:
             self._node.close_trunk(trunk)
-            await trunk.close()
+            trunk.close()
 
     async def _serve(
         self,

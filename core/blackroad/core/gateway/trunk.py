@@ -115,18 +115,18 @@ class Trunk:
             Ending(Code.SLOW_CONSUMER, "live events were lost: resume with the trunk's cursor")
         )
 
-    async def close(self) -> None:
-        """Close all sessions.
+    def close(self) -> None:
+        """Close all sessions, in one go: a lost stream may be cancelled more than once.
 
         Their browsers were lost with the edge, or come again by another core.
         """
         self.feed.close()
-        await self._lanes.close()
+        self._lanes.close()
         for outbox in (self.control, self.feed.outbox, self.catch_up):
             outbox.forget()
         while self.sessions:
             _, session = self.sessions.popitem()
-            await self._requests.close(session, clean=False)
+            self._requests.close(session, clean=False)
 
     def bookmark(self) -> None:
         """Hand on a cursor without an event, after all events before it."""
@@ -205,7 +205,7 @@ class Trunk:
                 await self._open(request.session, request.request_id, request.session_opened)
             case "session_closed":
                 if (session := self.sessions.get(request.session)) is not None:
-                    await self._requests.close(session, clean=request.session_closed.clean)
+                    self._requests.close(session, clean=request.session_closed.clean)
                     self.sessions.pop(request.session, None)
             case "restored":
                 self._returning.clear()
@@ -245,10 +245,10 @@ class Trunk:
                 self.pump,
                 self._parts,
             )
-            await self._requests.open(session)
+            self._requests.open(session)
         except Rejection as rejection:
             if session is not None:
-                await session.subscriber.close(clean=True)
+                session.subscriber.close(clean=True)
             AUDIT.refused(None, "Trunk session_opened", rejection)
             answer.session_refused.rejected.CopyFrom(rejected(rejection))
         else:

@@ -104,7 +104,7 @@ class TrackSession:
                 watch.close()
             if self._feeding is not None:
                 self._feeding.cancel()
-            await self._roster.leave(self.session_id, clean=False)
+            self._roster.depart(self.session_id, clean=False)
 
     # What comes in (door.duplex.Handler).
 

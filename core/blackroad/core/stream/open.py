@@ -125,7 +125,7 @@ class OpenSession:
         try:
             await self._duplex.run(requests, self._pump.run())
         finally:
-            await self._lanes.close()
+            self._lanes.close()
             for viewing in tuple(self._viewings.values()):
                 viewing.leave()
                 self._answers.left(viewing.answer, self.session_id)
