@@ -5,7 +5,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Browser, Page, Route, async_playwright
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
+
+expect.set_options(timeout=60_000)  # a browser is slow where others have the cores
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -97,6 +98,7 @@ class Browser:
     socket: ClientConnection
     welcome: Frame = field(default_factory=dict)
     passed: list[Frame] = field(default_factory=list)
+    unread: deque[Frame] = field(default_factory=deque)
 
     async def say(self, kind: str | None = None, /, **fields: object) -> None:
         """Send a frame."""
@@ -105,6 +107,8 @@ class Browser:
 
     async def next(self) -> Frame:
         """Return the next frame."""
+        if self.unread:
+            return self.unread.popleft()
         async with asyncio.timeout(SECONDS):
             frame = an_object(json.loads(await self.socket.recv()))
         self.passed.append(frame)
@@ -125,9 +129,13 @@ class Browser:
         return subscribed
 
     async def publish(self, room: str, content: object, **fields: object) -> Frame:
-        """Publish a message and wait for the acknowledgement."""
+        """Publish a message and wait for the acknowledgement; what comes before it is kept."""
         await self.say("message", room=room, content=content, id="pub", **fields)
-        return await self.find("published", id="pub")
+        before: list[Frame] = []
+        while (frame := await self.next()).get("type") != "published" or frame.get("id") != "pub":
+            before.append(frame)
+        self.unread.extend(before)
+        return frame
 
 
 @dataclass

@@ -94,7 +94,9 @@ async def test_an_error_shows(core: str, edge: EdgeRig, browser: Browser, page: 
     async with serving(core, "BREAKS", breaks), tab(browser, page, edge.url, "BREAKS") as shown:
         await shown.ask()
         await shown.is_("error")
-        await expect(shown.page.locator("#error")).to_contain_text("The agent failed")
+        await expect(shown.page.locator("#error")).to_contain_text(
+            "The agent failed", timeout=SECONDS
+        )
 
 
 @asynccontextmanager
