@@ -28,6 +28,7 @@ GONE_SECONDS: Final = 10.0
 NODE_SECONDS: Final = 5.0  # no grace applies to a node itself
 BEARS: Final = 10  # times the promise, for any single one: the machine has other work
 PAUSE_SECONDS: Final = 4.0
+STILL_SECONDS: Final = 6.5  # longer than anybody waits for a core
 QUIET_SECONDS: Final = 7.0  # after which whoever was taken for lost would have gone
 
 
@@ -206,4 +207,24 @@ async def test_who_was_at_a_killed_edge_is_gone_everywhere() -> None:
         )
         assert watch.leaves == len(places), "each leave is told once"
         for connection in opened:
+            await connection.close()
+
+
+async def test_a_core_that_stands_still_takes_nobody_away() -> None:
+    async with fleet() as (running, _), watching(running.grpc, "user") as watch:
+        opened = await browsers(running)
+        await watch.here(list(opened), running.grpc)
+        for core in running.cores:
+            running.signal(core, signal.SIGSTOP)
+            await asyncio.sleep(STILL_SECONDS)
+            running.signal(core, signal.SIGCONT)
+            await asyncio.sleep(QUIET_SECONDS)
+            await running.whole()
+        for place in running.grpc:
+            async with Client(f"grpc://{place}", token("asker", ">", "presence.>")) as client:
+                listed = [one.entity_id for one in await client.presence("user")]
+            assert set(opened) <= set(listed), place
+        print(f"\ncores that stand still for {STILL_SECONDS:.1f} s: {watch.leaves} leave")
+        assert watch.leaves == 0
+        for connection in opened.values():
             await connection.close()

@@ -53,6 +53,16 @@ def test_all_items_of_a_lost_node_go_with_it() -> None:
     ]
 
 
+def test_every_other_node_that_has_an_item_claims_it() -> None:
+    mine, _ = board()
+    mine.put("t", "a", b"own")
+    mine.take(Items("one", [("t", "a", b"1")]), 1)
+    mine.take(Items("two", [("t", "a", b"2"), ("t", "b", b"")]), 2)
+    assert list(mine.claims("t", "a")) == [("one", b"1"), ("two", b"2")]
+    mine.lose("one", 3, mine=True)
+    assert list(mine.claims("t", "a")) == [("two", b"2")]
+
+
 def test_what_mends_a_miss_is_told_as_such_and_to_some_also_where_nothing_changed() -> None:
     mine, told = board()
     seats: list[Change] = []

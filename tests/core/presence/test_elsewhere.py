@@ -15,6 +15,9 @@ from blackroad.core.presence.roster import Roster
 from blackroad.core.presence.shared import TOPIC, encoded
 from tests.core.presence.world import ADA, BOB, TENANT, World, open_world
 
+NODE = "n2"
+GRACE_SECONDS = 5.0
+
 
 class Others(World):
     """A node whose board the test writes: what comes of it, and in which order."""
@@ -35,10 +38,19 @@ class Others(World):
         items = Items(node, [*here, *away], first=whole, last=whole)
         self.board.take(items, self._order, missed=missed)
 
+    def lose(self, node: str) -> None:
+        """Hear that a node was lost, whose clients are this one's to tell of."""
+        self._order += 1
+        self.board.lose(node, self._order, mine=True)
+
+    def nodes_of_ada(self) -> list[str]:
+        """Return by which nodes the first user is here, as this one shows it."""
+        return [one.node for one in self.roster.get(TENANT, Kind.USER, "ada").sessions]
+
 
 def _stay(session_id: str) -> Stay:
     who = entity_of(BOB if session_id == "se_b" else ADA)
-    return Stay(session_id, who, Status.ONLINE, "{}", (), None, "n2", 0, 0, 0.0)
+    return Stay(session_id, who, Status.ONLINE, "{}", (), None, NODE, 0, 0, 0.0)
 
 
 @pytest.fixture
@@ -113,3 +125,38 @@ async def test_a_session_that_is_here_is_not_elsewhere_whatever_others_say(other
     assert others.roster.entry("se_1") is stay
     shown = others.roster.get(TENANT, Kind.USER, "ada")
     assert [(one.session_id, one.node) for one in shown.sessions] == [("se_1", "n1")]
+
+
+async def test_who_was_at_a_lost_node_has_the_grace_to_come_by_another(others: Others) -> None:
+    others.hear("lost", "se_1", "se_b")
+    others.lose("lost")
+    assert await others.statuses() == []
+    others.hear("other", "se_1")
+    assert await others.pass_time(GRACE_SECONDS - 0.1) == []
+    told = await others.pass_time(0.2)
+    assert [(one["entity_id"], one["status"]) for one in told] == [("bob", "offline")]
+    assert others.nodes_of_ada() == [NODE]
+
+
+async def test_a_session_that_two_nodes_claim_is_here_until_both_let_it_go(others: Others) -> None:
+    # Its connection moved while its first node stood still, which then says what it had.
+    others.hear("moved", "se_1")
+    others.hear("stood still", "se_1", whole=True)
+    others.hear("stood still", gone="se_1")
+    assert others.nodes_of_ada() == [NODE]
+    others.hear("moved", gone="se_1")
+    assert others.nodes_of_ada() == []
+
+
+async def test_a_session_that_moved_before_its_loss_was_known_is_where_it_moved(
+    others: Others,
+) -> None:
+    others.roster.arrive(ADA, "se_1")
+    others.hear("me", "se_1")
+    assert await others.statuses() == [("ada", "online")]
+    others.hear("other", "se_1")
+    others.roster.depart("se_1", clean=False)
+    assert await others.pass_time(GRACE_SECONDS) == []
+    others.hear("me", gone="se_1")
+    assert await others.statuses() == []
+    assert others.nodes_of_ada() == [NODE]

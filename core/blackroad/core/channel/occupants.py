@@ -199,7 +199,7 @@ class Occupants:
         elif known := self._rooms.get(key):
             since_ns = known.free_elsewhere(subject, change.node)
             if change.lost and change.mine and since_ns is not None:
-                self._inherit(key, known, subject, since_ns, left=change.left)
+                self._inherit(key, known, subject, since_ns)
             self._note(key, known)
 
     def _hear_own(self, change: BoardChange, key: str, subject: str) -> None:
@@ -233,9 +233,9 @@ class Occupants:
         own = sum(_item(key, subject) in self._confirmed_own for subject in room.seats)
         return len(room.others) + own - sum(subject in room.others for subject in room.seats)
 
-    def _inherit(self, key: str, room: Room, subject: str, since_ns: int, *, left: bool) -> None:
-        """Keep a seat of a lost node: for the grace where its clients may come here."""
-        until = self._clock.monotonic() + (self._grace_seconds if left else 0.0)
+    def _inherit(self, key: str, room: Room, subject: str, since_ns: int) -> None:
+        """Keep a seat of a lost node for the grace: its clients may come by another."""
+        until = self._clock.monotonic() + self._grace_seconds
         room.inherit(subject, since_ns, until)
         self._push(until, key, subject)
         self._woken.set()

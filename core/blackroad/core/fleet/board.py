@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from blackroad.core.errors import Rejection
@@ -26,7 +26,6 @@ class Change(NamedTuple):
     mine: bool  # whether this node has said so, or, of a lost one, is to tell clients of it
     order: int = 0  # where in the log, growing; 0 where there is no other node
     lost: bool = False  # whether it went with its node
-    left: bool = False  # whether that node went by itself, so that clients move from it
     anew: bool = False  # it mends what this node has missed: what it told since may be wrong
 
 
@@ -88,6 +87,12 @@ class Board:
         """Return what another node has on the board."""
         return self._others.get(node, {})
 
+    def claims(self, topic: str, key: str) -> Iterator[tuple[str, bytes]]:
+        """Yield which other nodes have an item on the board, and what each has."""
+        for node, items in self._others.items():
+            if (value := items.get((topic, key))) is not None:
+                yield node, value
+
     def say_all(self) -> None:
         """Say all of this node's items again, soon: somebody may not know them."""
         self._whole = True
@@ -116,11 +121,11 @@ class Board:
             for place in [place for place in known if place not in seen]:
                 self._set(known, place, change._replace(key=place[1]))
 
-    def lose(self, node: str, order: int, *, mine: bool, left: bool = False) -> None:
+    def lose(self, node: str, order: int, *, mine: bool) -> None:
         """Take all items of a node from the board. `mine`: this node tells clients of it."""
         self._seen.pop(node, None)
         for place in self._others.pop(node, {}):
-            self._tell(place, Change(node, place[1], None, mine, order, lost=True, left=left))
+            self._tell(place, Change(node, place[1], None, mine, order, lost=True))
 
     async def run(self) -> None:
         """Write until cancelled."""

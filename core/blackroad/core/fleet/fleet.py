@@ -255,7 +255,7 @@ class Fleet:
         if len(self._dead) > MAX_DEAD:
             self._dead.popitem(last=False)
         self.asks.lose(node)
-        self.board.lose(node, order, mine=mine, left=left)
+        self.board.lose(node, order, mine=mine)
         for listener in self.listeners:
             listener(node, mine)
         if mine and not left and peer is not None:

@@ -1,6 +1,6 @@
 """Who is here by other nodes: their entries, as the board tells of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from blackroad.core.clock import Clock
 from blackroad.core.fleet.board import Change
@@ -18,6 +18,10 @@ class Elsewhere:
     it, and of what it may have told wrongly. What the board says of this node's own entries means
     that all nodes can know them: only then are they told.
 
+    A session whose connection moved may for a while be claimed by two nodes: one that stood still
+    says what it had, when it goes on. One of them is shown; when that one lets go, another one that
+    `claims` it.
+
     `give_way` lets go of an entry of this node whose session has moved on; False: it has come back
     since, and stays.
     """
@@ -29,6 +33,7 @@ class Elsewhere:
         graces: Graces,
         clock: Clock,
         give_way: Callable[[str], bool],
+        claims: Callable[[str], Iterable[tuple[str, bytes]]],
     ) -> None:
         # Told the keys of records that changed at other nodes.
         self.learned: dict[Callable[[str], None], None] = {}
@@ -37,6 +42,7 @@ class Elsewhere:
         self._graces = graces
         self._clock = clock
         self._give_way = give_way
+        self._claims = claims
         self._keys: dict[str, str] = {}  # of records, by the sessions on the board
         self._inherited: set[Stay] = set()  # of nodes that left: this one tells of them
 
@@ -49,7 +55,7 @@ class Elsewhere:
             self._take_in(decoded(change.key, change.value, change.node), owe=change.anew)
         elif (stay := self._entry(change)) is None:
             return
-        elif change.left:
+        elif change.lost:  # its client may come by another node
             stay.lost_ns = self._clock.time_ns()
             if change.mine:
                 self._inherited.add(stay)
@@ -62,6 +68,11 @@ class Elsewhere:
         """Take out an entry whose node has left, and whose grace has ended. Idempotent."""
         self._remove(stay, owe=stay in self._inherited)
         self._inherited.discard(stay)
+
+    def stand_in(self, session_id: str) -> None:
+        """Show a session that one node has let go by another one that claims it, if any."""
+        for node, value in self._claims(session_id):
+            self._take_in(decoded(session_id, value, node), owe=False)
 
     def _hear_own(self, change: Change) -> None:
         if change.value is not None:
@@ -107,6 +118,7 @@ class Elsewhere:
         self._learn(record)
         if owe:
             self._teller.owe(record)
+        self.stand_in(stay.session_id)
 
     def _learn(self, record: Record) -> None:
         """Note that a record changed elsewhere: what was told of it there is not known here."""

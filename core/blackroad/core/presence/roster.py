@@ -73,7 +73,7 @@ class Roster:
         self._stays: dict[str, Stay] = {}
         self._board = None if board is None or board.alone else board
         self._elsewhere = Elsewhere(
-            self._records, self._teller, self._graces, clock, self._give_way
+            self._records, self._teller, self._graces, clock, self._give_way, self._claims
         )
         # Told the keys of records that changed at other nodes, as the board says it.
         self.learned = self._elsewhere.learned
@@ -193,7 +193,7 @@ class Roster:
         if present is None or (stay is not None and stay is not present):
             return False
         if clean:
-            self._forget(present)
+            self._let_go(present)
         elif not present.lost_ns:
             self._lose(present)
         return clean
@@ -273,7 +273,7 @@ class Roster:
         if not self._draining:
             for stay in self._graces.ended(now):
                 if self._stays.get(stay.session_id) is stay:
-                    self._forget(stay)
+                    self._let_go(stay)
                 elif stay.origin:
                     self._elsewhere.end(stay)
         await self._teller.tell()
@@ -318,6 +318,14 @@ class Roster:
         self._record_of(stay).lost[stay.session_id] = stay
         self._graces.begin(stay, self._clock.monotonic())
         self._teller.changed.set()
+
+    def _let_go(self, stay: Stay) -> None:
+        """End an entry of this node; where its session is at another one, that one's is shown."""
+        self._forget(stay)
+        self._elsewhere.stand_in(stay.session_id)
+
+    def _claims(self, session_id: str) -> Iterable[tuple[str, bytes]]:
+        return () if self._board is None else self._board.claims(TOPIC, session_id)
 
     def _forget(self, stay: Stay) -> None:
         """Take an entry out of its record."""
