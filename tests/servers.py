@@ -18,6 +18,7 @@ from blackroad.core.log.redis.address import Address, Kind
 from blackroad.core.log.redis.embedded import server_binary
 
 START_SECONDS: Final = 30.0
+POLL_SECONDS: Final = 0.01
 # Ends the server when the process that started it is gone, however it went.
 LIFELINE: Final = (
     "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.execv(sys.argv[1], sys.argv[1:])"
@@ -31,10 +32,9 @@ class Server:
         self.folder = Path(tempfile.mkdtemp(prefix="redis-"))
         self.socket = str(self.folder / "server.sock")
         self.port = free_port()
-        self._words = [binary, "--port", str(self.port), "--bind", "127.0.0.1"]
-        self._words += ["--unixsocket", self.socket, "--save", "", "--logfile", "log"]
-        self._words += ["--dir", str(self.folder), *options]
-        self.process = self._started()
+        self._words = [binary, "--bind", "127.0.0.1", "--unixsocket", self.socket]
+        self._words += ["--save", "", "--logfile", "log", "--dir", str(self.folder), *options]
+        self.process = self._started(anywhere=True)
 
     @property
     def address(self) -> Address:
@@ -45,10 +45,19 @@ class Server:
         """Return the beginning of the answer to a command, as it comes over the wire."""
         return ask(self.socket, *words)
 
-    def _started(self) -> "subprocess.Popen[bytes]":
-        process = subprocess.Popen([sys.executable, "-c", LIFELINE, *self._words])
-        answers(self.socket)
-        return process
+    def _started(self, *, anywhere: bool = False) -> "subprocess.Popen[bytes]":
+        """Start it, at another port where it may be `anywhere` and somebody has taken this one."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            words = [*self._words, "--port", str(self.port)]
+            process = subprocess.Popen([sys.executable, "-c", LIFELINE, *words])
+            if answers(self.socket, process):
+                return process
+            if time.monotonic() > deadline:
+                raise AssertionError(f"it does not start:\n{(self.folder / 'log').read_text()}")
+            if anywhere:
+                self.port = free_port()
+            time.sleep(POLL_SECONDS)
 
     def restart(self) -> None:
         """Kill it, and start it anew."""
@@ -89,25 +98,26 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError("not true in time")
-        time.sleep(0.02)
+        time.sleep(POLL_SECONDS)
 
 
-def answers(path: str) -> None:
-    """Return once a server answers at a unix socket."""
+def answers(path: str, process: "subprocess.Popen[bytes]") -> bool:
+    """Return True once a server answers at a unix socket; False where it has ended."""
     deadline = time.monotonic() + START_SECONDS
-    while True:
+    while time.monotonic() < deadline:
         try:
             with socket.socket(socket.AF_UNIX) as probe:
                 probe.settimeout(1)
                 probe.connect(path)
                 probe.sendall(b"PING\r\n")
                 if probe.recv(16).startswith(b"+PONG"):
-                    return
+                    return True
         except OSError:
             pass
-        if time.monotonic() > deadline:
-            raise AssertionError(f"no server answers at {path}")
-        time.sleep(0.01)
+        if process.poll() is not None:
+            return False
+        time.sleep(POLL_SECONDS)
+    raise AssertionError(f"no server answers at {path}")
 
 
 def lasting(binary: str, options: Sequence[str] = ()) -> Server:

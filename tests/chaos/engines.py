@@ -81,8 +81,12 @@ async def is_master(server: Server) -> bool:
 
 
 async def ask(server: Server, *words: str) -> str:
-    """Return a server's answer."""
-    return await asyncio.to_thread(server.ask, *words)
+    """Return a server's answer to what may be asked twice."""
+    while True:
+        try:
+            return await asyncio.to_thread(server.ask, *words)
+        except ConnectionError:  # a server that changes its part ends its connections
+            await asyncio.sleep(POLL_SECONDS)
 
 
 def of_cluster(cluster: Cluster) -> list[Fault]:
