@@ -3,6 +3,7 @@
 import asyncio
 
 from blackroad.core.hub.group import Frame, Mark
+from blackroad.core.limits.budget import Budget
 from blackroad.core.log.entry import Position
 from blackroad.core.outbox import Outbox
 from blackroad.realtime.v1 import channel_pb2
@@ -121,3 +122,14 @@ async def test_a_mark_keeps_its_place_and_is_dropped_with_the_events_before_it()
     box.put(Mark(b"mark", place(3)))
     assert [one.after for one in box.drop_live()] == [place(2), place(3)]
     assert box.size == 0
+
+
+async def test_what_is_put_for_who_has_gone_is_of_no_budget() -> None:
+    budget = Budget()
+    box: Outbox[Frame] = Outbox(batch, lambda frame: None, budget=budget)
+    box.put_live(frame("waits"))
+    box.forget()
+    box.put_live(frame("was pending"))
+    box.put(b"answer")
+    box.forget()
+    assert (budget.total, box.size) == (0, 0)

@@ -130,11 +130,15 @@ class Outbox(Generic[Live]):
             self.exhausted()
 
     def forget(self) -> None:
-        """Hold nothing any more: nobody will take it. Idempotent."""
+        """Hold nothing any more: nobody will take it. Idempotent.
+
+        What is still put, as who goes is handed what was pending, is of no budget.
+        """
         self._items.clear()
         self._live = 0
         self._shrank(self.size)
         self._budget.leave(self)
+        self._budget = Budget()
 
     def close(self) -> None:
         """Let `take` end once all is taken. Idempotent."""

@@ -8,9 +8,11 @@ import pytest
 
 from blackroad.core.clock import SystemClock
 from blackroad.core.errors import Rejection
+from blackroad.core.hub.group import Frame
 from blackroad.core.identity.development import developer_user
 from blackroad.core.log.base import Append, Appended
 from blackroad.core.log.cursor import decode_cursor
+from blackroad.core.log.entry import Entry
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
 from blackroad.realtime.v1 import channel_pb2, common_pb2, event_pb2
 from tests.core.channel.sessions import (
@@ -277,3 +279,26 @@ async def test_neighbouring_publishes_of_a_batch_are_one_append() -> None:
             client.send(batch=channel_pb2.ConnectRequestBatch(frames=frames))
             await client.until("published", 64)
         assert max(Noted.batches) == 64
+
+
+class Silent:
+    """One of many who follow the same, so that frames are rarer."""
+
+    def receive(self, frame: Frame) -> None:
+        pass
+
+
+async def test_a_session_that_goes_gives_back_what_waited_for_it(node: Node) -> None:
+    many = [Silent() for _ in range(5000)]  # a frame in 200 ms at most
+    for one in many:
+        node.groups.move(one, frozenset({"default.room"}))
+    heard: asyncio.Queue[Entry] = asyncio.Queue()
+    async with connected(node) as client:
+        client.send(subscribe=subscribe("room"))
+        await client.until("caught_up")
+        await node.publish("room", "a frame at once")
+        await client.until("delivery")
+        node.hub.watch("default.room", heard.put_nowait)
+        await node.publish("room", "that waits for the next frame")
+        await heard.get()
+    assert node.parts.budget.total == 0

@@ -232,6 +232,7 @@ async def test_all_three_end_together_and_leave_nothing(first: int) -> None:
                 assert await stream.code() is grpc.StatusCode.OK
         await closed(served.node)
         assert served.node.hub.topics == 0
+        assert served.node.budget.total == 0
 
 
 async def test_a_trunk_that_is_lost_while_it_ends_leaves_nothing_of_who_waits() -> None:
