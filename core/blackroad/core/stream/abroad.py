@@ -169,14 +169,20 @@ class Abroad:
         )
         await self.fleet.asks.ask(answer.home, "answer.start", _ENCODE(start))
 
-    def follow(self, answer: Answer) -> None:
-        """Fold from now on what the log says of an answer that is held elsewhere."""
-        self.mirrors[answer.key] = answer
-        self._hub.watch(answer.key, self._hear)
+    def follow(self, answer: Answer) -> Answer:
+        """Fold from now on what the log says of an answer that is held elsewhere.
+
+        Returns the one that is followed: of several who looked for it at once, the first's.
+        """
+        followed = self.mirrors.setdefault(answer.key, answer)
+        if followed is answer:
+            self._hub.watch(answer.key, self._hear)
+        return followed
 
     def leave(self, answer: Answer) -> None:
         """Stop following. Idempotent."""
-        if self.mirrors.pop(answer.key, None) is not None:
+        if self.mirrors.get(answer.key) is answer:
+            del self.mirrors[answer.key]
             self._hub.unwatch(answer.key, self._hear)
 
     async def find(self, key: str, make: Callable[[str, bytes], Answer]) -> Answer | None:
@@ -191,7 +197,7 @@ class Abroad:
             return None
         answer = make(key, shown[0])
         if not answer.ended:
-            self.follow(answer)
+            answer = self.follow(answer)
             self.hear(early)
         return answer
 

@@ -187,8 +187,9 @@ class Homes:
             found = await self._kept(key)
         if found is None:
             return
-        if self._archive.find(key) is not None:
-            self._abroad.leave(found)
+        if (known := self._archive.find(key)) is not None:
+            if known is not found:
+                self._abroad.leave(found)
             return
         self._archive.add(found)
         if found.ended:
@@ -225,7 +226,7 @@ class Homes:
             hub.unwatch(key, early.append)
         if not whole:
             return None
-        self._abroad.follow(answer)
+        answer = self._abroad.follow(answer)
         self._abroad.hear(early)
         return answer
 

@@ -1,0 +1,73 @@
+"""Answers that another node holds: found, followed and asked for by several at once."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from blackroad.core.identity.development import developer_service
+from blackroad.core.log.redis.embedded import server_binary
+from blackroad.core.node import Node
+from blackroad.core.settings import CoreSettings
+from blackroad.core.stream.answer import Answer
+from blackroad.core.stream.worker import Worker
+from blackroad.realtime.v1 import stream_pb2
+from tests.core.stream.peers import TIMEOUT, agent, until
+from tests.servers import Server
+
+CALLER = developer_service()
+INVOKE = stream_pb2.Invoke(target=stream_pb2.Target(agent="ECHO"), text="hi")
+
+
+@pytest.fixture(scope="module")
+def log() -> Generator[str]:
+    """Run a server of the log; give its address."""
+    server = Server(server_binary())
+    try:
+        yield f"redis://127.0.0.1:{server.port}"
+    finally:
+        server.end()
+
+
+@asynccontextmanager
+async def nodes(log: str) -> AsyncGenerator[tuple[Node, Node]]:
+    """Run two nodes that know each other."""
+    one, other = (
+        Node.create(CoreSettings(grpc="127.0.0.1:0", log=log, node=name)) for name in ("n1", "n2")
+    )
+    async with one, other:
+        await until(lambda: bool(one.fleet.others and other.fleet.others))
+        yield one, other
+
+
+def worker_at(node: Node) -> Worker:
+    """Let a worker of the agent come, which hears nothing."""
+    worker = Worker("se_worker", CALLER, lambda frame: None)
+    node.answers.dispatcher.register(worker, agent())
+    return worker
+
+
+async def finish(node: Node, worker: Worker, answer: Answer) -> None:
+    """Let the worker end an answer that its node holds."""
+    finished = stream_pb2.FinishInvocation()
+    frame = stream_pb2.ServeRequest(
+        stream_id=answer.stream_id, attempt=answer.attempt, finish=finished
+    )
+    node.answers.reports.finish(worker, frame)
+    async with asyncio.timeout(TIMEOUT):
+        await node.answers.journal.written()
+
+
+async def test_two_who_look_for_an_answer_at_once_both_see_its_end(log: str) -> None:
+    async with nodes(log) as (home, other):
+        worker = worker_at(home)
+        answer = home.answers.open_at_once(CALLER, INVOKE)
+        await home.answers.journal.written()
+        before = other.hub.topics
+        await asyncio.gather(*(other.answers.locate(CALLER, answer.stream_id) for _ in range(2)))
+        mirror = other.answers.archive.known(CALLER, answer.stream_id)
+        await finish(home, worker, answer)
+        await other.answers.ended(mirror, TIMEOUT)
+        assert mirror.folded.ended
+        assert other.hub.topics == before
