@@ -40,11 +40,10 @@ class Attendance:
         )
 
     async def leave(self, worker: Worker, *, clean: bool) -> None:
-        """End a worker's entry. Idempotent."""
+        """End a worker's entry, also one that it went before it was told of. Idempotent."""
         self._changed.pop(worker, None)
         self.hide(worker)
-        if worker.stay is not None:
-            await self._roster.leave(worker.session_id, clean, worker.stay)
+        await self._roster.leave(worker.session_id, clean)
 
     def changed(self, worker: Worker) -> None:
         """Note that a worker may have become busy, or free. Never blocks."""
