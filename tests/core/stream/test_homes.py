@@ -1,6 +1,7 @@
 """Answers that another node holds: found, followed and asked for by several at once."""
 
 import asyncio
+import gc
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 
@@ -71,3 +72,22 @@ async def test_two_who_look_for_an_answer_at_once_both_see_its_end(log: str) -> 
         await other.answers.ended(mirror, TIMEOUT)
         assert mirror.folded.ended
         assert other.hub.topics == before
+
+
+async def test_who_goes_while_another_node_is_asked_disturbs_nobody(log: str) -> None:
+    faults: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+    async with nodes(log) as (home, other):
+        worker = worker_at(home)
+        await until(lambda: bool(other.answers.abroad.pool.all()))
+        starting = asyncio.create_task(other.answers.start(CALLER, "", INVOKE))
+        await asyncio.sleep(0)  # it is being asked
+        (answer,) = other.answers.abroad.mirrors.values()
+        starting.cancel()
+        await asyncio.wait([starting])
+        await until(lambda: bool(worker.holding))
+        await until(lambda: answer.asked)
+        assert answer.opened is not None
+        await answer.opened
+        gc.collect()
+        assert not faults

@@ -145,7 +145,7 @@ class Answers:
         del session_id  # an answer outlives the session that asked for it
         answer = await self.open(identity, invoke)
         if answer.opened is not None:
-            await answer.opened
+            await asyncio.shield(answer.opened)  # which is not only of who waits for it
         return answer.stream_id
 
     async def open(self, identity: Identity, invoke: stream_pb2.Invoke) -> Answer:
