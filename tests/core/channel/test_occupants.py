@@ -5,12 +5,14 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from blackroad.core.channel.occupants import Occupants
+import msgspec
+
+from blackroad.core.channel.occupants import SHARE_SECONDS, Occupants
 from blackroad.core.channel.room import ONE_BY_ONE
 from blackroad.core.clock import SystemClock
 from blackroad.core.errors import Code, Rejection
 from blackroad.core.fleet.board import Board
-from blackroad.core.fleet.words import Items
+from blackroad.core.fleet.words import COMMON, Items, data_of
 from blackroad.realtime.v1 import channel_pb2, event_pb2
 from tests.core.channel.tape import TapeLog
 from tests.core.channel.world import ADA, ADMIN, BOB, World, identity
@@ -320,4 +322,35 @@ async def test_a_seat_that_another_node_has_given_counts_once_what_was_missed_is
     assert [who for who, _ in occupants.page(PLANS, "", 9)] == ["ada"]
     board.take(Items("other", [("seat", bob, b"2")], first=True, last=True), 4, missed=True)
     assert [who for who, _ in occupants.page(PLANS, "", 9)] == ["bob"]
+    assert occupants.count(PLANS) == 1
+
+
+async def test_who_comes_back_before_the_leave_is_heard_waits_for_its_own_seat(
+    world: World,
+) -> None:
+    await world.make("plans", presence=True, max_members=1)
+    await world.catch_up()
+    world.watch(COMMON)
+    board = Board(world.log, "me", alone=False)
+    occupants = Occupants(world.log, world.publisher, world.directory, world.clock, board=board)
+
+    async def hear() -> None:
+        """Take up what this node has said, as it comes back by the log."""
+        await board.flush()
+        await world.catch_up()
+        for entry in world.seen:
+            board.take(msgspec.msgpack.decode(data_of(entry), type=Items), 1)
+        world.seen.clear()
+
+    async with asyncio.timeout(SHARE_SECONDS / 2), asyncio.TaskGroup() as tasks:
+        tasks.create_task(occupants.join(PLANS, ADA, "se_1"))
+        await asyncio.sleep(0)
+        await hear()
+    occupants.leave(PLANS, ADA, "se_1", clean=True)
+    await board.flush()
+    world.clock.advance(1)
+    async with asyncio.timeout(SHARE_SECONDS / 2), asyncio.TaskGroup() as tasks:
+        tasks.create_task(occupants.join(PLANS, ADA, "se_1"))
+        await asyncio.sleep(0)
+        await hear()
     assert occupants.count(PLANS) == 1

@@ -204,15 +204,14 @@ class Occupants:
 
     def _hear_own(self, change: BoardChange, key: str, subject: str) -> None:
         """Decide about a seat of this node's own, at its place in the log."""
-        asked = self._asked.pop(change.key, None)
-        if change.value is None:
+        if change.value is None:  # who asks since then, asks for the seat that comes next
             self._confirmed_own.pop(change.key, None)
             return
-        if change.anew and change.key in self._confirmed_own:
-            return
+        asked = self._asked.pop(change.key, None)
+        decided = change.anew and change.key in self._confirmed_own
         room = self._rooms.get(key)
         most = self._directory.policy(key).max_members
-        if room is None or self._has_room(key, room, subject, most):
+        if decided or room is None or self._has_room(key, room, subject, most):
             self._confirmed_own[change.key] = None
             seated = True
         else:
