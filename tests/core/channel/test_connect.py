@@ -6,10 +6,11 @@ from typing import ClassVar
 
 import pytest
 
+from blackroad.core.channel.calls import ChannelCalls
 from blackroad.core.clock import SystemClock
 from blackroad.core.errors import Rejection
 from blackroad.core.hub.group import Frame
-from blackroad.core.identity.development import developer_user
+from blackroad.core.identity.development import developer_service, developer_user
 from blackroad.core.log.base import Append, Appended
 from blackroad.core.log.cursor import decode_cursor
 from blackroad.core.log.entry import Entry
@@ -302,3 +303,24 @@ async def test_a_session_that_goes_gives_back_what_waited_for_it(node: Node) -> 
         await node.publish("room", "that waits for the next frame")
         await heard.get()
     assert node.parts.budget.total == 0
+
+
+async def test_who_follows_a_channel_counts_again_when_its_presence_is_on_again(node: Node) -> None:
+    developer = developer_service()
+    calls = ChannelCalls(
+        node.log, node.hub, node.directory, node.occupants, node.publisher, SystemClock()
+    )
+    request = channel_pb2.CreateChannelRequest(name="plans")
+    request.policy.presence = True
+    await calls.create_channel(developer, request)
+    async with connected(node) as client:
+        client.send(subscribe=subscribe("plans"))
+        await client.until("caught_up")
+        update = channel_pb2.UpdateChannelRequest(name="plans")
+        update.update_mask.paths.append("policy.presence")
+        for presence in (False, True):
+            update.policy.presence = presence
+            await calls.update_channel(developer, update)
+            async with asyncio.timeout(10):
+                while node.occupants.count("default.plans") != presence:
+                    await asyncio.sleep(0.005)

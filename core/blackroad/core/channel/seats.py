@@ -29,7 +29,7 @@ class Seats:
         if is_pattern(channel) or not self.counts(key):
             return ""
         await self._occupants.join(key, identity, holder)
-        return key
+        return key if self.counts(key) else ""
 
     def leave(
         self,

@@ -320,10 +320,13 @@ class Subscriber:
                 self._pump.add(self)
 
     def _want_seat(self, subscription: Subscription) -> None:
-        """Take a seat where the channel's policy has begun to count occupants."""
-        key = self.identity.key(subscription.channel)
-        wants = self._occupies and not subscription.ended and not subscription.occupies
-        if wants and self._parts.seats.counts(key):
+        """Take a seat where the channel's policy has begun to count occupants.
+
+        Where it counts no more nobody has one.
+        """
+        if not self._parts.seats.counts(self.identity.key(subscription.channel)):
+            subscription.occupies = ""
+        elif self._occupies and not subscription.ended and not subscription.occupies:
             self._seats.append(subscription)
             self._pump.add(self)
 
