@@ -2,7 +2,7 @@
 
 import pytest
 
-from blackroad.realtime.v1 import channel_pb2, common_pb2
+from blackroad.realtime.v1 import channel_pb2, common_pb2, gateway_pb2
 from tests.edge.rig import running_edge, until
 from tests.edge.trunk.following import answer, contents, following
 from tests.edge.trunk.peer import scripted
@@ -127,3 +127,15 @@ async def test_the_end_of_a_subscription_may_overtake_its_begin() -> None:
         await until(lambda: rig.edge.context.trunk.cursor == "c1")
         await browser.say("ping")
         assert (await browser.next())["type"] == "pong"
+
+
+async def test_a_session_that_is_accepted_too_late_is_closed() -> None:
+    async with scripted() as (core, address), running_edge(address, request_seconds=0.2) as rig:
+        core.accepting = False
+        async with rig.browser("alice") as browser:
+            assert browser.welcome["code"] == "deadline_exceeded"
+        opened = await core.hear("session_opened")
+        accepted = gateway_pb2.SessionAccepted(session_id="se_late", client_id="alice")
+        core.say("control", session=opened.session, session_accepted=accepted)
+        closed = await core.hear("session_closed")
+        assert closed.session == opened.session

@@ -189,8 +189,11 @@ class Trunk:
         if self.sessions.pop(session.number, None) is not None:
             for channel in session.following.channels:
                 self.viewers.unwatch(channel, session)
-            closed = gateway_pb2.SessionClosed(clean=clean)
-            self.say(gateway_pb2.TrunkRequest(session=session.number, session_closed=closed))
+            self._tell_closed(session.number, clean=clean)
+
+    def _tell_closed(self, number: int, *, clean: bool) -> None:
+        closed = gateway_pb2.SessionClosed(clean=clean)
+        self.say(gateway_pb2.TrunkRequest(session=number, session_closed=closed))
 
     # Life.
 
@@ -268,6 +271,8 @@ class Trunk:
         if response.request_id and self._asks.answer(response):
             return
         if session is None:
+            if kind == "session_accepted":  # too late: who asked has gone
+                self._tell_closed(response.session, clean=True)
             return
         if kind == "session_accepted":
             session.accept(response.session_accepted)
