@@ -322,5 +322,5 @@ async def test_who_follows_a_channel_counts_again_when_its_presence_is_on_again(
             update.policy.presence = presence
             await calls.update_channel(developer, update)
             async with asyncio.timeout(10):
-                while node.occupants.count("default.plans") != presence:
+                while node.occupants.count("default.plans") != presence:  # noqa: ASYNC110 (nobody tells)
                     await asyncio.sleep(0.005)

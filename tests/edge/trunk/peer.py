@@ -26,6 +26,7 @@ class ScriptedCore(gateway_pb2_grpc.GatewayServiceServicer):
         self.heard: asyncio.Queue[Request] = asyncio.Queue()
         self.out = {role: asyncio.Queue[Response | None]() for role in ROLES.values()}
         self.accepting = True
+        self.pings = 0
 
     def say(self, role: str, **fields: object) -> None:
         """Send a frame on one of the streams."""
@@ -108,6 +109,7 @@ class ScriptedCore(gateway_pb2_grpc.GatewayServiceServicer):
     def _take(self, frame: Request) -> None:
         kind = frame.WhichOneof("frame")
         if kind == "ping":
+            self.pings += 1
             self.say("control", pong={})
             return
         self.heard.put_nowait(frame)

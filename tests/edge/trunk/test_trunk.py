@@ -2,6 +2,7 @@
 
 import pytest
 
+from blackroad.edge.trunk import link, outbox
 from blackroad.realtime.v1 import channel_pb2, common_pb2, gateway_pb2
 from tests.edge.rig import running_edge, until
 from tests.edge.trunk.following import answer, contents, following
@@ -139,3 +140,26 @@ async def test_a_session_that_is_accepted_too_late_is_closed() -> None:
         core.say("control", session=opened.session, session_accepted=accepted)
         closed = await core.hear("session_closed")
         assert closed.session == opened.session
+
+
+async def test_where_too_much_waits_for_the_core_only_who_asks_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(link, "PING_SECONDS", 0.01)
+    async with (
+        scripted() as (core, address),
+        running_edge(address) as rig,
+        rig.browser("alice") as alice,
+        rig.browser("bob") as bob,
+    ):
+        opened = await core.hear("session_opened")
+        monkeypatch.setattr(outbox, "MAX_QUEUED_BYTES", 0)
+        await alice.say("message", room="room", content="hi", id="1")
+        assert (await alice.find("error", id="1"))["code"] == "unavailable"
+        pings = core.pings
+        await until(lambda: core.pings > pings + 1)
+        await alice.socket.close()
+        assert (await core.hear("session_closed")).session == opened.session
+        monkeypatch.undo()
+        await bob.say("message", room="room", content="hi", id="2")
+        assert (await core.hear("publish")).publish.channel == "room"

@@ -159,7 +159,7 @@ class Link:
         ping = gateway_pb2.TrunkRequest(ping=common_pb2.Ping())
         while True:
             self._heard.clear()
-            self.control.put(ping)
+            self.control.put_own(ping)
             try:
                 async with asyncio.timeout(PONG_SECONDS):
                     await self._heard.wait()  # anything: the pong may be behind much else

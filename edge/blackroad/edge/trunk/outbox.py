@@ -20,7 +20,8 @@ Write = Callable[[bytes], Awaitable[None]]
 class Outbox:
     """A bounded queue of serialized frames with one writer.
 
-    When it is full, `put` refuses with `unavailable`: the trunk's own bound, 64 MiB.
+    When it is full, `put` refuses with `unavailable`: the trunk's own bound, 64 MiB. What the edge
+    itself has to say is little, and never refused.
     """
 
     def __init__(self) -> None:
@@ -37,6 +38,13 @@ class Outbox:
             or len(self._frames) >= MAX_QUEUED_FRAMES
         ):
             raise Refusal("unavailable", "too much waits to be sent to the core")
+        self._add(serialized)
+
+    def put_own(self, frame: gateway_pb2.TrunkRequest) -> None:
+        """Queue a frame of the edge's own."""
+        self._add(frame.SerializeToString())
+
+    def _add(self, serialized: bytes) -> None:
         self._frames.append(serialized)
         self._bytes += len(serialized)
         self._filled.set()

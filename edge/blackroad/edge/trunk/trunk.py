@@ -170,7 +170,7 @@ class Trunk:
     def say(self, frame: gateway_pb2.TrunkRequest) -> None:
         """Tell the core what needs no answer; nothing where there is none."""
         if self._link is not None:
-            self._link.control.put(frame)
+            self._link.control.put_own(frame)
 
     def part(self, session: Follower, numbers: Collection[int]) -> None:
         """Let a session get nothing more that is for these numbers."""
@@ -241,12 +241,12 @@ class Trunk:
         for session in list(self.sessions.values()):
             if session.session_id and session.ended is None and not session.closed:
                 for frame in session.restore():
-                    link.control.put(frame)
+                    link.control.put_own(frame)
                 await link.control.room()
         if self.restarts > 1:
-            link.control.put(gateway_pb2.TrunkRequest(restored=gateway_pb2.Restored()))
+            link.control.put_own(gateway_pb2.TrunkRequest(restored=gateway_pb2.Restored()))
         for frame in self._asks.again():
-            link.control.put(frame)
+            link.control.put_own(frame)
             await link.control.room()
         self._up.set()
         _logger.info("connected to core %s", link.welcome.node)
@@ -270,20 +270,10 @@ class Trunk:
             response.request_id = self._opening.get(response.session, "")
         if response.request_id and self._asks.answer(response):
             return
-        if session is None:
-            if kind == "session_accepted":  # too late: who asked has gone
-                self._tell_closed(response.session, clean=True)
-            return
-        if kind == "session_accepted":
-            session.accept(response.session_accepted)
-        elif kind == "session_refused":
-            session.take_refused(response.session_refused)
-        elif kind == "session_ended":
-            session.take_ended(response.session_ended.closing)
-        elif kind == "unsubscribed":
-            session.take_unsubscribed(response)
-        elif kind == "rejected":
-            session.take_rejected(response)
+        if session is not None:
+            _tell(session, kind, response)
+        elif kind == "session_accepted":  # too late: who asked has gone
+            self._tell_closed(response.session, clean=True)
 
     def take_live(self, response: gateway_pb2.TrunkResponse) -> None:
         """Apply one frame of LIVE."""
@@ -297,9 +287,23 @@ class Trunk:
 
     def _put_catch_up(self, frame: gateway_pb2.TrunkRequest) -> None:
         if self._link is not None:
-            self._link.catch_up.put(frame)
+            self._link.catch_up.put_own(frame)
 
 
 def _resolve(future: asyncio.Future[Answer], answer: Answer) -> None:
     if not future.done():
         future.set_result(answer)
+
+
+def _tell(session: Session, kind: str | None, response: gateway_pb2.TrunkResponse) -> None:
+    """Tell a session what a frame of CONTROL says of it."""
+    if kind == "session_accepted":
+        session.accept(response.session_accepted)
+    elif kind == "session_refused":
+        session.take_refused(response.session_refused)
+    elif kind == "session_ended":
+        session.take_ended(response.session_ended.closing)
+    elif kind == "unsubscribed":
+        session.take_unsubscribed(response)
+    elif kind == "rejected":
+        session.take_rejected(response)
