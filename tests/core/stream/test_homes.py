@@ -31,13 +31,15 @@ def log() -> Generator[str]:
         server.end()
 
 
+def node(log: str, name: str) -> Node:
+    """Return a node that is not yet running."""
+    return Node.create(CoreSettings(grpc="127.0.0.1:0", log=log, node=name))
+
+
 @asynccontextmanager
 async def nodes(log: str) -> AsyncGenerator[tuple[Node, Node]]:
     """Run two nodes that know each other."""
-    one, other = (
-        Node.create(CoreSettings(grpc="127.0.0.1:0", log=log, node=name)) for name in ("n1", "n2")
-    )
-    async with one, other:
+    async with node(log, "n1") as one, node(log, "n2") as other:
         await until(lambda: bool(one.fleet.others and other.fleet.others))
         yield one, other
 
@@ -91,3 +93,21 @@ async def test_who_goes_while_another_node_is_asked_disturbs_nobody(log: str) ->
         await answer.opened
         gc.collect()
         assert not faults
+
+
+async def test_a_home_that_goes_harms_nobody_though_its_conversation_is_not_at_hand(
+    log: str,
+) -> None:
+    async with node(log, "n2") as other:
+        async with node(log, "n1") as home:
+            await until(lambda: bool(home.fleet.others and other.fleet.others))
+            worker_at(home)
+            await until(lambda: bool(other.answers.abroad.pool.all()))
+            invoke = stream_pb2.Invoke(conversation="c1")
+            invoke.MergeFrom(INVOKE)
+            answer = await other.answers.open(CALLER, invoke)
+            assert answer.opened is not None
+            await answer.opened
+            other.answers.conversations.forget()  # as those that were not used for an hour
+        await other.answers.ended(answer, TIMEOUT)
+        assert answer.folded.ended

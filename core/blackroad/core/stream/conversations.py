@@ -162,9 +162,11 @@ class Conversations:
     def enter(self, answer: Answer) -> None:
         """Make an answer the one in progress, and put the earlier turns before its input.
 
-        CONVERSATION_BUSY.
+        CONVERSATION_BUSY; UNAVAILABLE where it is not at hand any more: see `load`.
         """
-        conversation = self._of(answer)
+        conversation = self._at_hand.get(_key_of(answer))
+        if conversation is None:
+            raise Rejection(Code.UNAVAILABLE, "the conversation has to be read again")
         if conversation.active is not None:
             raise Rejection(Code.CONVERSATION_BUSY)
         conversation.active = answer
@@ -180,8 +182,9 @@ class Conversations:
         self._leave_turn(answer)
 
     def go_on(self, answer: Answer) -> None:
-        """Take up an answer that another node had in progress."""
-        self._of(answer).active = answer
+        """Take up an answer that another node had in progress, where it is at hand."""
+        if (conversation := self._at_hand.get(_key_of(answer))) is not None:
+            conversation.active = answer
 
     def give_up(self, answer: Answer) -> None:
         """Leave an answer, with its turn, to another node. Idempotent."""
