@@ -150,6 +150,8 @@ class Viewing:
             page = hub.log.read((key,), self.after, hub.heads, PAGE_BYTES, _all)
         if page is None:
             page = await hub.log.fetch((key,), self.after, hub.heads)
+        if self.over:  # it was left meanwhile
+            return False
         if isinstance(page, GapReason):
             self._tell_gap(page)
             return False
