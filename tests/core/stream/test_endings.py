@@ -2,14 +2,17 @@
 
 import asyncio
 import gc
+from collections.abc import Sequence
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
+from blackroad.core.errors import Code, Rejection
+from blackroad.core.log.base import Append, Appended
 from blackroad.core.settings import AnswersSettings
 from blackroad.core.stream.answer import Answer
 from blackroad.realtime.v1 import common_pb2, event_pb2, stream_pb2
-from tests.core.stream.peers import agent, until
+from tests.core.stream.peers import TIMEOUT, agent, until
 from tests.core.stream.rig import rig
 
 pytestmark = pytest.mark.usefixtures("one_loop")
@@ -305,3 +308,34 @@ async def test_a_model_that_cannot_be_one_is_refused_and_the_answer_goes_on() ->
         await worker.finish(work)
         assert (await caller.next("1", "started")).started.model == "m" * 128
         await caller.ending("1")
+
+
+async def test_an_answer_that_the_log_did_not_take_fails_once_it_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with (
+        rig(AnswersSettings(grace_seconds=0.1)) as run,
+        run.worker(agent()) as worker,
+        run.caller() as caller,
+    ):
+        await caller.start("1")
+        work = await worker.next()
+        await worker.say(work, "kept")
+        await caller.next("1", "delivery")
+        refused = asyncio.Event()
+
+        async def away(appends: Sequence[Append]) -> list[Appended | Rejection]:
+            if any(append.fence is not None and append.fence.ends for append in appends):
+                refused.set()  # its end has been tried, too
+            return [Rejection(Code.UNAVAILABLE) for _ in appends]
+
+        with monkeypatch.context() as patch:
+            patch.setattr(run.parts.log, "append", away)
+            await worker.say(work, "lost", first=2)
+            assert (await worker.next("superseded")).stream_id == work.stream_id
+            await asyncio.wait_for(refused.wait(), TIMEOUT)
+        ending = await caller.ending("1")
+        assert ending.failed.code == common_pb2.ERROR_CODE_AGENT_LOST
+        assert caller.text("1") == "kept"
+        await caller.start("2")
+        assert (await worker.next()).attempt == 1, "its permit is free"

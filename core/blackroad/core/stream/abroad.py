@@ -320,8 +320,11 @@ class Abroad:
 
     def expect(self, answer: Answer) -> None:
         """End an answer that no node holds, where none says within the grace that it does."""
-        self._orphans[answer.key] = None
-        self.soon(self._end_orphans([answer.key]))
+        self._expect(answer.key)
+
+    def _expect(self, key: str) -> None:
+        self._orphans[key] = None
+        self.soon(self._end_orphans([key]))
 
     async def _end_orphans(self, keys: Sequence[str]) -> None:
         """End what no node holds after the grace; of several nodes that try, the log takes one."""
@@ -349,8 +352,10 @@ class Abroad:
             )
             for key in orphans
         ]
-        if appends:
-            await self._log.append(appends)
+        answers = await self._log.append(appends) if appends else []
+        for append, answer in zip(appends, answers, strict=True):
+            if isinstance(answer, Rejection) and answer.code is not Code.CONFLICT:
+                self._expect(append.key)  # the log is away: later
 
 
 def _fold(answer: Answer, entry: Entry) -> None:

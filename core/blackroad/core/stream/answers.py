@@ -29,7 +29,7 @@ from blackroad.core.stream.answer import Answer, Phase
 from blackroad.core.stream.archive import Archive
 from blackroad.core.stream.attendance import Attendance
 from blackroad.core.stream.conversations import Conversations
-from blackroad.core.stream.dispatcher import Dispatcher
+from blackroad.core.stream.dispatcher import Dispatcher, superseded
 from blackroad.core.stream.frames import Framing
 from blackroad.core.stream.homes import Homes
 from blackroad.core.stream.invocation import messages_of
@@ -386,10 +386,22 @@ class Answers:
             self._emptied.set()
 
     def _disown(self, answer: Answer) -> None:
-        """Forget an answer that was taken over, or that the log did not take."""
+        """Forget an answer that was taken over, or that the log did not take.
+
+        Nothing more is said of it here. Where no other node has it, it fails: else who views it
+        would wait for ever for an end, or have what came later without what is missing.
+        """
+        worker = answer.worker
         self._leave(answer)
+        self.dispatcher.give_up(answer)
         self.abroad.drop(answer)
         if self.records is not None:
             self.records.let_go(answer)
         self.conversations.give_up(answer)
         self.archive.drop(answer)
+        self.abroad.expect(answer)
+        if event := self._waiting.pop(answer, None):
+            event.set()
+        if worker is not None:
+            worker.send(superseded(answer.stream_id, answer.attempt))
+            self.dispatcher.feed(worker)
