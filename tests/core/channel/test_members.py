@@ -1,6 +1,7 @@
 """Members and invitations: who gives and takes the right to a private channel, and when."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -8,6 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from blackroad.core.channel import invitations, members
 from blackroad.core.errors import Code, Rejection
 from blackroad.core.identity.identity import Identity, Kind
+from blackroad.core.log.base import Append, Appended
 from blackroad.realtime.v1 import channel_pb2
 from tests.core.channel.world import ADA, ADMIN, BOB, World, identity
 
@@ -240,3 +242,21 @@ async def test_inviting_needs_manage_and_is_bounded(
     assert refused.value.code is Code.TOO_LARGE
     world.clock.advance(1)
     await invite(world)
+
+
+async def test_invitations_that_the_log_did_not_take_do_not_count(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.make("plans", access=PRIVATE)
+
+    async def away(appends: Sequence[Append]) -> list[Appended | Rejection]:
+        return [Rejection(Code.UNAVAILABLE) for _ in appends]
+
+    monkeypatch.setattr(invitations, "MAX_OF_CHANNEL", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(world.log, "append", away)
+        for _ in range(2):
+            with pytest.raises(Rejection) as refused:
+                await invite(world)
+            assert refused.value.code is Code.UNAVAILABLE
+    assert await accept(world, BOB, await invite(world)) == "plans"

@@ -51,7 +51,11 @@ class Invitations:
         code = secrets.token_urlsafe(CODE_BYTES)
         made = Invitation(key, uses, expires_ns, self._floor(key), _name(code))
         self._open.add(made)
-        await self._shelf.put(made.name, msgspec.msgpack.encode(made), self._seconds(made))
+        try:
+            await self._shelf.put(made.name, msgspec.msgpack.encode(made), self._seconds(made))
+        except BaseException:  # also where who asks has gone
+            self._open.drop(key, made.name)
+            raise
         return code
 
     async def take(self, tenant: str, code: str) -> Invitation:
@@ -110,7 +114,7 @@ class _Open:
         """Raise TOO_LARGE where there is no room for one more."""
         while self._ends and self._ends[0][0] <= now_ns:
             _, ended, name = heappop(self._ends)
-            self._drop(ended, name)
+            self.drop(ended, name)
         of_channel = len(self._of_channel.get(key, ()))
         if of_channel >= MAX_OF_CHANNEL or self._of_tenant.get(tenant_of(key), 0) >= MAX_OF_TENANT:
             raise Rejection(Code.TOO_LARGE, "there are too many open invitations")
@@ -125,9 +129,10 @@ class _Open:
     def forget(self, key: str) -> None:
         """Count those of a channel no more."""
         for name in tuple(self._of_channel.get(key, ())):
-            self._drop(key, name)
+            self.drop(key, name)
 
-    def _drop(self, key: str, name: str) -> None:
+    def drop(self, key: str, name: str) -> None:
+        """Count one no more. Idempotent."""
         of_channel = self._of_channel.get(key, set())
         if name not in of_channel:
             return
