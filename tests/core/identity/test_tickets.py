@@ -7,6 +7,7 @@ import pytest
 
 from blackroad.core.clock import Clock, FakeClock
 from blackroad.core.errors import Code, Rejection
+from blackroad.core.identity import tickets as module
 from blackroad.core.identity.identity import ALL_ACTIONS, Identity, Kind, grant
 from blackroad.core.identity.tickets import (
     MAX_OPEN,
@@ -86,3 +87,17 @@ async def test_a_ticket_of_one_node_is_good_at_another_and_outlives_the_first() 
     del one
     assert await other.take(text) == ANN
     assert await refused(other, text)
+
+
+async def test_tickets_that_the_log_did_not_take_do_not_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MAX_OPEN", 1)
+    clock = FakeClock()
+    log = MemoryLog(MemoryLogSettings(), clock)
+    tickets = SharedTickets(Shelf(log, "ticket"), clock)
+    await log.close()  # it takes nothing
+    for _ in range(2):
+        with pytest.raises(Rejection) as rejected:
+            await tickets.create(ANN)
+        assert rejected.value.code is Code.UNAVAILABLE

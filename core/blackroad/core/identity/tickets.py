@@ -110,7 +110,11 @@ class SharedTickets:
     async def create(self, ticket: Ticket) -> tuple[str, int]:
         """Return a new ticket's text, and when it ends; also raises what the log says."""
         text, ends_ns = await self._counted.create(ticket)
-        await self._shelf.put(_name(text), msgspec.msgpack.encode(ticket), TICKET_SECONDS)
+        try:
+            await self._shelf.put(_name(text), msgspec.msgpack.encode(ticket), TICKET_SECONDS)
+        except BaseException:  # also where who asks has gone
+            self._counted.forget(text)
+            raise
         return text, ends_ns
 
     async def take(self, text: str) -> Ticket:
