@@ -45,8 +45,8 @@ def test_all_items_of_a_lost_node_go_with_it() -> None:
     mine, told = board()
     mine.take(Items("other", [("t", "a", b""), ("t", "b", b"")]), 1)
     told.clear()
-    mine.lose("other", 2, mine=True)
-    mine.lose("other", 3, mine=True)
+    mine.lose("other", 2, heir="me")
+    mine.lose("other", 3, heir="me")
     assert [(change.key, change.lost, change.mine) for change in told] == [
         ("a", True, True),
         ("b", True, True),
@@ -59,7 +59,7 @@ def test_every_other_node_that_has_an_item_claims_it() -> None:
     mine.take(Items("one", [("t", "a", b"1")]), 1)
     mine.take(Items("two", [("t", "a", b"2"), ("t", "b", b"")]), 2)
     assert list(mine.claims("t", "a")) == [("one", b"1"), ("two", b"2")]
-    mine.lose("one", 3, mine=True)
+    mine.lose("one", 3, heir="me")
     assert list(mine.claims("t", "a")) == [("two", b"2")]
 
 

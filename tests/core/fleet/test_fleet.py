@@ -62,7 +62,7 @@ async def test_a_node_is_known_by_what_it_has_before_its_first_beat() -> None:
 async def test_what_a_lost_node_says_makes_it_no_node_again() -> None:
     async with running() as (fleet, hub):
         await hear(hub, append_of(COMMON, BOARD, Items("other", [])))
-        await hear(hub, append_of(COMMON, LOST, Lost("other", "third")))
+        await hear(hub, append_of(COMMON, LOST, Lost("other", fleet.node)))
         await hear(hub, append_of(COMMON, BOARD, Items("other", [])))
         assert fleet.others == []
 
@@ -99,7 +99,7 @@ async def test_a_node_that_goes_on_though_it_is_lost_is_told_so_again() -> None:
                 said.put_nowait(msgspec.msgpack.decode(data_of(entry), type=Lost))
 
         await hear(hub, append_of(COMMON, BOARD, Items("other", [])))
-        await hear(hub, append_of(COMMON, LOST, Lost("other", "third")))
+        await hear(hub, append_of(COMMON, LOST, Lost("other", fleet.node)))
         hub.watch(COMMON, hears)
         for number in range(SILENT_BEATS + 1):
             await hear(hub, append_of(COMMON, BEAT, Beat("other", number, b"")))

@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Protocol
 
-from blackroad.core.clock import SystemClock
+from blackroad.core.clock import FakeClock, SystemClock
+from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.expiry import Expiry
 from blackroad.core.identity.identity import Identity
 from blackroad.core.identity.peer import Peers
 from blackroad.core.identity.renewal import Renewal
 from blackroad.core.limits.budget import Budget
 from blackroad.core.presence.entity import Status
+from blackroad.core.presence.roster import Roster
 from blackroad.core.presence.track import TrackSession
 from blackroad.core.settings import AuthSettings
 from blackroad.realtime.v1 import common_pb2, presence_pb2
@@ -19,6 +22,14 @@ from tests.core.presence.world import WATCHER, World
 Request = presence_pb2.TrackRequest
 Response = presence_pb2.TrackResponse
 ALL = presence_pb2.Watch()
+
+
+class Parts(Protocol):
+    """What of a node a session stands on."""
+
+    clock: FakeClock
+    hub: Hub
+    roster: Roster
 
 
 class Client:
@@ -89,7 +100,7 @@ RENEW = Renewal(Peers(AuthSettings()), Expiry(SystemClock())).renew
 
 
 def session_of(
-    world: World, client: Client, who: Identity, budget: Budget | None = None
+    world: Parts, client: Client, who: Identity, budget: Budget | None = None
 ) -> TrackSession:
     """Return a session that is not run yet."""
     return TrackSession(
@@ -107,7 +118,7 @@ def session_of(
 
 @asynccontextmanager
 async def tracking(
-    world: World, who: Identity = WATCHER, budget: Budget | None = None
+    world: Parts, who: Identity = WATCHER, budget: Budget | None = None
 ) -> AsyncGenerator[Client]:
     """Run a session with its client."""
     client = Client()

@@ -41,7 +41,7 @@ class Others(World):
     def lose(self, node: str) -> None:
         """Hear that a node was lost, whose clients are this one's to tell of."""
         self._order += 1
-        self.board.lose(node, self._order, mine=True)
+        self.board.lose(node, self._order, heir=self.board.node)
 
     def nodes_of_ada(self) -> list[str]:
         """Return by which nodes the first user is here, as this one shows it."""
@@ -133,8 +133,9 @@ async def test_who_was_at_a_lost_node_has_the_grace_to_come_by_another(others: O
     assert await others.statuses() == []
     others.hear("other", "se_1")
     assert await others.pass_time(GRACE_SECONDS - 0.1) == []
-    told = await others.pass_time(0.2)
-    assert [(one["entity_id"], one["status"]) for one in told] == [("bob", "offline")]
+    assert await others.pass_time(0.2) == []
+    others.hear("me", gone="se_b")
+    assert await others.statuses() == [("bob", "offline")]
     assert others.nodes_of_ada() == [NODE]
 
 

@@ -57,7 +57,7 @@ class Occupants:
         self._confirmed_own: dict[str, None] = {}
         self._asked: dict[str, asyncio.Future[bool]] = {}  # for a seat, by its item
         if self._board is not None:
-            self._board.listen(TOPIC, self._hear, again=True)
+            self._board.listen(TOPIC, self._hear, again=True, passes_on=True)
 
     async def join(self, key: str, identity: Identity, holder: Hashable) -> None:
         """Let a session of an identity occupy a channel whose policy counts. Idempotent.
@@ -187,7 +187,9 @@ class Occupants:
 
     def _hear(self, change: BoardChange) -> None:
         key, _, subject = change.key.partition(" ")
-        if change.mine and not change.lost:
+        if change.former:
+            self._pass_on(change, key, subject)
+        elif change.mine:
             self._hear_own(change, key, subject)
         elif change.value is not None:
             room = self._rooms.setdefault(key, Room())
@@ -197,9 +199,7 @@ class Occupants:
                 room.seat_elsewhere(subject, change.node, int(change.value))
             self._note(key, room)
         elif known := self._rooms.get(key):
-            since_ns = known.free_elsewhere(subject, change.node)
-            if change.lost and change.mine and since_ns is not None:
-                self._inherit(key, known, subject, since_ns)
+            known.free_elsewhere(subject, change.node)
             self._note(key, known)
 
     def _hear_own(self, change: BoardChange, key: str, subject: str) -> None:
@@ -222,8 +222,13 @@ class Occupants:
             asked.set_result(seated)
 
     def _has_room(self, key: str, room: Room, subject: str, most: int) -> bool:
-        """Tell whether the next seat in the log is an identity's, as all nodes decide it."""
+        """Tell whether the next seat in the log is an identity's, as all nodes decide it.
+
+        One that has a seat needs no other, at whatever nodes.
+        """
         if not most or room.count < most or subject in room.others:
+            return True
+        if _item(key, subject) in self._confirmed_own:
             return True
         return self._confirmed(key, room) < most
 
@@ -232,8 +237,22 @@ class Occupants:
         own = sum(_item(key, subject) in self._confirmed_own for subject in room.seats)
         return len(room.others) + own - sum(subject in room.others for subject in room.seats)
 
-    def _inherit(self, key: str, room: Room, subject: str, since_ns: int) -> None:
+    def _pass_on(self, change: BoardChange, key: str, subject: str) -> None:
+        """Have a seat of a lost node be its heir's, where the identity has no other one."""
+        room = self._rooms.setdefault(key, Room())
+        since_ns = room.free_elsewhere(subject, change.former)
+        if since_ns is not None and not change.mine:
+            room.seat_elsewhere(subject, change.node, since_ns)
+        elif since_ns is not None and subject not in room.seats and subject not in room.others:
+            self._inherit(change.key, room, since_ns)
+        elif change.mine and subject not in room.seats:
+            self._unshare(key, subject)
+        self._note(key, room)
+
+    def _inherit(self, item: str, room: Room, since_ns: int) -> None:
         """Keep a seat of a lost node for the grace: its clients may come by another."""
+        key, _, subject = item.partition(" ")
+        self._confirmed_own[item] = None
         until = self._clock.monotonic() + self._grace_seconds
         room.inherit(subject, since_ns, until)
         self._push(until, key, subject)

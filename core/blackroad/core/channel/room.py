@@ -134,11 +134,9 @@ class Room:
         return since_ns
 
     def inherit(self, subject: str, since_ns: int, until: float) -> None:
-        """Keep a seat that a lost node gave until a time, as one without sessions."""
-        seat = self.seats.get(subject)
-        if seat is None and subject not in self.others:
-            seat = self.seats[subject] = Seat(since_ns)
-            seat.frees_at = until
+        """Keep until a time, as one without sessions, the only seat that an identity had."""
+        seat = self.seats[subject] = Seat(since_ns)
+        seat.frees_at = until
 
     def page(self, after: str, limit: int) -> list[tuple[str, int]]:
         """Return up to `limit` subjects after one, in order, and since when each is here."""

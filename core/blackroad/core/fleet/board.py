@@ -20,12 +20,13 @@ Place = tuple[str, str]  # topic and key
 class Change(NamedTuple):
     """What became of an item, at one place of the log that is the same for all nodes."""
 
-    node: str  # whose it is, a generation
+    node: str  # whose it is, a generation; of what passed to an heir, the heir's
     key: str
     value: bytes | None  # None: it is gone
     mine: bool  # whether this node has said so, or, of a lost one, is to tell clients of it
     order: int = 0  # where in the log, growing; 0 where there is no other node
     lost: bool = False  # whether it went with its node
+    former: str = ""  # the lost node from which it passed to `node`, if it did
     anew: bool = False  # it mends what this node has missed: what it told since may be wrong
 
 
@@ -38,6 +39,9 @@ class Board:
     A listener hears each change of an item of its topic once it is in the log: this node's own as
     well, so that who compares items decides as every other node does. What is put and dropped
     within a tick is never written. `alone`: nothing is written, and one hears oneself at once.
+
+    What a lost node had goes with it, or where the topic `passes_on` becomes its heir's, at every
+    node alike: the heir has it from then on as if it had put it there, and may drop it.
     """
 
     def __init__(self, log: Log, node: str, *, alone: bool) -> None:
@@ -51,10 +55,13 @@ class Board:
         self._seen: dict[str, set[Place]] = {}  # of who is saying all that it has
         self._listeners: dict[str, Listener] = {}
         self._again: set[str] = set()  # topics of which unchanged items are told, too
+        self._passing: set[str] = set()  # topics of which a lost node's items pass to its heir
         self._wanted = asyncio.Event()
         self._whole = False
 
-    def listen(self, topic: str, listener: Listener, *, again: bool = False) -> None:
+    def listen(
+        self, topic: str, listener: Listener, *, again: bool = False, passes_on: bool = False
+    ) -> None:
         """Have a function told of a topic's changes; it must not block. One for each topic.
 
         `again`: also of items that are as they were, where what was missed is said anew.
@@ -62,6 +69,8 @@ class Board:
         self._listeners[topic] = listener
         if again:
             self._again.add(topic)
+        if passes_on:
+            self._passing.add(topic)
 
     def put(self, topic: str, key: str, value: bytes) -> None:
         """Have an item on the board, or change it. Never blocks."""
@@ -121,11 +130,21 @@ class Board:
             for place in [place for place in known if place not in seen]:
                 self._set(known, place, change._replace(key=place[1]))
 
-    def lose(self, node: str, order: int, *, mine: bool) -> None:
-        """Take all items of a node from the board. `mine`: this node tells clients of it."""
+    def lose(self, node: str, order: int, *, heir: str) -> None:
+        """Take all items of a node from the board, or pass them to its heir.
+
+        The heir tells clients of it. It says all that it has: it may not have known some of it.
+        """
+        mine = heir == self.node
         self._seen.pop(node, None)
-        for place in self._others.pop(node, {}):
-            self._tell(place, Change(node, place[1], None, mine, order, lost=True))
+        for place, value in self._others.pop(node, {}).items():
+            change = Change(node, place[1], None, mine, order, lost=True)
+            if place[0] in self._passing:
+                heirs = self._pass_on(place, value, heir)
+                change = change._replace(node=heir, value=heirs, former=node)
+            self._tell(place, change)
+        if mine:
+            self.say_all()
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -169,6 +188,14 @@ class Board:
             Items(self.node, run, first=whole and not at, last=whole and at == last)
             for at, run in enumerate(runs)
         ]
+
+    def _pass_on(self, place: Place, value: bytes, heir: str) -> bytes:
+        """Have an item of a lost node be its heir's; return what that has there: its own first."""
+        if heir != self.node:
+            return self._others[heir].setdefault(place, value)
+        if place not in self._own:
+            self._own[place] = self._written[place] = value
+        return self._own[place]
 
     def _set(self, known: dict[Place, bytes], place: Place, change: Change) -> None:
         if known.get(place) == change.value:

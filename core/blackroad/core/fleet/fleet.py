@@ -205,7 +205,7 @@ class Fleet:
             self._remind(beat.node)
             return
         if beat.leaves:
-            self._lose(beat.node, order, mine=self._is_heir(beat.node), left=True)
+            self._lose(beat.node, order, self._heir(beat.node), left=True)
             return
         if not self._meet(beat.node) and beat.asks:
             self.board.say_all()
@@ -246,24 +246,27 @@ class Fleet:
         if lost.node == self._node:
             self._begin_anew()
         elif lost.node in self._peers:
-            self._lose(lost.node, order, mine=lost.by == self._node)
+            if lives := lost.by not in self._dead:
+                self._meet(lost.by)
+            self._lose(lost.node, order, lost.by if lives else self._heir(lost.node))
 
-    def _lose(self, node: str, order: int, *, mine: bool, left: bool = False) -> None:
+    def _lose(self, node: str, order: int, heir: str, *, left: bool = False) -> None:
+        mine = heir == self._node
         LOG.warning("fleet.left" if left else "fleet.lost", node=node, mine=mine)
         peer = self._peers.pop(node, None)
         self._dead[node] = 0
         if len(self._dead) > MAX_DEAD:
             self._dead.popitem(last=False)
         self.asks.lose(node)
-        self.board.lose(node, order, mine=mine)
+        self.board.lose(node, order, heir=heir)
         for listener in self.listeners:
             listener(node, mine)
         if mine and not left and peer is not None:
             self.alert(admin_pb2.NodeInfo.FromString(peer.info).name)
 
-    def _is_heir(self, node: str) -> bool:
-        """Tell whether this node tells clients what follows when another one left by itself."""
-        return self._node == min((self._node, *(peer for peer in self._peers if peer != node)))
+    def _heir(self, node: str) -> str:
+        """Return who tells clients what follows when a node left, or went with who declared it."""
+        return min((self._node, *(peer for peer in self._peers if peer != node)))
 
     def _begin_anew(self) -> None:
         """Take a new generation: the others believe that the former one is dead."""

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 
 from blackroad.core.clock import Clock
 from blackroad.core.fleet.board import Change
-from blackroad.core.presence.grace import Graces
 from blackroad.core.presence.record import Record, Stay
 from blackroad.core.presence.records import Records
 from blackroad.core.presence.shared import decoded
@@ -14,8 +13,9 @@ from blackroad.core.presence.teller import Teller
 class Elsewhere:
     """Keeps the entries of other nodes in the records, beside those of this one.
 
-    Their own node tells clients of them; this one of those that a lost node had and that fall to
-    it, and of what it may have told wrongly. What the board says of this node's own entries means
+    Their own node tells clients of them; this one of what it may have told wrongly. What a lost
+    node had passes to its heir, which `inherits` it as an entry of its own whose connection was
+    lost: its client may come by another node. What the board says of this node's own entries means
     that all nodes can know them: only then are they told.
 
     A session whose connection moved may for a while be claimed by two nodes: one that stood still
@@ -30,44 +30,32 @@ class Elsewhere:
         self,
         records: Records,
         teller: Teller,
-        graces: Graces,
         clock: Clock,
         give_way: Callable[[str], bool],
+        inherit: Callable[[str, Stay | None], None],
         claims: Callable[[str], Iterable[tuple[str, bytes]]],
     ) -> None:
         # Told the keys of records that changed at other nodes.
         self.learned: dict[Callable[[str], None], None] = {}
         self._records = records
         self._teller = teller
-        self._graces = graces
         self._clock = clock
         self._give_way = give_way
+        self._inherit = inherit
         self._claims = claims
         self._keys: dict[str, str] = {}  # of records, by the sessions on the board
-        self._inherited: set[Stay] = set()  # of nodes that left: this one tells of them
 
     def hear(self, change: Change) -> None:
         """Take up an entry of another node, or that one of this node's own is known to all."""
         self._teller.order = change.order
-        if change.mine and not change.lost:
+        if change.former:
+            self._pass_on(change)
+        elif change.mine:
             self._hear_own(change)
         elif change.value is not None:
             self._take_in(decoded(change.key, change.value, change.node), owe=change.anew)
-        elif (stay := self._entry(change)) is None:
-            return
-        elif change.lost:  # its client may come by another node
-            stay.lost_ns = self._clock.time_ns()
-            if change.mine:
-                self._inherited.add(stay)
-            self._graces.begin(stay, self._clock.monotonic())
-            self._teller.changed.set()
-        else:
-            self._remove(stay, owe=change.mine or change.anew)
-
-    def end(self, stay: Stay) -> None:
-        """Take out an entry whose node has left, and whose grace has ended. Idempotent."""
-        self._remove(stay, owe=stay in self._inherited)
-        self._inherited.discard(stay)
+        elif stay := self._entry(change.key, change.node):
+            self._remove(stay, owe=change.anew)
 
     def stand_in(self, session_id: str) -> None:
         """Show a session that one node has let go by another one that claims it, if any."""
@@ -87,11 +75,19 @@ class Elsewhere:
         if record is not None:
             self._teller.owe(record)
 
-    def _entry(self, change: Change) -> Stay | None:
+    def _pass_on(self, change: Change) -> None:
+        """Have an entry of a lost node be its heir's, unless the session has moved on."""
+        stay = self._entry(change.key, change.former)
+        if change.mine:
+            self._inherit(change.key, stay)
+        elif stay is not None and change.value is not None:
+            self._take_in(decoded(change.key, change.value, change.node), owe=False)
+
+    def _entry(self, session_id: str, node: str) -> Stay | None:
         """Return the entry that another node has had; None where the session has moved on."""
-        record = self._records.get(self._keys.get(change.key, ""))
-        stay = record.stays.get(change.key) if record is not None else None
-        return stay if stay is not None and stay.origin == change.node else None
+        record = self._records.get(self._keys.get(session_id, ""))
+        stay = record.stays.get(session_id) if record is not None else None
+        return stay if stay is not None and stay.origin == node else None
 
     def _take_in(self, stay: Stay, *, owe: bool) -> None:
         """Have an entry of another node in its record, in the place of one that was lost here."""

@@ -73,12 +73,12 @@ class Roster:
         self._stays: dict[str, Stay] = {}
         self._board = None if board is None or board.alone else board
         self._elsewhere = Elsewhere(
-            self._records, self._teller, self._graces, clock, self._give_way, self._claims
+            self._records, self._teller, clock, self._give_way, self._inherit, self._claims
         )
         # Told the keys of records that changed at other nodes, as the board says it.
         self.learned = self._elsewhere.learned
         if self._board is not None:
-            self._board.listen(TOPIC, self._elsewhere.hear)
+            self._board.listen(TOPIC, self._elsewhere.hear, passes_on=True)
         self._spoken = 0
         self._running = False
         self._draining = False
@@ -274,8 +274,6 @@ class Roster:
             for stay in self._graces.ended(now):
                 if self._stays.get(stay.session_id) is stay:
                     self._let_go(stay)
-                elif stay.origin:
-                    self._elsewhere.end(stay)
         await self._teller.tell()
 
     async def _wait(self) -> None:
@@ -354,6 +352,15 @@ class Roster:
             self._forget(stay)
             return True
         return stay is None
+
+    def _inherit(self, session_id: str, stay: Stay | None) -> None:
+        """Keep a lost node's entry for the grace. None: the session has moved on since."""
+        if stay is not None:
+            stay.origin = ""
+            self._stays[session_id] = stay
+            self._lose(stay)
+        elif session_id not in self._stays and self._board is not None:
+            self._board.drop(TOPIC, session_id)
 
     def _share(self, stay: Stay) -> None:
         """Let others know of an entry; clients are told once all nodes can know."""
