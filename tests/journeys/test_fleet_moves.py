@@ -1,6 +1,7 @@
 """Answers whose core goes: their workers take them along, and whoever asks later finds them."""
 
 import asyncio
+import signal
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from functools import partial
@@ -51,6 +52,11 @@ async def is_recorded(server: str, stream_id: str) -> bool:
 async def has_lost(core: str) -> bool:
     """Tell whether a core knows of two cores only."""
     return len(await nodes(core)) == 2
+
+
+async def has_come_back(core: str) -> bool:
+    """Tell whether a core knows of all three again."""
+    return len(await nodes(core)) == 3
 
 
 class Speaker:
@@ -203,6 +209,45 @@ async def test_the_cancel_of_an_answer_that_moved_reaches_what_was_made_for_it_b
         await shown(other, stream_id, "there")
         await other.join(stream_id).cancel()
         await stopped.wait()
+
+
+@pytest.mark.slow
+async def test_an_answer_that_left_a_core_which_stands_still_is_cancelled_where_it_is() -> None:
+    """That core goes on, and says that it has the answer: it is wrong."""
+    name = fresh("agent")
+    moved, stopped = asyncio.Event(), asyncio.Event()
+
+    async def speak(call: Call) -> AsyncGenerator[str]:
+        yield "here"
+        await moved.wait()
+        yield "there"
+        try:
+            await asyncio.Event().wait()
+        finally:
+            if call.cancelled:
+                stopped.set()
+
+    with three() as (server, cores):
+        addresses = [core.addresses["grpc"] for core in cores]
+        async with (
+            Cable.laid(addresses[0]) as cable,
+            moving(f"{cable.url},{addresses[1]}", addresses, name, speak),
+            Client(f"grpc://{addresses[2]}") as client,
+            asyncio.timeout(120),
+        ):
+            stream_id = await client.invoke(name, "go").started()
+            await shown(client, stream_id, "here")
+            await until(partial(is_recorded, server.socket, stream_id))
+            cores[0].process.signal(signal.SIGSTOP)
+            await until(partial(has_lost, addresses[2]), 60)
+            cable.broken = True
+            cable.cut()
+            moved.set()
+            await shown(client, stream_id, "there")
+            cores[0].process.signal(signal.SIGCONT)
+            await until(partial(has_come_back, addresses[2]), 60)
+            await client.join(stream_id).cancel()
+            await stopped.wait()
 
 
 @pytest.mark.slow

@@ -71,6 +71,8 @@ class Abroad:
         self.mirrors: dict[str, Answer] = {}  # in progress elsewhere, by key
         self.closed: Callable[[Answer], None] = lambda answer: None
         self.orphaned: Callable[[Answer], bool] = lambda answer: False
+        # Told the key of an answer that another node holds, and in which term.
+        self.taken_over: Callable[[str, int], None] = lambda key, term: None
         self.came: Callable[[Worker], None] = _ignore  # a worker of another node is there
         self.freed: Callable[[Worker], None] = _ignore  # one that may take more
         self.went: Callable[[Worker], None] = _ignore
@@ -239,10 +241,13 @@ class Abroad:
         task.add_done_callback(self._tasks.discard)
 
     def hold(self, answer: Answer) -> None:
-        """Let others know that this node holds an answer, so that it can be ended without it."""
+        """Let others know that this node holds an answer, so that it can be ended without it.
+
+        And in which term: of two that say so the later one holds it; the other stood still.
+        """
         self._orphans.pop(answer.key, None)
         if not self.alone:
-            self.fleet.board.put(ANSWER, answer.key, b"")
+            self.fleet.board.put(ANSWER, answer.key, b"%d" % answer.term)
 
     def drop(self, answer: Answer) -> None:
         """Let others forget it. Idempotent."""
@@ -299,8 +304,24 @@ class Abroad:
                 self._orphans[change.key] = None
         elif change.value is not None and not change.mine:
             self._orphans.pop(change.key, None)  # another node has it now
-            if mirror := self.mirrors.get(change.key):
-                mirror.home = change.node
+            self._place(change.key, change.node, int(change.value or b"0"))
+        elif not change.lost:
+            self._look_again(change.key, change.node)
+
+    def _look_again(self, key: str, node: str) -> None:
+        """Take that a node has let go of an answer: who else holds it may have done so before."""
+        mirror = self.mirrors.get(key)
+        if mirror is not None and mirror.home == node:
+            mirror.term = 0
+            for other, value in self.fleet.board.claims(ANSWER, key):
+                self._place(key, other, int(value or b"0"))
+
+    def _place(self, key: str, node: str, term: int) -> None:
+        """Take that a node holds an answer in a term, unless another does in a later one."""
+        if (mirror := self.mirrors.get(key)) is None:
+            self.taken_over(key, term)
+        elif term >= mirror.term:
+            mirror.home, mirror.term = node, term
 
     def _lose(self, node: str, mine: bool) -> None:
         """Go on with, or end, what a lost node held."""

@@ -99,7 +99,7 @@ class Answers:
             self.records = Records(Shelf(log, "answer"), clock, limits, self.homes.record)
         self._join_fleet(self.abroad)
         # Bound once, not for each answer that is kept.
-        self._on_written, self._on_refused = self._close, self._disown
+        self._on_written, self._on_refused = self._close, self.disown
         self._waiting: dict[Answer, asyncio.Event] = {}
         self._running: set[Answer] = set()
         self._emptied: asyncio.Event | None = None  # while draining
@@ -385,7 +385,7 @@ class Answers:
         if self._emptied is not None and not self._running:
             self._emptied.set()
 
-    def _disown(self, answer: Answer) -> None:
+    def disown(self, answer: Answer) -> None:
         """Forget an answer that was taken over, or that the log did not take.
 
         Nothing more is said of it here. Where no other node has it, it fails: else who views it

@@ -46,6 +46,7 @@ class Homes:
         self._clock = answers.clock
         answers.abroad.orphaned = self._take_orphan
         answers.abroad.freed = self._offer
+        answers.abroad.taken_over = self._let_go
         answers.dispatcher.elsewhere = self._elsewhere
         answers.dispatcher.cancel_elsewhere = lambda answer: self._abroad.tell(
             answer, "answer.cancel"
@@ -169,6 +170,13 @@ class Homes:
             self._abroad.follow(answer)
             return False
         return True
+
+    def _let_go(self, key: str, term: int) -> None:
+        """Hold an answer no more that another node has taken over while this one stood still."""
+        answer = self._archive.find(key)
+        if answer is not None and not (answer.home or answer.ended) and answer.term < term:
+            self._answers.dispatcher.give_up(answer)
+            self._answers.disown(answer)
 
     def next_term(self, term: int) -> int:
         """Return a term after one, and after those that other nodes have begun before."""
