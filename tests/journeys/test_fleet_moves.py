@@ -12,6 +12,7 @@ import pytest
 from blackroad.client import Agent, Call, Client, Snapshot, Text
 from blackroad.client.job import Answerer
 from blackroad.core.log.redis.embedded import server_binary, socket_in
+from blackroad.core.log.redis.writer import APPEND_SECONDS
 from blackroad.core.stream.limits import StreamLimits
 from blackroad.core.stream.records import record_name
 from blackroad.realtime.v1 import event_pb2, stream_pb2, stream_pb2_grpc
@@ -60,10 +61,11 @@ async def has_come_back(core: str) -> bool:
 
 
 class Speaker:
-    """Says something, and the rest when it is told to."""
+    """Says something, and the rest when it is told to, with a pause after each word."""
 
-    def __init__(self) -> None:
+    def __init__(self, pause_seconds: float = 0.0) -> None:
         self.more = asyncio.Event()
+        self.pause_seconds = pause_seconds
         self.runs = 0
 
     async def __call__(self, call: Call) -> AsyncGenerator[str]:
@@ -74,8 +76,10 @@ class Speaker:
         await self.more.wait()
         for number in range(50, 100):
             yield f"{number} "
+            await asyncio.sleep(self.pause_seconds)
 
 
+STILL_SECONDS = 1.5 * APPEND_SECONDS
 GRACE_SECONDS = StreamLimits().grace_seconds
 WHOLE = "".join(f"{number} " for number in range(100))
 
@@ -248,6 +252,27 @@ async def test_an_answer_that_left_a_core_which_stands_still_is_cancelled_where_
             await until(partial(has_come_back, addresses[2]), 60)
             await client.join(stream_id).cancel()
             await stopped.wait()
+
+
+@pytest.mark.slow
+async def test_what_an_agent_says_while_the_server_stands_still_comes_when_it_goes_on() -> None:
+    """It stands still for longer than an append is tried: nothing is missing in the middle."""
+    speaker, name = Speaker(STILL_SECONDS / 25), fresh("agent")
+    with three() as (server, cores):
+        addresses = [core.addresses["grpc"] for core in cores]
+        async with (
+            moving(f"grpc://{addresses[0]}", addresses, name, speaker),
+            Client(f"grpc://{addresses[2]}") as client,
+            asyncio.timeout(90),
+        ):
+            answer = client.invoke(name, "go")
+            await half(client, await answer.started())
+            server.process.send_signal(signal.SIGSTOP)
+            speaker.more.set()
+            await asyncio.sleep(STILL_SECONDS)
+            server.process.send_signal(signal.SIGCONT)
+            assert await answer.text() == WHOLE
+            assert speaker.runs == 1
 
 
 @pytest.mark.slow

@@ -5,11 +5,12 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import pytest
 from typing_extensions import override
 
 from blackroad.core.clock import SystemClock
 from blackroad.core.errors import Code, Rejection
-from blackroad.core.log.base import MAX_APPEND_EVENTS, Append, Appended, Keep
+from blackroad.core.log.base import MAX_APPEND_EVENTS, Append, Appended, Fence, Keep
 from blackroad.core.log.memory import MemoryLog, MemoryLogSettings
 from blackroad.core.log.record import Record
 from blackroad.core.stream.journal import Journal
@@ -25,12 +26,16 @@ class Answer:
     fence: int = 1
     ended: bool = False
     pending: list[Record] | None = None
+    offset: int = 0
+    said: list[str] = field(default_factory=list)
     kept: list[tuple[list[str], int]] = field(default_factory=list)
     codes: list[Code] = field(default_factory=list)
     told: asyncio.Event = field(default_factory=asyncio.Event)
 
     def written(self, records: Sequence[Record], appended: Appended) -> None:
         self.kept.append((list(appended.ids), appended.first_offset))
+        self.offset = appended.first_offset + len(records) - 1
+        self.said += [record.event_id for record in records]
         self.told.set()
 
     def refused(self, rejection: Rejection) -> None:
@@ -49,6 +54,7 @@ class GatedLog(MemoryLog):
         super().__init__(MemoryLogSettings(), SystemClock())
         self.turns: asyncio.Semaphore | None = None
         self.appends = 0
+        self.fails: list[tuple[Code, bool]] = []  # with what the next calls, and whether it is done
         self.begun = asyncio.Event()
 
     @override
@@ -57,6 +63,11 @@ class GatedLog(MemoryLog):
         self.begun.set()
         if self.turns is not None:
             await self.turns.acquire()
+        if self.fails:
+            code, done = self.fails.pop(0)
+            if done:
+                await super().append(appends)
+            return [Rejection(code) for _ in appends]
         return await super().append(appends)
 
 
@@ -154,3 +165,55 @@ async def test_what_is_said_while_an_append_is_under_way_counts() -> None:
         log.turns.release()
         await waiting
         assert second.ids == ["ev_2"]
+
+
+AWAY = (Code.UNAVAILABLE, False)
+
+
+@pytest.mark.parametrize(
+    "fails",
+    [
+        [AWAY],
+        [(Code.UNKNOWN, False)],
+        [(Code.UNKNOWN, True)],
+        [(Code.UNKNOWN, True), AWAY, (Code.UNKNOWN, False)],
+    ],
+)
+async def test_while_the_log_is_away_nothing_is_lost_and_nothing_said_twice(
+    fails: list[tuple[Code, bool]],
+) -> None:
+    async with writing() as (log, journal):
+        answer = Answer("t.stream.a")
+        log.fails = list(fails)
+        for number in range(3):
+            journal.write(answer, record(number))
+        await log.begun.wait()
+        journal.write(answer, record(3))
+        await journal.written()
+        assert answer.said == [f"ev_{number}" for number in range(4)]
+        assert answer.codes == []
+        state = await log.state("t.stream.a")
+        assert state is not None
+        assert state.last_offset == answer.offset == 4
+        assert not journal._bytes  # noqa: SLF001 (else writers wait for ever in the end)
+
+
+async def test_what_was_taken_over_while_the_log_was_away_is_refused() -> None:
+    async with writing() as (log, journal):
+        answer = Answer("t.stream.a")
+        log.fails = [AWAY]
+        journal.write(answer, record(0))
+        await log.begun.wait()
+        await MemoryLog.append(log, [Append("t.stream.a", [], fence=Fence(2), told=False)])
+        await journal.written()
+        assert (answer.said, answer.codes) == ([], [Code.CONFLICT])
+
+
+async def test_what_is_said_beside_answers_waits_for_the_log_too() -> None:
+    async with writing() as (log, journal):
+        log.fails = [AWAY]
+        journal.publish("t.task.1.state", record(0))
+        await journal.written()
+        state = await log.state("t.task.1.state")
+        assert state is not None
+        assert state.last_offset == 1

@@ -138,6 +138,11 @@ class Answer(msgspec.Struct, eq=False):
         return Position(self.epoch, self.sequence) if self.sequence else None
 
     @property
+    def offset(self) -> int:
+        """Of its last update in the log; 0 before the first."""
+        return self.folded.offset
+
+    @property
     def viewers_count(self) -> int:
         """How many sessions view it now."""
         return len(self.viewers or ())

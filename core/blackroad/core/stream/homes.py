@@ -175,7 +175,6 @@ class Homes:
         """Hold an answer no more that another node has taken over while this one stood still."""
         answer = self._archive.find(key)
         if answer is not None and not (answer.home or answer.ended) and answer.term < term:
-            self._answers.dispatcher.give_up(answer)
             self._answers.disown(answer)
 
     def next_term(self, term: int) -> int:

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
-from blackroad.core.errors import Rejection
+import msgspec
+
+from blackroad.core.errors import Code, Rejection
 from blackroad.core.log.base import (
     MAX_APPEND_BYTES,
     MAX_APPEND_EVENTS,
@@ -16,6 +18,8 @@ from blackroad.core.log.base import (
 )
 from blackroad.core.log.record import Record
 
+AWAY: Final = frozenset({Code.UNAVAILABLE, Code.UNKNOWN})
+AGAIN_SECONDS: Final = 0.2
 NO_HISTORY = Keep(0, 0.0)  # an answer's history is its folded form
 OVERHEAD_BYTES = 64
 FEW = 8  # records that are less than 1 MiB, whatever they are: an update has at most 64 KiB
@@ -38,6 +42,11 @@ class Page(Protocol):
         ...
 
     @property
+    def offset(self) -> int:
+        """Of the last that is known to be in the log; 0 before the first."""
+        ...
+
+    @property
     def ended(self) -> bool:
         """Whether what was written last ends it."""
         ...
@@ -50,7 +59,7 @@ class Page(Protocol):
         ...
 
     def refused(self, rejection: Rejection) -> None:
-        """Take up that they are not: another node has this answer, or the log is away."""
+        """Take up that they are not: another node has this answer, or ended it."""
         ...
 
 
@@ -60,6 +69,9 @@ class Journal:
     The records of one answer keep their order, and are one append where they fit. The events beside
     them keep the order in which they were said, across channels too. Bounded by those who write:
     they await `room` before they take more from their clients.
+
+    While the log is away what was said waits. What may be there or not is looked for when it is
+    back: nothing is said twice, and nothing after something that is missing.
     """
 
     def __init__(self, log: Log, max_bytes: int, keep: Callable[[str], Keep]) -> None:
@@ -69,6 +81,7 @@ class Journal:
         self._max_bytes = max_bytes
         self._pages: list[Page] = []
         self._beside: list[tuple[str, list[Record], Alike | None]] = []
+        self._doubted: dict[Page, int] = {}  # and how many of its first pending may be in the log
         self._bytes = 0
         self._filled = asyncio.Event()
         self._awaited: list[asyncio.Future[None]] = []
@@ -118,23 +131,89 @@ class Journal:
             await self._filled.wait()
             self._filled.clear()
             awaited, self._awaited = self._awaited, []
-            await self._flush()
+            if self._doubted:
+                await self._look_again()
+            if not await self._flush() or self._doubted:
+                self._awaited = awaited + self._awaited
+                self._filled.set()
+                await asyncio.sleep(AGAIN_SECONDS)
+                continue
             for future in awaited:
                 if not future.done():
                     future.set_result(None)
 
-    async def _flush(self) -> None:
-        taken = self._bytes
+    async def _flush(self) -> bool:
+        """Append what was said; tell whether the log was there for all of it."""
+        taken = self._bytes - sum(_size(page.pending or ()) for page in self._doubted)
         told, appends = self._take()
         results = await self._log.append(appends)
-        self._bytes -= taken  # what was said meanwhile still waits
+        failed: dict[Page, list[Record]] = {}
+        for page, append, result in zip(told, appends, results, strict=False):
+            if isinstance(result, Rejection) and result.code in AWAY:
+                failed.setdefault(page, []).extend(append.records)
+            elif isinstance(result, Rejection):
+                page.refused(result)
+            elif page in failed:
+                page.refused(Rejection(Code.CONFLICT, "the log has a later part, but no earlier"))
+            else:
+                page.written(append.records, result)
+        left = [
+            (append.key, list(append.records), None)
+            for append, result in zip(appends[len(told) :], results[len(told) :], strict=True)
+            if isinstance(result, Rejection) and result.code is Code.UNAVAILABLE
+        ]
+        kept = sum(_size(records) for records in (*failed.values(), *(one for _, one, _ in left)))
+        self._release(taken - kept)  # what was said meanwhile still waits
+        self._beside[:0] = left
+        for page, records in failed.items():
+            self._doubt(page, records)
+        return not (failed or left)
+
+    def _release(self, size: int) -> None:
+        self._bytes -= size
         if self._bytes < self._max_bytes:
             self._roomy.set()
-        for page, append, result in zip(told, appends, results, strict=False):
-            if isinstance(result, Appended):
-                page.written(append.records, result)
-            else:
-                page.refused(result)
+
+    def _doubt(self, page: Page, records: list[Record]) -> None:
+        """Keep what may be in the log or not, before what was said since."""
+        if page.pending is not None:
+            self._pages.remove(page)
+            records += page.pending
+        self._doubted[page] = len(records) - len(page.pending or ())
+        page.pending = records
+
+    async def _look_again(self) -> None:
+        """Find out how much the log has of what may be there; the rest is to be written."""
+        pages = list(self._doubted)
+        looks = [
+            Append(page.key, [], NO_HISTORY, None, Fence(page.fence), told=False) for page in pages
+        ]
+        for page, found in zip(pages, await self._log.append(looks), strict=True):
+            if isinstance(found, Appended):
+                self._go_on(page, found)
+            elif found.code not in AWAY:
+                self._give_up(page, found)
+
+    def _go_on(self, page: Page, found: Appended) -> None:
+        """Go on after what the log is found to have."""
+        pending = page.pending or []
+        there = found.first_offset - 1 - page.offset
+        if not 0 <= there <= self._doubted[page]:
+            self._give_up(page, Rejection(Code.CONFLICT, "the log has lost some of it"))
+            return
+        del self._doubted[page]
+        said, page.pending = pending[:there], pending[there:] or None
+        if page.pending is not None:
+            self._pages.append(page)
+        self._release(_size(said))
+        if said:
+            page.written(said, msgspec.structs.replace(found, first_offset=page.offset + 1))
+
+    def _give_up(self, page: Page, rejection: Rejection) -> None:
+        del self._doubted[page]
+        pending, page.pending = page.pending or [], None
+        self._release(_size(pending))
+        page.refused(rejection)
 
     def _take(self) -> tuple[list[Page], list[Append]]:
         """Take what is pending, to be appended; the pages are those of the first appends."""
@@ -169,6 +248,10 @@ class Journal:
         if keep is None:
             keep = self._keeps[alike] = self._keep(key)
         return keep
+
+
+def _size(records: Sequence[Record]) -> int:
+    return sum([record.size + OVERHEAD_BYTES for record in records])
 
 
 def _cut(append: Append) -> list[Append]:
