@@ -182,7 +182,7 @@ AWAY = (Code.UNAVAILABLE, False)
 async def test_while_the_log_is_away_nothing_is_lost_and_nothing_said_twice(
     fails: list[tuple[Code, bool]],
 ) -> None:
-    async with writing() as (log, journal):
+    async with writing(max_bytes=1) as (log, journal):
         answer = Answer("t.stream.a")
         log.fails = list(fails)
         for number in range(3):
@@ -195,7 +195,7 @@ async def test_while_the_log_is_away_nothing_is_lost_and_nothing_said_twice(
         state = await log.state("t.stream.a")
         assert state is not None
         assert state.last_offset == answer.offset == 4
-        assert not journal._bytes  # noqa: SLF001 (else writers wait for ever in the end)
+        await journal.room()  # nothing is counted any more
 
 
 async def test_what_was_taken_over_while_the_log_was_away_is_refused() -> None:
