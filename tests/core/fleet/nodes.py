@@ -12,7 +12,16 @@ from blackroad.core.channel.occupants import Occupants
 from blackroad.core.channel.rules import Rules
 from blackroad.core.clock import FakeClock
 from blackroad.core.fleet.board import Board
-from blackroad.core.fleet.words import COMMON, LOST, Items, Lost, append_of, data_of, order_of
+from blackroad.core.fleet.words import (
+    BOARD,
+    COMMON,
+    LOST,
+    Items,
+    Lost,
+    append_of,
+    data_of,
+    order_of,
+)
 from blackroad.core.hub.hub import Hub
 from blackroad.core.identity.identity import Kind
 from blackroad.core.log.base import Appended
@@ -48,6 +57,18 @@ class Node:
         """Return who occupies the room, as this node lists it."""
         return [subject for subject, _ in self.occupants.page(ROOM, "", 100)]
 
+    def hear(self, entry: Entry) -> None:
+        """Take up what a node has said."""
+        if entry.type == BOARD:
+            items = msgspec.msgpack.decode(data_of(entry), type=Items)
+            self.board.take(items, order_of(entry))
+        elif entry.type == LOST:
+            lost = msgspec.msgpack.decode(data_of(entry), type=Lost)
+            if lost.node == self.board.node:
+                self.board.rename(f"{lost.node} again")
+            else:
+                self.board.lose(lost.node, order_of(entry), heir=lost.by)
+
     async def step(self) -> None:
         """Do what is due, and say what is to be said."""
         await self.roster.step()
@@ -66,6 +87,7 @@ class Nodes:
         self.hub.is_private, self.hub.control = self.directory.is_private, self.directory.apply
         self.living = {name: Node(name, self) for name in names}
         self.told: list[tuple[str, str]] = []
+        self._still: dict[str, tuple[Node, list[Entry]]] = {}  # and what they are to hear
         self.hub.watch(COMMON, self._hear)
         self.hub.watch(f"{TENANT}.presence.user.*", self._tell)
         self.hub.watch(scope(TENANT, companion("hall")), self._tell)
@@ -76,6 +98,18 @@ class Nodes:
     def kill(self, name: str) -> None:
         """Let a node end without a word."""
         del self.living[name]
+
+    def stop(self, name: str) -> None:
+        """Let a node stand still."""
+        self._still[name] = self.living.pop(name), []
+
+    async def go_on(self, name: str) -> None:
+        """Let it go on: it hears what was said meanwhile."""
+        node, entries = self._still.pop(name)
+        for entry in entries:
+            node.hear(entry)
+        self.living[name] = node
+        await self.settle()
 
     async def declare_lost(self, name: str, by: str) -> None:
         """Have a node say that another one is lost, and all hear it."""
@@ -103,11 +137,9 @@ class Nodes:
 
     def _hear(self, entry: Entry) -> None:
         for node in self.living.values():
-            if entry.type == LOST:
-                lost = msgspec.msgpack.decode(data_of(entry), type=Lost)
-                node.board.lose(lost.node, order_of(entry), heir=lost.by)
-            elif entry.type != "mark":
-                node.board.take(msgspec.msgpack.decode(data_of(entry), type=Items), order_of(entry))
+            node.hear(entry)
+        for _, entries in self._still.values():
+            entries.append(entry)
 
     def _tell(self, entry: Entry) -> None:
         fields = json.loads(entry.event.json)

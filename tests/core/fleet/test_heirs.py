@@ -110,13 +110,24 @@ async def test_a_node_that_stood_still_says_again_who_is_in_its_full_room() -> N
     async with open_nodes("a", "b", "c", max_members=1) as nodes:
         await sit(nodes, "a", "se_1")
         nodes.told.clear()
-        stood_still = nodes["a"]
-        nodes.kill("a")
+        nodes.stop("a")
         await nodes.declare_lost("a", by="b")
-        stood_still.board.rename("a2")
-        nodes.living["a"] = stood_still
-        await nodes.settle()
+        await nodes.go_on("a")
         await nodes.pass_time(2 * GRACE_SECONDS)
         for name in ("a", "b", "c"):
             assert nodes[name].seated() == ["ada"], name
         assert nodes.told == []
+
+
+async def test_who_was_told_to_be_gone_from_a_node_that_goes_on_is_told_to_be_here() -> None:
+    async with open_nodes("a", "b", "c") as nodes:
+        await come(nodes, "a", "se_1")
+        nodes.stop("a")
+        await nodes.declare_lost("a", by="b")
+        await nodes.pass_time(GRACE_SECONDS + 0.1)
+        assert sorted(nodes.told[-2:]) == [("ada", "left"), ("ada", "offline")]
+        nodes.told.clear()
+        await nodes.go_on("a")
+        assert sorted(nodes.told) == [("ada", "joined"), ("ada", "online")]
+        for name in ("a", "b", "c"):
+            assert (nodes[name].here(), nodes[name].seated()) == (["ada"], ["ada"]), name

@@ -210,6 +210,8 @@ class Occupants:
         asked = self._asked.pop(change.key, None)
         decided = change.anew and change.key in self._confirmed_own
         room = self._rooms.get(key)
+        if change.reborn and room is not None and room.come_again(subject):
+            self._note(key, room)
         most = self._directory.policy(key).max_members
         if decided or room is None or self._has_room(key, room, subject, most):
             self._confirmed_own[change.key] = None

@@ -111,6 +111,17 @@ class Room:
         else:
             self._turn(False, subject)
 
+    def come_again(self, subject: str) -> bool:
+        """Tell that an identity with sessions here has come, unless others seat it all the while.
+
+        They have told that it left, for they took this node for lost. Return whether it is told.
+        """
+        seat = self.seats.get(subject)
+        again = seat is not None and bool(seat.holders) and subject not in self.others
+        if again:
+            self._turn(True, subject)
+        return again
+
     def take_back(self, subject: str) -> None:
         """Undo a `join` that came too late: others have taken the last seats."""
         if self.seats.pop(subject, None) is not None and subject in self.others:

@@ -27,6 +27,7 @@ class Change(NamedTuple):
     order: int = 0  # where in the log, growing; 0 where there is no other node
     lost: bool = False  # whether it went with its node
     former: str = ""  # the lost node from which it passed to `node`, if it did
+    reborn: bool = False  # this node was taken for lost: others may have told that it is gone
     anew: bool = False  # it mends what this node has missed: what it told since may be wrong
 
 
@@ -58,6 +59,7 @@ class Board:
         self._passing: set[str] = set()  # topics of which a lost node's items pass to its heir
         self._wanted = asyncio.Event()
         self._whole = False
+        self._reborn = False  # until all of this node's own is known again
 
     def listen(
         self, topic: str, listener: Listener, *, again: bool = False, passes_on: bool = False
@@ -111,6 +113,7 @@ class Board:
         """Go on as another generation, which nobody knows yet."""
         self.node = node
         self._written.clear()
+        self._reborn = True
         self.say_all()
 
     def take(self, items: Items, order: int, *, missed: bool = False) -> None:
@@ -120,11 +123,13 @@ class Board:
         if items.first:
             self._seen[items.node] = set()
         seen = self._seen.get(items.node)
-        change = Change(items.node, "", None, mine, order, anew=missed and seen is not None)
+        anew, reborn = missed and seen is not None, mine and self._reborn
+        change = Change(items.node, "", None, mine, order, anew=anew, reborn=reborn)
         for topic, key, value in items.items:
             if seen is not None:
                 seen.add((topic, key))
             self._set(known, (topic, key), change._replace(key=key, value=value))
+        self._reborn = self._reborn and not (mine and items.last)
         if items.last and seen is not None:
             del self._seen[items.node]
             for place in [place for place in known if place not in seen]:

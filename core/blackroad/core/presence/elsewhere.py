@@ -73,6 +73,8 @@ class Elsewhere:
         if stay is None:
             self._keys.pop(change.key, None)
         if record is not None:
+            if change.reborn and stay is not None and not stay.lost_ns:
+                record.told = None
             self._teller.owe(record)
 
     def _pass_on(self, change: Change) -> None:
