@@ -105,6 +105,7 @@ async def test_everything_is_reached_by_keyboard(
 ) -> None:
     async with tab(chromium, installation.http) as shown:
         await shown.go("agents")
+        await expect(shown.page.get_by_label("Chat with ALICE")).to_be_visible()
         keyboard, focused = shown.page.keyboard, shown.page.locator(":focus")
         await keyboard.press("Tab")
         await expect(focused).to_have_text("To the content")

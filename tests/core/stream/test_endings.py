@@ -310,7 +310,7 @@ async def test_a_model_that_cannot_be_one_is_refused_and_the_answer_goes_on() ->
         await caller.ending("1")
 
 
-async def test_an_answer_that_the_log_did_not_take_fails_once_it_is_back(
+async def test_an_answer_that_the_log_refuses_fails_as_soon_as_the_log_takes_that(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with (
@@ -322,18 +322,19 @@ async def test_an_answer_that_the_log_did_not_take_fails_once_it_is_back(
         work = await worker.next()
         await worker.say(work, "kept")
         await caller.next("1", "delivery")
-        refused = asyncio.Event()
+        tried = asyncio.Event()
 
-        async def away(appends: Sequence[Append]) -> list[Appended | Rejection]:
-            if any(append.fence is not None and append.fence.ends for append in appends):
-                refused.set()  # its end has been tried, too
+        async def refuses(appends: Sequence[Append]) -> list[Appended | Rejection]:
+            if not any(append.fence is not None and append.fence.ends for append in appends):
+                return [Rejection(Code.CONFLICT) for _ in appends]
+            tried.set()
             return [Rejection(Code.UNAVAILABLE) for _ in appends]
 
         with monkeypatch.context() as patch:
-            patch.setattr(run.parts.log, "append", away)
+            patch.setattr(run.parts.log, "append", refuses)
             await worker.say(work, "lost", first=2)
             assert (await worker.next("superseded")).stream_id == work.stream_id
-            await asyncio.wait_for(refused.wait(), TIMEOUT)
+            await asyncio.wait_for(tried.wait(), TIMEOUT)
         ending = await caller.ending("1")
         assert ending.failed.code == common_pb2.ERROR_CODE_AGENT_LOST
         assert caller.text("1") == "kept"
