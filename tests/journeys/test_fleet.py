@@ -191,7 +191,7 @@ async def test_the_sessions_of_a_killed_core_are_gone_at_the_others_and_each_lea
                     first.process.kill()
                     for name in names:
                         for channel in (one, two):
-                            await until(partial(has, channel, name, 0))
+                            await until(partial(has, channel, name, 0), 100)
                     events = await watcher.inbox.events(2 * len(names))
                     told = [(event.channel, event.field("status")) for event in events]
                     assert sorted(told) == sorted(
