@@ -1,12 +1,14 @@
 """Times as the browser protocol writes them: RFC 3339 in UTC with milliseconds and `Z`."""
 
 from datetime import UTC, datetime
+from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from blackroad.edge.errors import Refusal
 
+MAX_SECONDS: Final = 315_576_000_000  # google.protobuf.Duration
 _second: tuple[int, str] = (-1, "")
 
 
@@ -40,6 +42,9 @@ def seconds_of(duration: Duration) -> float:
 
 
 def duration_of(seconds: float) -> Duration:
-    """Return seconds as a duration."""
-    whole = int(seconds)
-    return Duration(seconds=whole, nanos=round((seconds - whole) * 1e9))
+    """Return seconds as a duration; Refusal `bad_frame` beyond the 10,000 years that it can say."""
+    if not abs(seconds) <= MAX_SECONDS:  # nor is NaN
+        raise Refusal("bad_frame", "so many seconds are no time")
+    duration = Duration()
+    duration.FromNanoseconds(round(seconds * 1e9))
+    return duration
