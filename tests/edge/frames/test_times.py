@@ -14,7 +14,7 @@ from blackroad.edge.frames.times import MAX_SECONDS, duration_of, seconds_of
 def test_a_duration_says_the_seconds_that_it_was_given(seconds: float) -> None:
     duration = duration_of(seconds)
     assert abs(duration.nanos) < 1_000_000_000
-    assert seconds_of(duration) == pytest.approx(seconds, abs=1e-9)
+    assert seconds_of(duration) == pytest.approx(seconds, rel=1e-12, abs=1e-9)
 
 
 @given(st.floats().filter(lambda seconds: not abs(seconds) <= MAX_SECONDS))
